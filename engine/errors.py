@@ -1,0 +1,120 @@
+"""Every error that dflow raises on purpose.
+
+::
+
+    DflowError
+    ├── CompileError          the workflow as written cannot run; lists every problem found
+    ├── ExpressionError       a ``{{…}}`` tag, an expression or a ``when`` text is wrong
+    ├── SignatureError        a value or an artifact does not fit its declared type
+    ├── PayloadError          an OP cannot be sent to where it runs
+    ├── StepFailed            a step ended Failed or Error
+    ├── StateError            a run directory cannot be read, written or owned
+    │   ├── RunNotFound       there is no run of that id here
+    │   └── LeaseHeld         another live process runs this workflow
+    ├── ConfigError           a setting has no such name or no such value
+    ├── UnsupportedError      known, but not available here; says what to use instead
+    └── MissingExtra          an optional package is needed; says how to install it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "CompileError",
+    "ConfigError",
+    "DflowError",
+    "ExpressionError",
+    "LeaseHeld",
+    "MissingExtra",
+    "PayloadError",
+    "RunNotFound",
+    "SignatureError",
+    "StateError",
+    "StepFailed",
+    "UnsupportedError",
+]
+
+
+class DflowError(Exception):
+    """Base of all errors that dflow raises on purpose."""
+
+
+class CompileError(DflowError):
+    """The workflow as written cannot run.
+
+    Attributes:
+        problems: one line each: the place, what is wrong there, what to do.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = "1 problem" if count == 1 else f"{count} problems"
+        super().__init__("\n".join([f"the workflow has {head}:", *(f"  - {p}" for p in self.problems)]))
+
+
+class ExpressionError(DflowError):
+    """A tag, an expression or a ``when`` text is wrong.
+
+    Attributes:
+        source: the text that was parsed or evaluated.
+        position: 0-based offset of the offence in ``source``, or None when the whole text is meant.
+    """
+
+    def __init__(self, message: str, *, source: str = "", position: int | None = None) -> None:
+        self.source = source
+        self.position = position
+        super().__init__(message + _caret(source, position))
+
+
+class SignatureError(DflowError, TypeError):
+    """A value or an artifact does not fit its declared type."""
+
+
+class PayloadError(DflowError):
+    """An OP cannot be sent to where it runs."""
+
+
+class StepFailed(DflowError):
+    """A step ended Failed or Error."""
+
+
+class StateError(DflowError):
+    """A run directory cannot be read, written or owned."""
+
+
+class RunNotFound(StateError):
+    """There is no run of that id here."""
+
+
+class LeaseHeld(StateError):
+    """Another live process runs this workflow."""
+
+
+class ConfigError(DflowError, ValueError):
+    """A setting has no such name or no such value."""
+
+
+class UnsupportedError(DflowError, NotImplementedError):
+    """Known, but not available here; says what to use instead."""
+
+
+class MissingExtra(DflowError, ImportError):
+    """An optional package is needed; says how to install it."""
+
+
+def _caret(source: str, position: int | None, width: int = 78) -> str:
+    """Two lines, the source around ``position`` and a caret below it; empty without a position."""
+    if position is None or not source:
+        return ""
+    line_start = source.rfind("\n", 0, position) + 1
+    line = source[line_start:].split("\n", 1)[0]
+    column = position - line_start
+    if len(line) > width:
+        begin = max(0, column - width // 2)
+        line, column = line[begin : begin + width], column - begin
+    return f"\n  {line}\n  {' ' * column}^"
