@@ -71,7 +71,7 @@ class ExpressionError(DflowError):
         super().__init__(message + _caret(source, position))
 
 
-class SignatureError(DflowError, TypeError):
+class SignatureError(DflowError, TypeError, RuntimeError):
     """A value or an artifact does not fit its declared type."""
 
 

@@ -1,0 +1,102 @@
+"""dflow: scientific workflows in Python.
+
+Names load when they are first used, so ``import dflow`` costs next to nothing, and an OP module that says
+``from dflow import …`` can be imported wherever there is a bare Python 3.8 or later.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "2.0.0.dev0"
+
+_HOME = {
+    "ArgoStep": "argo_objects",
+    "ArgoWorkflow": "argo_objects",
+    "AutonamedDict": "io",
+    "ContainerOPTemplate": "op_template",
+    "DAG": "dag",
+    "IfExpression": "io",
+    "InputArtifact": "io",
+    "InputParameter": "io",
+    "Inputs": "io",
+    "LocalArtifact": "common",
+    "OPTemplate": "op_template",
+    "OutputArtifact": "io",
+    "OutputParameter": "io",
+    "Outputs": "io",
+    "PythonScriptOPTemplate": "op_template",
+    "S3Artifact": "common",
+    "ScriptOPTemplate": "op_template",
+    "Secret": "op_template",
+    "ShellOPTemplate": "op_template",
+    "Step": "step",
+    "Steps": "steps",
+    "Task": "task",
+    "Workflow": "workflow",
+    "config": "config",
+    "download_artifact": "artifacts",
+    "if_expression": "io",
+    "path_list_of_artifact": "artifacts",
+    "path_object_of_artifact": "artifacts",
+    "query_workflows": "workflow",
+    "randstr": "utils",
+    "s3_config": "config",
+    "set_config": "config",
+    "set_s3_config": "config",
+    "upload_artifact": "artifacts",
+    "upload_packages": "python",
+}
+
+__all__ = sorted(_HOME)
+
+if TYPE_CHECKING:
+    from dflow.argo_objects import ArgoStep, ArgoWorkflow
+    from dflow.artifacts import (
+        download_artifact,
+        path_list_of_artifact,
+        path_object_of_artifact,
+        upload_artifact,
+    )
+    from dflow.common import LocalArtifact, S3Artifact
+    from dflow.config import config, s3_config, set_config, set_s3_config
+    from dflow.dag import DAG
+    from dflow.io import (
+        AutonamedDict,
+        IfExpression,
+        InputArtifact,
+        InputParameter,
+        Inputs,
+        OutputArtifact,
+        OutputParameter,
+        Outputs,
+        if_expression,
+    )
+    from dflow.op_template import (
+        ContainerOPTemplate,
+        OPTemplate,
+        PythonScriptOPTemplate,
+        ScriptOPTemplate,
+        Secret,
+        ShellOPTemplate,
+    )
+    from dflow.python import upload_packages
+    from dflow.step import Step
+    from dflow.steps import Steps
+    from dflow.task import Task
+    from dflow.utils import randstr
+    from dflow.workflow import Workflow, query_workflows
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError("module 'dflow' has no attribute {!r}".format(name))  # noqa: UP032 - Python 3.8 style
+    value = getattr(importlib.import_module("dflow." + home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,205 @@
+"""Workflows and steps as queries give them: items and attributes are the same thing."""
+
+from __future__ import annotations
+
+import calendar
+import re
+import time
+from collections import UserDict, UserList
+from typing import Any, Callable, Dict, Iterator, List
+
+__all__ = [
+    "ArgoObjectDict",
+    "ArgoObjectList",
+    "ArgoParameter",
+    "ArgoStep",
+    "ArgoWorkflow",
+    "StepList",
+    "get_duration",
+    "rfc3339",
+]
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """A time as Argo writes it, in UTC and whole seconds."""
+    return None if seconds is None else time.strftime(_TIME, time.gmtime(seconds))
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ArgoObjectDict(value)
+    if isinstance(value, list):
+        return ArgoObjectList(value)
+    return value
+
+
+class ArgoObjectDict(UserDict):  # type: ignore[type-arg]
+    """A dict whose items are attributes too."""
+
+    def __init__(self, d: Any) -> None:
+        super().__init__({key: _wrapped(value) for key, value in d.items()})
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "data" or name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError:
+            known = ", ".join(sorted(str(key) for key in self.data))
+            raise AttributeError("there is no {!r} here; there are: {}".format(name, known)) from None  # noqa: UP032
+
+    def recover(self) -> Any:
+        """Plain dicts and lists."""
+        return {key: value.recover() if hasattr(value, "recover") else value for key, value in self.items()}
+
+
+class ArgoObjectList(UserList):  # type: ignore[type-arg]
+    """A list whose dicts have items as attributes too."""
+
+    def __init__(self, li: Any) -> None:
+        super().__init__([_wrapped(value) for value in li])
+
+    def recover(self) -> Any:
+        """Plain dicts and lists."""
+        return [value.recover() if hasattr(value, "recover") else value for value in self]
+
+
+class ArgoParameter(ArgoObjectDict):
+    """A parameter of a step; ``value`` has the type that its OP declares."""
+
+    def __init__(self, par: Any) -> None:
+        super().__init__({key: value for key, value in par.items() if key != "value"})
+        self.data["value"] = par.get("value")
+
+
+class ArgoStep(ArgoObjectDict):
+    """A step of a workflow that was submitted.
+
+    Attributes:
+        displayName, name, id, key, type, phase, message, startedAt, finishedAt: what is known of it.
+        inputs, outputs: ``.parameters[name].value`` and ``.artifacts[name]``; read when they are first asked for.
+        path: its directory.
+    """
+
+    _LATE = ("inputs", "outputs")
+
+    def __init__(self, step: Dict[str, Any], workflow: str, load: Callable[[str], Any] | None = None) -> None:
+        super().__init__(step)
+        self.__dict__["_load"] = load
+        self.data.setdefault("workflow", workflow)
+
+    def __missing__(self, key: str) -> Any:
+        load = self.__dict__.get("_load")
+        if key not in self._LATE or load is None:
+            raise KeyError(key)
+        values = load(key)
+        parameters = {name: _parameter(name, fields) for name, fields in values["parameters"].items()}
+        artifacts = {name: {"name": name, "local_path": fields["path"]} for name, fields in values["artifacts"].items()}
+        self.data[key] = side = ArgoObjectDict({"artifacts": artifacts})
+        side.data["parameters"] = ArgoObjectDict({})
+        side.data["parameters"].data.update(parameters)
+        return side
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.data or (key in self._LATE and self.__dict__.get("_load") is not None)
+
+    def __iter__(self) -> Iterator[Any]:
+        for key in self._LATE:
+            if key in self:
+                self[key]
+        return iter(self.data)
+
+    def __repr__(self) -> str:
+        return "ArgoStep({!r}, {})".format(self.data.get("name"), self.data.get("phase"))  # noqa: UP032 - Python 3.8 style
+
+    def get_duration(self) -> float:
+        """Seconds from start to end, or until now."""
+        return get_duration(self)
+
+
+def _parameter(name: str, fields: Dict[str, Any]) -> ArgoParameter:
+    from dflow.python.values import decode
+
+    text, kind = fields.get("value"), fields.get("type")
+    value = None if text is None else decode(text, kind)
+    return ArgoParameter({"name": name, "value": value, "type": kind})
+
+
+def get_duration(status: Any) -> float:
+    """Seconds between ``startedAt`` and ``finishedAt``, or until now."""
+    started, finished = status.get("startedAt"), status.get("finishedAt")
+    if started is None:
+        return 0.0
+    end = time.time() if finished is None else calendar.timegm(time.strptime(finished, _TIME))
+    return float(end - calendar.timegm(time.strptime(started, _TIME)))
+
+
+class StepList(List[ArgoStep]):
+    """Steps that a query found. When there is exactly one, its attributes and items can be had directly."""
+
+    def _single(self, name: object) -> ArgoStep:
+        if len(self) == 1:
+            return list.__getitem__(self, 0)
+        found = "no step" if not self else "{} steps ({})".format(len(self), ", ".join(s.displayName for s in self[:5]))  # noqa: UP032
+        raise AttributeError("{!r} of which step? The query found {}; give it a key or an index".format(name, found))  # noqa: UP032
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._single(name), name)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return self._single(key)[key]
+        return list.__getitem__(self, key)
+
+
+class ArgoWorkflow(ArgoObjectDict):
+    """A workflow that was submitted: ``.metadata``, ``.status`` and its steps."""
+
+    def __init__(self, d: Dict[str, Any]) -> None:
+        nodes = d.get("status", {}).pop("nodes", {})
+        super().__init__(d)
+        self.data["status"].data["nodes"] = nodes
+
+    def get_step(
+        self,
+        name: Any = None,
+        key: Any = None,
+        phase: Any = None,
+        id: Any = None,  # noqa: A002 - the name callers use
+        type: Any = None,  # noqa: A002
+        parent_id: Any = None,
+        sort_by_generation: bool = False,
+    ) -> StepList:
+        """Steps that fit all that is given; see :meth:`dflow.Workflow.query_step`."""
+        found = StepList()
+        for step in self.status.nodes.values():
+            if name is not None and not any(re.match(n, step.displayName) for n in _several(name)):
+                continue
+            wanted = (("key", key), ("phase", phase), ("id", id), ("type", type), ("boundaryID", parent_id))
+            if all(value is None or step[field] in _several(value) for field, value in wanted):
+                found.append(step)
+        if sort_by_generation:
+            found.sort(key=lambda step: step["name"].count("."))
+        return found
+
+    def get_duration(self) -> float:
+        """Seconds from start to end, or until now."""
+        return get_duration(self.status)
+
+    def global_outputs(self) -> ArgoObjectDict:
+        """Outputs of the workflow."""
+        outputs = self.status.get("outputs", {})
+        parameters = {n: _parameter(n, {"value": text}) for n, text in outputs.get("parameters", {}).items()}
+        artifacts = {n: {"name": n, "local_path": path} for n, path in outputs.get("artifacts", {}).items()}
+        result = ArgoObjectDict({"artifacts": artifacts})
+        result.data["parameters"] = ArgoObjectDict({})
+        result.data["parameters"].data.update(parameters)
+        return result
+
+
+def _several(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple, set)) else [value]

@@ -1,0 +1,157 @@
+"""Putting files into the artifact store, and getting them out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any, List
+
+from dflow.common import LocalArtifact, S3Artifact
+from dflow.config import config
+from dflow.engine.errors import UnsupportedError
+
+__all__ = ["download_artifact", "path_list_of_artifact", "path_object_of_artifact", "upload_artifact"]
+
+
+def upload_artifact(
+    path: Any, archive: Any = "default", namespace: str | None = None, dataset_name: str | None = None, **kwargs: Any
+) -> LocalArtifact:
+    """Make an artifact of a path, or of a list, set or dict of paths (nested too).
+
+    The path of each relative to the current directory is kept; of one outside of it, its absolute path. Nothing is
+    copied: the store, ``upload/`` in the current directory, holds links.
+
+    Raises:
+        FileNotFoundError: a path does not exist.
+    """
+    _only_locally()
+    from dflow.engine.state import link_or_copy
+    from dflow.python.catalog import flatten, write_artifact
+
+    for _, item in flatten(path):
+        if item is not None and not os.path.exists(str(item)):
+            raise FileNotFoundError("cannot upload {}: there is no such file or directory in {}".format(item, os.getcwd()))  # noqa: UP032
+    root = Path(str(config["debug_artifact_dir"])).absolute() / "upload" / str(uuid.uuid4())
+    write_artifact(path, root, _relative_to_cwd, lambda source, target: link_or_copy(source, target, "symlink"))
+    return LocalArtifact(root)
+
+
+def download_artifact(
+    artifact: Any,
+    extract: bool = True,
+    sub_path: str | None = None,
+    slice: Any = None,  # noqa: A002 - the name callers use
+    path: Any = ".",
+    remove_catalog: bool = True,
+    skip_exists: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """Copy an artifact to ``path``.
+
+    Args:
+        artifact: from ``upload_artifact``, or ``step.outputs.artifacts[name]`` of a queried step.
+        sub_path: the part of it that is wanted.
+        slice: the element that is wanted.
+        skip_exists: leave files that are there.
+
+    Returns:
+        The paths of the copies: a list; a dict, or nested, where the artifact is.
+
+    Raises:
+        FileNotFoundError: the artifact is not there.
+    """
+    from dflow.python.catalog import CATALOG, read_catalog
+
+    root = _root_of(artifact)
+    wanted = slice if slice is not None else getattr(artifact, "slice", None)
+    inside = "/".join(part for part in (getattr(artifact, "_sub_path", None), sub_path) if part)
+    target = Path(str(path)).absolute()
+    items = read_catalog(root) if root.is_dir() and not inside else None
+    if items is not None and wanted is not None:
+        items = [item for item in items if str(item["order"]) == str(wanted)]
+    if items is None:
+        return _copy_plain(root / inside, target, skip_exists)
+    for item in items:
+        if item["dflow_list_item"] is not None:
+            _copy(root / item["dflow_list_item"], target / item["dflow_list_item"], skip_exists)
+    if not remove_catalog and (root / CATALOG).is_dir():
+        _copy(root / CATALOG, target / CATALOG, skip_exists)
+    return _path_object(items, target)
+
+
+def path_object_of_artifact(art: Any, **kwargs: Any) -> Any:
+    """The relative paths in an artifact, as the list or dict that it is."""
+    from dflow.python.catalog import read_catalog
+
+    return _path_object(read_catalog(_root_of(art)) or [], None)
+
+
+def path_list_of_artifact(art: Any, **kwargs: Any) -> List[Any]:
+    """The relative paths in an artifact, as a list."""
+    from dflow.python.catalog import read_catalog
+
+    items = read_catalog(_root_of(art)) or []
+    return [item["dflow_list_item"] for item in items]
+
+
+def _path_object(items: Any, base: Path | None) -> Any:
+    from dflow.python.catalog import unflatten
+
+    def place(item: Any) -> Any:
+        relative = item["dflow_list_item"]
+        return relative if relative is None or base is None else str(base / relative)
+
+    if all(isinstance(item["order"], int) for item in items):
+        return [place(item) for item in sorted(items, key=lambda item: item["order"])]
+    return unflatten((item["order"], place(item)) for item in items)
+
+
+def _root_of(artifact: Any) -> Path:
+    """The directory or file that an artifact is."""
+    if isinstance(artifact, S3Artifact):
+        _only_locally(s3=True)
+    local = getattr(artifact, "local_path", None)
+    if local is None:
+        raise FileNotFoundError(
+            "{!r} is no artifact that exists yet; use the step that wf.query_step() returns, or upload_artifact()".format(artifact)  # noqa: UP032
+        )
+    if not os.path.exists(str(local)):
+        raise FileNotFoundError("the artifact {} is not there any more".format(local))  # noqa: UP032
+    return Path(str(local))
+
+
+def _only_locally(s3: bool = False) -> None:
+    if s3 or config["mode"] != "debug" or config["debug_s3"]:
+        raise UnsupportedError("object stores are not available in this version; use config['mode'] = 'debug' without debug_s3")
+
+
+def _relative_to_cwd(path: Path) -> str:
+    here = os.getcwd() + os.sep
+    text = str(path)
+    return text[len(here) :] if text.startswith(here) else text.lstrip(os.sep)
+
+
+def _copy_plain(source: Path, target: Path, skip_exists: bool) -> List[str]:
+    """An artifact without a catalog: a file, or what is in a directory."""
+    if not source.exists():
+        raise FileNotFoundError("there is no {} in the artifact".format(source))  # noqa: UP032 - Python 3.8 style
+    if not source.is_dir():
+        _copy(source, target / source.name, skip_exists)
+        return [str(target / source.name)]
+    copies = []
+    for entry in sorted(source.iterdir()):
+        _copy(entry, target / entry.name, skip_exists)
+        copies.append(str(target / entry.name))
+    return copies
+
+
+def _copy(source: Path, target: Path, skip_exists: bool) -> None:
+    if skip_exists and target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(str(source), str(target), dirs_exist_ok=True)
+    elif not (target.exists() and target.samefile(source)):
+        shutil.copy2(str(source), str(target))

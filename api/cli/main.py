@@ -1,0 +1,117 @@
+"""The verbs of the command line. Each exits with 0, with 1 after a failure, with 2 for a wrong command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dflow import __version__
+from dflow.engine.errors import DflowError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["main"]
+
+_EPILOG = """examples:
+  dflow run train.py --epochs 3      run a script; exits 1 when its workflow fails
+  dflow list                         runs in this directory
+  dflow getsteps my-wf-x3k9a         steps of a run (the beginning of its id is enough)
+  dflow logs my-wf-x3k9a train       what a step printed
+  dflow retry my-wf-x3k9a            run what failed once more
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.verb is None:
+        parser.print_help()
+        return 2
+    try:
+        return int(options.function(options) or 0)
+    except DflowError as exc:
+        sys.stderr.write(f"dflow: {exc}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dflow",
+        description="Run scientific workflows and look at them.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pydflow {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    _running_verbs(verbs)
+    _reading_verbs(verbs)
+    _ending_verbs(verbs)
+    return parser
+
+
+def _running_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = verbs.add_parser("run", help="run a script and exit 1 when its last workflow failed")
+    run.add_argument("script", type=Path, help="a Python script")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the script")
+    run.set_defaults(function=_late("run_script"))
+    resume = _verb(verbs, "resume", "go on with a run that was interrupted; finished steps are kept", "resume")
+    resume.add_argument("--detach", action="store_true", help="run in the background")
+    retry = _verb(verbs, "retry", "run the failed steps of a run again", "retry")
+    retry.add_argument("--step", help="only this step: its key or its name")
+
+
+def _reading_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    runs = verbs.add_parser("list", help="runs in this directory")
+    runs.add_argument("--dir", type=Path, help="another directory (default: $DFLOW_DEBUG_WORKDIR, or this one)")
+    _with_json(runs).set_defaults(function=_late("list_runs"))
+    _with_json(_verb(verbs, "get", "what is known of a run", "get"))
+    steps = _with_json(_verb(verbs, "getsteps", "steps of a run", "getsteps"))
+    steps.add_argument("--name", help="a regular expression for the beginning of the name")
+    steps.add_argument("--key", help="one key, or several with commas")
+    steps.add_argument("--phase", help="one phase, or several with commas")
+    steps.add_argument("--type", help="Pod, Steps, DAG or Skipped")
+    _with_json(_verb(verbs, "getkeys", "keys of the steps of a run", "getkeys"))
+    logs = _with_json(_verb(verbs, "logs", "what a step printed", "logs"))
+    logs.add_argument("step", help="its key, its name, or its id")
+
+
+def _ending_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    _verb(verbs, "terminate", "end all running steps of a run at once", "terminate")
+    _verb(verbs, "stop", "end all running steps of a run; it becomes Failed", "stop")
+    _verb(verbs, "delete", "delete the directory of a run", "delete")
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, function: str
+) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.add_argument("id", help="the id of the run, its beginning, or the path of its directory")
+    parser.set_defaults(function=_late(function))
+    return parser
+
+
+def _with_json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _late(name: str) -> Callable[[argparse.Namespace], int | None]:
+    """A verb whose code is loaded when it is used."""
+
+    def call(options: argparse.Namespace) -> int | None:
+        from dflow.cli import verbs  # noqa: PLC0415 - loads the engine
+
+        result: int | None = getattr(verbs, name)(options)
+        return result
+
+    return call

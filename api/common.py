@@ -1,0 +1,82 @@
+"""Artifacts outside a workflow: files on this machine or in an object store."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__all__ = ["LocalArtifact", "S3Artifact", "import_func"]
+
+
+class LocalArtifact:
+    """Files in the local artifact store.
+
+    Attributes:
+        local_path: where they are.
+        slice: the element that is meant, None for all.
+    """
+
+    def __init__(self, local_path: Any) -> None:
+        self.local_path = str(local_path)
+        self.slice: Any = None
+        self.parent: LocalArtifact | None = None
+        self._sub_path: str | None = None
+
+    def sub_path(self, path: Any) -> LocalArtifact:
+        """The part ``path`` of this artifact."""
+        part = LocalArtifact(self.local_path)
+        part._sub_path = "{}/{}".format(self._sub_path, path) if self._sub_path else str(path)  # noqa: UP032
+        part.parent = self
+        return part
+
+    def __getitem__(self, key: Any) -> LocalArtifact:
+        part = LocalArtifact(self.local_path)
+        part._sub_path, part.slice, part.parent = self._sub_path, key, self
+        return part
+
+    def __repr__(self) -> str:
+        inside = "/" + self._sub_path if self._sub_path else ""
+        return "LocalArtifact({!r})".format(self.local_path + inside)  # noqa: UP032
+
+
+class S3Artifact:
+    """Files in an object store, by key.
+
+    Args:
+        key: where they are in the bucket.
+        path_list: the elements, when it is a list.
+    """
+
+    def __init__(
+        self, key: str | None = None, path_list: Any = None, urn: str = "", debug_s3: bool = False, *args: Any, **kwargs: Any
+    ) -> None:
+        self.key = key
+        self.path_list = [] if path_list is None else path_list
+        self.urn = urn
+        self.debug_s3 = debug_s3
+        self.slice: Any = None
+        self.parent: S3Artifact | None = None
+        self._sub_path: str | None = None
+
+    def sub_path(self, path: Any) -> S3Artifact:
+        """The part ``path`` of this artifact."""
+        part = S3Artifact(self.key, self.path_list, self.urn, self.debug_s3)
+        part._sub_path = "{}/{}".format(self._sub_path, path) if self._sub_path else str(path)  # noqa: UP032
+        part.parent = self
+        return part
+
+    def __repr__(self) -> str:
+        return "S3Artifact(key={!r})".format(self.key)  # noqa: UP032
+
+
+def import_func(s: str) -> Any:
+    """The object at an import path such as ``package.module.name`` or ``package.module:name``.
+
+    Raises:
+        ImportError: there is none.
+    """
+    module, _, name = s.replace(":", ".").rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (AttributeError, ValueError) as exc:
+        raise ImportError("cannot import {!r}: {}".format(s, exc)) from exc  # noqa: UP032 - Python 3.8 style

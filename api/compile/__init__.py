@@ -1,0 +1,63 @@
+"""From the objects a script builds to the graph that the engine runs. Nothing of the script is changed.
+
+The objects are read when the workflow is submitted. All problems are collected and reported in one go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dflow.compile.check import check_graph
+from dflow.compile.merge import merge
+from dflow.compile.problems import Problems
+from dflow.compile.templates import TemplateCompiler
+from dflow.engine.errors import CompileError
+from dflow.engine.model import WorkflowGraph
+from dflow.python.values import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dflow.workflow import Workflow
+
+__all__ = ["compile_workflow"]
+
+
+def compile_workflow(workflow: Workflow) -> WorkflowGraph:
+    """The graph of a workflow.
+
+    Raises:
+        CompileError: the workflow cannot run as it is; the error lists everything that is wrong with it.
+    """
+    problems = Problems()
+    if workflow.entrypoint is None:
+        raise CompileError(["workflow {!r}: it has no steps; add some with wf.add(...)".format(workflow.name)])  # noqa: UP032
+    compiler = TemplateCompiler(problems)
+    entry = compiler.compile(workflow.entrypoint, workflow.name)
+    _refuse_what_is_not_here(workflow, problems)
+    templates, names = merge(compiler.templates)
+    graph = WorkflowGraph(
+        name=workflow.name,
+        entrypoint=names[entry],
+        templates=templates,
+        parameters=_texts(workflow.parameters),
+        parallelism=workflow.parallelism,
+        labels=_texts(workflow.labels),
+        annotations=_texts(workflow.annotations),
+    )
+    check_graph(graph, problems)
+    if problems.found:
+        raise CompileError(problems.found)
+    return graph
+
+
+def _texts(values: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    return tuple((name, encode(value)) for name, value in (values or {}).items())
+
+
+def _refuse_what_is_not_here(workflow: Workflow, problems: Problems) -> None:
+    with problems.at(f"workflow {workflow.name!r}"):
+        if workflow.on_exit is not None:
+            problems.add("on_exit is not available in this version")
+        if workflow.context is not None:
+            problems.add("context= is not available in this version")

@@ -1,0 +1,267 @@
+"""Checking a graph before it runs: names, references, arguments, order."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from dflow.compile.references import Name, call_mentions, mentioned
+from dflow.engine import expressions
+from dflow.engine.errors import ExpressionError
+from dflow.engine.model import DagTemplate, Literal, PythonOpTemplate, ScriptTemplate, StepsTemplate
+from dflow.names import check_key, check_label, check_step_name, check_template_name, check_workflow_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from dflow.compile.problems import Problems
+    from dflow.engine.model import ArtifactSource, Call, Template, Value, WorkflowGraph
+
+__all__ = ["check_graph"]
+
+_CALL_FIELDS = frozenset({"id", "ip", "status", "exitCode", "startedAt", "finishedAt", "hostNodeName"})
+_WORKFLOW_FIELDS = frozenset(
+    {
+        "name",
+        "namespace",
+        "uid",
+        "parameters",
+        "labels",
+        "annotations",
+        "creationTimestamp",
+        "serviceAccountName",
+        "mainEntrypoint",
+        "outputs",
+        "status",
+        "failures",
+        "duration",
+        "priority",
+    }
+)
+
+
+def check_graph(graph: WorkflowGraph, problems: Problems) -> None:
+    """Add to ``problems`` everything that would go wrong, with its place."""
+    _allowed(problems, check_workflow_name, graph.name)
+    templates = {template.name: template for template in graph.templates}
+    parameters = {name for name, _ in graph.parameters}
+    for template in graph.templates:
+        what = {StepsTemplate: "steps", DagTemplate: "dag"}.get(type(template), "template")
+        with problems.at(f"{what} {template.name!r}"):
+            _TemplateCheck(template, templates, parameters, problems).run()
+    entry = templates[graph.entrypoint]
+    with problems.at(f"workflow {graph.name!r}"):
+        for parameter in entry.inputs.parameters:
+            if parameter.default is None and parameter.name not in parameters:
+                problems.add(f"its input parameter {parameter.name!r} has no value; give it with parameters= or a default")
+
+
+class _TemplateCheck:
+    """The checks of one template."""
+
+    def __init__(
+        self, template: Template, templates: Mapping[str, Template], parameters: Collection[str], problems: Problems
+    ) -> None:
+        self._template = template
+        self._templates = templates
+        self._parameters = parameters
+        self._problems = problems
+        self._calls: dict[str, Call] = {}
+        self._prefix = "tasks" if isinstance(template, DagTemplate) else "steps"
+
+    def run(self) -> None:
+        template, problems = self._template, self._problems
+        _allowed(problems, check_template_name, template.name)
+        for what, items in (
+            ("input parameter", template.inputs.parameters),
+            ("input artifact", template.inputs.artifacts),
+            ("output parameter", template.outputs.parameters),
+            ("output artifact", template.outputs.artifacts),
+        ):
+            for item in items:
+                _allowed(problems, lambda name, what=what: check_label(name, what), item.name)  # type: ignore[misc]
+        match template:
+            case StepsTemplate(groups=groups):
+                self._names(call for group in groups for call in group)
+                for group in groups:
+                    for call in group:
+                        self._call(call, "step")
+                    self._calls.update({call.name: call for call in group})
+                self._group_outputs()
+            case DagTemplate(tasks=tasks):
+                self._names(tasks)
+                self._calls = {task.name: task for task in tasks}
+                for task in tasks:
+                    self._call(task, "task")
+                self._order(tasks)
+                self._group_outputs()
+            case ScriptTemplate() | PythonOpTemplate():
+                self._leaf(template)
+
+    def _names(self, calls: Iterable[Call]) -> None:
+        counted = Counter(call.name for call in calls)
+        for name, count in counted.items():
+            _allowed(self._problems, check_step_name, name)
+            if count > 1:
+                self._problems.add(f"{count} of its {self._prefix} have the name {name!r}; each needs a name of its own")
+
+    # -- calls ---------------------------------------------------------------------------------------------
+
+    def _call(self, call: Call, what: str) -> None:
+        with self._problems.at(f"{what} {call.name!r}"):
+            if isinstance(call.key, Literal):
+                _allowed(self._problems, check_key, call.key.text)
+            target = self._templates[call.template]
+            self._arguments(call, target)
+            for place, value in call_mentions(call):
+                with self._problems.at(place):
+                    self._references(value)
+
+    def _arguments(self, call: Call, target: Template) -> None:
+        given = {name for name, _ in call.parameters}
+        declared = {p.name for p in target.inputs.parameters}
+        for parameter in target.inputs.parameters:
+            if parameter.name not in given and parameter.default is None:
+                self._problems.add(f"input parameter {parameter.name!r} of template {target.name!r} is not given and has no default")
+        for name in sorted(given - declared):
+            self._problems.add(f"template {target.name!r} has no input parameter {name!r}{_near(name, declared)}")
+        sources = {name for name, _ in call.artifacts}
+        known = {a.name for a in target.inputs.artifacts}
+        for artifact in target.inputs.artifacts:
+            if artifact.name not in sources and not artifact.optional and artifact.source is None:
+                self._problems.add(f"input artifact {artifact.name!r} of template {target.name!r} is not given and not optional")
+        for name in sorted(sources - known):
+            self._problems.add(f"template {target.name!r} has no input artifact {name!r}{_near(name, known)}")
+
+    def _order(self, tasks: tuple[Call, ...]) -> None:
+        """Dependencies exist, and there is no circle among them."""
+        edges = []
+        for task in tasks:
+            for dependency in task.dependencies:
+                if dependency in self._calls:
+                    edges.append((dependency, task.name))
+                else:
+                    self._problems.add(f"task {task.name!r} depends on {dependency!r}, which is no task of it{_near(dependency, self._calls)}")
+        if not edges:
+            return
+        import networkx as nx
+
+        try:
+            circle = nx.find_cycle(nx.DiGraph(edges))
+        except nx.NetworkXNoCycle:
+            return
+        path = " → ".join([circle[0][0], *(edge[1] for edge in circle)])
+        self._problems.add(f"its tasks wait for each other in a circle: {path}")
+
+    def _group_outputs(self) -> None:
+        for parameter in self._template.outputs.parameters:
+            with self._problems.at(f"output parameter {parameter.name!r}"):
+                if parameter.source is None and parameter.default is None:
+                    self._problems.add("it has no source; set value_from_parameter or value_from_expression, or a default")
+                self._references(parameter.source)
+        for artifact in self._template.outputs.artifacts:
+            with self._problems.at(f"output artifact {artifact.name!r}"):
+                if artifact.source is None and not artifact.optional:
+                    self._problems.add("it has no source; set _from or from_expression")
+                self._references(artifact.source)
+
+    # -- leaves --------------------------------------------------------------------------------------------
+
+    def _leaf(self, template: ScriptTemplate | PythonOpTemplate) -> None:
+        texts = [*template.pod.command, *(text for _, text in template.pod.env)]
+        if isinstance(template, ScriptTemplate):
+            texts += [template.script or "", *template.args]
+            if template.language == "container" and not template.pod.command and not template.args:
+                self._problems.add("it has neither a command nor args")
+            for parameter in template.outputs.parameters:
+                if parameter.path is None and parameter.default is None:
+                    self._problems.add(f"output parameter {parameter.name!r} has no value_from_path, so no program can give it")
+            for artifact in (*template.inputs.artifacts, *template.outputs.artifacts):
+                if artifact.path is None:
+                    self._problems.add(f"artifact {artifact.name!r} has no path, so the program cannot find it")
+        for text in texts:
+            self._leaf_text(text)
+
+    def _leaf_text(self, text: str) -> None:
+        try:
+            names = expressions.parse_text(text).names()
+        except ExpressionError as exc:
+            self._problems.add(str(exc))
+            return
+        for name in sorted(names):
+            if name[0] == "inputs":
+                self._input(name)
+
+    # -- references ----------------------------------------------------------------------------------------
+
+    def _references(self, value: Value | ArtifactSource | None) -> None:
+        try:
+            names = mentioned(value)
+        except ExpressionError as exc:
+            self._problems.add(str(exc))
+            return
+        for name in sorted(names):
+            if name[0] == "inputs":
+                self._input(name)
+            elif name[0] in ("steps", "tasks"):
+                self._sibling(name)
+            elif name[0] == "workflow":
+                self._workflow(name)
+
+    def _input(self, name: Name) -> None:
+        if len(name) < 3 or name[1] not in ("parameters", "artifacts"):
+            return
+        inputs = self._template.inputs
+        known = [item.name for item in (inputs.parameters if name[1] == "parameters" else inputs.artifacts)]
+        if name[2] not in known:
+            self._problems.add(f"{'.'.join(name)} is not known: template {self._template.name!r} has no input {name[1][:-1]} {name[2]!r}{_near(name[2], known)}")
+
+    def _sibling(self, name: Name) -> None:
+        if name[0] != self._prefix or len(name) < 2:
+            other = "steps" if self._prefix == "tasks" else "tasks"
+            self._problems.add(f"{'.'.join(name)} cannot be used here: {name[0]}… belongs to a {'Steps' if other == 'tasks' else 'DAG'}")
+            return
+        call = self._calls.get(name[1])
+        if call is None:
+            self._problems.add(f"{'.'.join(name)} is not known: {self._why_not(name[1])}")
+            return
+        if len(name) < 3:
+            return
+        if name[2] != "outputs":
+            if name[2] not in _CALL_FIELDS:
+                self._problems.add(f"{'.'.join(name)} is not known: a {self._prefix[:-1]} has outputs, {', '.join(sorted(_CALL_FIELDS))}")
+            return
+        if len(name) > 4:
+            self._output(name, self._templates[call.template])
+
+    def _output(self, name: Name, target: Template) -> None:
+        outputs = target.outputs
+        known = [item.name for item in (outputs.parameters if name[3] == "parameters" else outputs.artifacts)]
+        if name[4] not in known:
+            self._problems.add(f"{'.'.join(name)} is not known: template {target.name!r} has no output {name[3][:-1]} {name[4]!r}{_near(name[4], known)}")
+
+    def _why_not(self, call: str) -> str:
+        template = self._template
+        if isinstance(template, StepsTemplate) and any(call == c.name for group in template.groups for c in group):
+            return f"step {call!r} does not run before this one; add it earlier"
+        known = list(self._calls)
+        return f"{self._prefix[:-1]} {call!r} is not in {template.name!r}{_near(call, known)}"
+
+    def _workflow(self, name: Name) -> None:
+        if len(name) > 1 and name[1] not in _WORKFLOW_FIELDS:
+            self._problems.add(f"{'.'.join(name)} is not known{_near(name[1], _WORKFLOW_FIELDS)}")
+        if len(name) > 2 and name[1] == "parameters" and name[2] != "json" and name[2] not in self._parameters:
+            self._problems.add(f"{'.'.join(name)} is not known: the workflow has no parameter {name[2]!r}{_near(name[2], self._parameters)}")
+
+
+def _allowed(problems: Problems, check: Callable[[str], str], name: str) -> None:
+    try:
+        check(name)
+    except ValueError as exc:
+        problems.add(str(exc))
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

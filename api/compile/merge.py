@@ -1,0 +1,86 @@
+"""Making equal templates one, and giving every template a name of its own.
+
+A script makes many templates that are the same: a ``Steps`` subclass builds itself anew at every use. Two templates
+are the same when name and content are, where the templates they call count by *their* content. Recursion makes that
+a question of the whole graph: it is answered by refining colours until they separate no further.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dflow.engine import codec
+from dflow.engine.model import Call, DagTemplate, StepsTemplate, Template
+from dflow.names import MAX_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["merge"]
+
+_SUFFIX = 6
+
+
+def merge(templates: Sequence[Template]) -> tuple[tuple[Template, ...], dict[int, str]]:
+    """Unique templates, sorted by name, and the name that each index of ``templates`` has now.
+
+    Calls in ``templates`` name a template by its index; in the result by its name. A name that several different
+    templates have gets a part of the content's hash: ``iter`` becomes ``iter-3f2a91``.
+    """
+    colours = _colours(templates)
+    by_name: dict[str, dict[str, int]] = defaultdict(dict)
+    for index, template in enumerate(templates):
+        by_name[template.name].setdefault(colours[index], index)
+    names: dict[int, str] = {}
+    chosen: dict[str, str] = {}
+    for base, members in by_name.items():
+        for colour in members:
+            alone = len(members) == 1
+            chosen[colour] = base if alone else f"{base[: MAX_NAME - _SUFFIX - 1].rstrip('-.')}-{colour[:_SUFFIX]}"
+    for index in range(len(templates)):
+        names[index] = chosen[colours[index]]
+    unique = {names[index]: index for index in reversed(range(len(templates)))}
+    result = [_renamed(templates[index], name, names) for name, index in sorted(unique.items())]
+    return tuple(result), names
+
+
+def _colours(templates: Sequence[Template]) -> list[str]:
+    """A hash for each template; equal exactly for templates that are the same."""
+    blank = [json.dumps(codec.encode(_with_calls(t, lambda call: replace(call, template="")))) for t in templates]
+    used = [[int(call.template) for call in _calls(t)] for t in templates]
+    colours = [_hash(text) for text in blank]
+    while True:
+        refined = [_hash(blank[i], *(colours[j] for j in used[i])) for i in range(len(templates))]
+        if len(set(refined)) == len(set(colours)):
+            return refined
+        colours = refined
+
+
+def _hash(*texts: str) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode("utf-8", "surrogateescape") + b"\0")
+    return digest.hexdigest()
+
+
+def _calls(template: Template) -> list[Call]:
+    if isinstance(template, StepsTemplate):
+        return [call for group in template.groups for call in group]
+    return list(template.tasks) if isinstance(template, DagTemplate) else []
+
+
+def _with_calls(template: Template, change: Callable[[Call], Call]) -> Template:
+    if isinstance(template, StepsTemplate):
+        return replace(template, groups=tuple(tuple(change(call) for call in group) for group in template.groups))
+    if isinstance(template, DagTemplate):
+        return replace(template, tasks=tuple(change(call) for call in template.tasks))
+    return template
+
+
+def _renamed(template: Template, name: str, names: Mapping[int, str]) -> Template:
+    changed = _with_calls(template, lambda call: replace(call, template=names[int(call.template)]))
+    return replace(changed, name=name)

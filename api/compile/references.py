@@ -1,0 +1,51 @@
+"""Which names a value, a call or a template mentions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dflow.engine import expressions
+from dflow.engine.model import ArtifactFrom, Expr, Ref, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dflow.engine.model import ArtifactSource, Call, Value
+
+__all__ = ["Name", "call_mentions", "mentioned"]
+
+Name = tuple[str, ...]
+
+
+def call_mentions(call: Call) -> Iterator[tuple[str, Value | ArtifactSource]]:
+    """Every value of a call, with words for where it stands."""
+    for name, value in call.parameters:
+        yield f"parameter {name!r}", value
+    for name, source in call.artifacts:
+        yield f"artifact {name!r}", source
+    for what, optional in (("when", call.when), ("key", call.key), ("timeout", call.timeout)):
+        if optional is not None:
+            yield what, optional
+
+
+def mentioned(value: Value | ArtifactSource | None) -> frozenset[Name]:
+    """Every name that a value or the source of an artifact mentions, split at dots.
+
+    ``{{steps.a.outputs.parameters.x}}`` gives ``("steps", "a", "outputs", "parameters", "x")``.
+
+    Raises:
+        ExpressionError: the value holds a wrong expression.
+    """
+    match value:
+        case ArtifactFrom(inner, _):
+            return mentioned(inner)
+        case Ref(path):
+            return frozenset({tuple(path.split("."))})
+        case Expr(source) if "{{" in source:
+            return expressions.parse_text(source).names()
+        case Expr(source):
+            return expressions.names(source)
+        case Text(source):
+            return expressions.parse_text(source).names()
+        case _:
+            return frozenset()

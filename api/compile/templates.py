@@ -1,0 +1,319 @@
+"""Templates of a script as templates of the graph."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dflow.compile.references import call_mentions, mentioned
+from dflow.compile.values import RawText, artifact_source, parameter_value, text_value
+from dflow.dag import DAG
+from dflow.engine import model
+from dflow.engine.errors import ExpressionError, PayloadError
+from dflow.io import MISSING, ArgoVar, type_to_str
+from dflow.op_template import ContainerOPTemplate, OPTemplate, ScriptOPTemplate, Secret
+from dflow.python.op import op_name
+from dflow.python.payload import pack_op
+from dflow.python.python_op_template import PythonOPTemplate
+from dflow.steps import Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dflow.compile.problems import Problems
+    from dflow.step import Step
+
+__all__ = ["TemplateCompiler"]
+
+_FOR_KUBERNETES = (
+    "node_selector",
+    "tolerations",
+    "affinity",
+    "volumes",
+    "mounts",
+    "init_containers",
+    "sidecars",
+    "image_pull_policy",
+    "requests",
+    "limits",
+    "pvcs",
+    "annotations",
+    "labels",
+)
+_LATER_ON_STEPS = (
+    "with_param",
+    "with_sequence",
+    "slices",
+    "executor",
+    "use_resource",
+    "continue_on_num_success",
+    "continue_on_success_ratio",
+    "success_hook",
+    "running_hook",
+    "failure_hook",
+)
+
+
+class TemplateCompiler:
+    """Compiles templates, each object once.
+
+    Attributes:
+        templates: what was compiled, in order; calls name templates by their index here, as text.
+    """
+
+    def __init__(self, problems: Problems) -> None:
+        self.templates: list[model.Template] = []
+        self._problems = problems
+        self._index: dict[int, int] = {}
+        self._keep_alive: list[OPTemplate] = []
+        self._payloads: dict[int, model.OpPayload] = {}
+
+    def compile(self, entry: OPTemplate, entry_name: str) -> int:
+        """Compile a template and everything that it uses; the index of the template."""
+        waiting = [entry]
+        self._reserve(entry)
+        while waiting:
+            template = waiting.pop()
+            for call in _calls_of(template):
+                if id(call.template) not in self._index:
+                    self._reserve(call.template)
+                    waiting.append(call.template)
+        for number, template in enumerate(self._keep_alive):
+            name = template.name if template._named else entry_name if template is entry else _base_name(template)
+            self.templates.append(self._one(template, name))
+            assert number == len(self.templates) - 1  # noqa: S101 - calls rely on it
+        return self._index[id(entry)]
+
+    def _reserve(self, template: OPTemplate) -> None:
+        self._index[id(template)] = len(self._keep_alive)
+        self._keep_alive.append(template)
+
+    def _one(self, template: OPTemplate, name: str) -> model.Template:
+        what = "steps" if isinstance(template, Steps) else "dag" if isinstance(template, DAG) else "template"
+        with self._problems.at(f"{what} {name!r}"):
+            inputs, outputs = self._inputs(template), self._outputs(template)
+            if isinstance(template, Steps):
+                groups = [group if isinstance(group, list) else [group] for group in template.steps]
+                compiled = tuple(tuple(self._call(step) for step in group) for group in groups)
+                return model.StepsTemplate(name, compiled, inputs, outputs, template.parallelism)
+            if isinstance(template, DAG):
+                tasks = self._ordered(tuple(self._call(task) for task in template.tasks))
+                return model.DagTemplate(name, tasks, inputs, outputs, template.parallelism)
+            if isinstance(template, ScriptOPTemplate):
+                return self._leaf(template, name, inputs, outputs)
+            self._problems.add(f"a template of class {type(template).__name__} cannot be run in this version")
+            return model.ScriptTemplate(name, "shell", "", inputs=inputs, outputs=outputs)
+
+    def _ordered(self, tasks: tuple[model.Call, ...]) -> tuple[model.Call, ...]:
+        """Every task with all that it depends on: what it names, and what it mentions."""
+        names = [task.name for task in tasks]
+        result = []
+        for task in tasks:
+            wanted = set(task.dependencies)
+            for _, value in call_mentions(task):
+                with contextlib.suppress(ExpressionError):  # reported where the value is checked
+                    wanted |= {name[1] for name in mentioned(value) if name[0] == "tasks" and len(name) > 1}
+            unknown = [name for name in task.dependencies if name not in names]
+            result.append(replace(task, dependencies=tuple([n for n in names if n in wanted] + unknown)))
+        return tuple(result)
+
+    # -- calls ---------------------------------------------------------------------------------------------
+
+    def _call(self, step: Step) -> model.Call:
+        problems = self._problems
+        with problems.at(f"{step._what} {step.name!r}"):
+            for attribute in _LATER_ON_STEPS:
+                if getattr(step, attribute) is not None:
+                    problems.add(f"{attribute} is not available in this version")
+            return model.Call(
+                name=step.name,
+                template=str(self._index[id(step.template)]),
+                parameters=tuple(self._argument(step, name, value) for name, value in step.parameters.items()),
+                artifacts=tuple(self._artifact_arguments(step)),
+                when=None if step.when is None else self._condition(step.when),
+                key=None if step.key is None else text_value(step.key, problems),
+                continue_on=model.ContinueOn(step.continue_on_failed, step.continue_on_error),
+                timeout=None if step.timeout is None else text_value(step.timeout, problems),
+                dependencies=tuple(str(d) for d in getattr(step, "dependencies", ())),
+            )
+
+    def _argument(self, step: Step, name: str, given: Any) -> tuple[str, model.Value]:
+        declared = step.template.inputs.parameters.data.get(name)
+        with self._problems.at(f"parameter {name!r}"):
+            return name, parameter_value(given, getattr(declared, "type", None), self._problems)
+
+    def _artifact_arguments(self, step: Step) -> list[tuple[str, model.ArtifactSource]]:
+        arguments = []
+        for name, given in step.artifacts.items():
+            with self._problems.at(f"artifact {name!r}"):
+                source = artifact_source(given, self._problems)
+                if source is not None:
+                    arguments.append((name, source))
+        return arguments
+
+    def _condition(self, when: Any) -> model.Value:
+        with self._problems.at("when"):
+            return text_value(when, self._problems)
+
+    # -- inputs and outputs --------------------------------------------------------------------------------
+
+    def _inputs(self, template: OPTemplate) -> model.Inputs:
+        return model.Inputs(
+            tuple(self._input_parameter(item) for item in template.inputs.parameters.data.values()),
+            tuple(self._input_artifact(item) for item in template.inputs.artifacts.data.values()),
+        )
+
+    def _input_parameter(self, item: Any) -> model.InputParameter:
+        with self._problems.at(f"input parameter {item.name!r}"):
+            default = None if item.value is MISSING else parameter_value(item.value, item.type, self._problems)
+            return model.InputParameter(
+                item.name, _type_text(item.type), default, item.path, bool(item.save_as_artifact), item.description
+            )
+
+    def _input_artifact(self, item: Any) -> model.InputArtifact:
+        with self._problems.at(f"input artifact {item.name!r}"):
+            return model.InputArtifact(
+                name=item.name,
+                path=item.path,
+                optional=bool(item.optional),
+                type=_type_text(item.type),
+                source=artifact_source(item.source, self._problems),
+                mode=item.mode,
+                sub_path=item._sub_path,
+                archive=item.archive,
+                save_as_parameter=bool(item.save_as_parameter),
+            )
+
+    def _outputs(self, template: OPTemplate) -> model.Outputs:
+        return model.Outputs(
+            tuple(self._output_parameter(item) for item in template.outputs.parameters.data.values()),
+            tuple(self._output_artifact(item) for item in template.outputs.artifacts.data.values()),
+        )
+
+    def _output_parameter(self, item: Any) -> model.OutputParameter:
+        problems = self._problems
+        with problems.at(f"output parameter {item.name!r}"):
+            source: model.Value | None = None
+            if item.value_from_parameter is not None:
+                source = parameter_value(item.value_from_parameter, item.type, problems)
+            elif item.value_from_expression is not None:
+                source = _expression(item.value_from_expression, problems)
+            default = None if item.default is MISSING else parameter_value(item.default, item.type, problems)
+            return model.OutputParameter(
+                name=item.name,
+                type=_type_text(item.type),
+                path=item.value_from_path,
+                source=source,
+                default=default,
+                global_name=item.global_name,
+                big=bool(item.save_as_artifact),
+                save_both=bool(item.save_both),
+                description=item.description,
+            )
+
+    def _output_artifact(self, item: Any) -> model.OutputArtifact:
+        with self._problems.at(f"output artifact {item.name!r}"):
+            given = item._from
+            if given is None and item.from_expression is not None:
+                given = item.from_expression
+                given = ArgoVar(given) if isinstance(given, str) else given
+            return model.OutputArtifact(
+                name=item.name,
+                path=item.path,
+                source=artifact_source(given, self._problems),
+                optional=bool(item.optional),
+                type=_type_text(item.type),
+                archive=item.archive,
+                global_name=item.global_name,
+                save=None if not item.save else _as_json(item.save),
+            )
+
+    # -- leaves --------------------------------------------------------------------------------------------
+
+    def _leaf(
+        self, template: ScriptOPTemplate, name: str, inputs: model.Inputs, outputs: model.Outputs
+    ) -> model.ScriptTemplate | model.PythonOpTemplate:
+        pod = self._pod(template)
+        if isinstance(template, PythonOPTemplate):
+            if template.slices is not None:
+                self._problems.add("slices are not available in this version")
+            return model.PythonOpTemplate(
+                name=name,
+                op=self._payload(template),
+                inputs=inputs,
+                outputs=outputs,
+                pod=pod,
+                packages=tuple(os.path.abspath(str(p)) for p in template.python_packages),
+                pre_script=template.pre_script,
+                post_script=template.post_script,
+            )
+        args = tuple(str(a) for a in template.args) if isinstance(template, ContainerOPTemplate) else ()
+        script = None if template.language == "container" else str(template.script or "")
+        return model.ScriptTemplate(name, template.language, script, args, inputs, outputs, pod)
+
+    def _payload(self, template: PythonOPTemplate) -> model.OpPayload:
+        if isinstance(template.op_class, model.OpPayload):
+            return template.op_class
+        known = self._payloads.get(id(template.op_class))
+        if known is None:
+            try:
+                known = model.OpPayload(**pack_op(template.op_class))
+            except PayloadError as exc:
+                self._problems.add(str(exc))
+                known = model.OpPayload("import", op_name(template.op_class))
+            self._payloads[id(template.op_class)] = known
+        return known
+
+    def _pod(self, template: ScriptOPTemplate) -> model.Pod:
+        return model.Pod(
+            image=template.image,
+            command=tuple(str(word) for word in template.command or ()),
+            env=tuple(self._env(template.envs)),
+            timeout=None if template.timeout is None else text_value(template.timeout, self._problems),
+            kubernetes=_kubernetes(template),
+        )
+
+    def _env(self, envs: Mapping[str, Any]) -> list[tuple[str, str]]:
+        pairs = []
+        for name, value in envs.items():
+            if isinstance(value, Secret):
+                self._problems.add(f"environment variable {name!r}: a Secret is not available in this version")
+            else:
+                pairs.append((str(name), str(value)))
+        return pairs
+
+
+def _calls_of(template: OPTemplate) -> list[Step]:
+    if isinstance(template, Steps):
+        return [step for group in template.steps for step in (group if isinstance(group, list) else [group])]
+    return list(template.tasks) if isinstance(template, DAG) else []
+
+
+def _base_name(template: OPTemplate) -> str:
+    """The name of a template that the user gave none."""
+    if isinstance(template, PythonOPTemplate):
+        return template.name.rpartition("-")[0]
+    return {Steps: "steps", DAG: "dag"}.get(type(template), getattr(template, "language", "template"))
+
+
+def _type_text(kind: Any) -> str | None:
+    return None if kind is None else type_to_str(kind)
+
+
+def _expression(given: Any, problems: Problems) -> model.Value:
+    """``value_from_expression``: an expression object, or the text of one with or without braces."""
+    if isinstance(given, (ArgoVar, RawText)) or "{{" in str(given):
+        return text_value(given, problems)
+    return model.Expr(str(given))
+
+
+def _kubernetes(template: OPTemplate) -> str | None:
+    values = {name: value for name in _FOR_KUBERNETES if (value := getattr(template, name, None))}
+    return _as_json(values) if values else None
+
+
+def _as_json(values: Any) -> str:
+    return json.dumps(values, default=lambda v: v.to_dict() if hasattr(v, "to_dict") else vars(v), sort_keys=True)

@@ -1,0 +1,142 @@
+"""Values of parameters and sources of artifacts, from what a script writes to what the graph holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dflow import common
+from dflow.engine import expressions
+from dflow.engine.errors import ExpressionError
+from dflow.engine.model import ArtifactFrom, Expr, Literal, LocalArtifact, Ref, Text
+from dflow.io import MISSING, ArgoVar, InputArtifact, InputParameter, OutputArtifact, _Named, type_to_str
+from dflow.python.check import fits
+from dflow.python.values import decode, encode
+
+if TYPE_CHECKING:
+    from dflow.compile.problems import Problems
+    from dflow.engine.model import ArtifactSource, Value
+
+__all__ = ["RawText", "artifact_source", "parameter_value", "text_value"]
+
+_NOTHING = Literal("")
+
+
+class RawText(str):
+    """A text that is the value of a parameter as it stands: no tags in it, no type to fit."""
+
+    __slots__ = ()
+
+
+def text_value(given: Any, problems: Problems) -> Value:
+    """A text with tags, a reference or an expression."""
+    if isinstance(given, RawText):
+        return Literal(str(given))
+    if isinstance(given, _Named):
+        return _reference(given, problems)
+    if isinstance(given, ArgoVar):
+        return Expr(given.expr)
+    text = str(given)
+    try:
+        parts = expressions.parse_text(text).parts
+    except ExpressionError as exc:
+        problems.add(str(exc))
+        return Literal(text)
+    if all(isinstance(part, str) for part in parts):
+        return Literal(text)
+    if len(parts) == 1 and isinstance(parts[0], expressions.Tag):
+        return Ref(parts[0].name)
+    if len(parts) == 1 and isinstance(parts[0], expressions.ExprTag):
+        return Expr(parts[0].source)
+    return Text(text)
+
+
+def parameter_value(given: Any, kind: Any, problems: Problems) -> Value:
+    """The value of a parameter of a declared type; a constant is checked against it."""
+    if isinstance(given, ArgoVar):
+        value = text_value(given, problems)
+        source = getattr(given, "type", None)
+        if isinstance(given, _Named) and not _can_feed(source, kind):
+            problems.add(f"it is {type_to_str(source)}, which cannot feed {type_to_str(kind)}")
+        return value
+    if isinstance(given, str):
+        value = text_value(given, problems)
+        return _literal(given, kind, problems) if isinstance(value, Literal) and not isinstance(given, RawText) else value
+    if _holds_reference(given):
+        problems.add("a reference inside a list or dict is not resolved; build the list in an OP, or pass each by itself")
+        return _NOTHING
+    return _literal(given, kind, problems)
+
+
+def artifact_source(given: Any, problems: Problems) -> ArtifactSource | None:
+    """Where an artifact comes from; None when there is none."""
+    if given is None:
+        return None
+    if isinstance(given, (InputArtifact, OutputArtifact)):
+        if isinstance(given, InputArtifact) and given.step is not None:
+            return artifact_source(given.source, problems)
+        return ArtifactFrom(Ref(str(given)[2:-2]), given._sub_path)
+    if isinstance(given, _Named):
+        problems.add(f"{given} is a parameter, not an artifact")
+        return None
+    if isinstance(given, ArgoVar):
+        return ArtifactFrom(Expr(given.expr))
+    if isinstance(given, common.LocalArtifact):
+        if given.slice is not None:
+            problems.add("an element of an artifact ([...]) cannot be passed in this version; use .sub_path(...)")
+        return LocalArtifact(given.local_path, given._sub_path)
+    if isinstance(given, common.S3Artifact):
+        problems.add("an artifact in an object store cannot be used locally in this version")
+        return None
+    if isinstance(given, str):
+        value = text_value(given, problems)
+        if isinstance(value, (Ref, Expr)):
+            return ArtifactFrom(value)
+    local = getattr(given, "local_path", None)
+    if local is not None:
+        return LocalArtifact(str(local))
+    problems.add(f"{given!r} is no artifact; use upload_artifact(...) or step.outputs.artifacts[...]")
+    return None
+
+
+def _reference(given: _Named, problems: Problems) -> Value:
+    if isinstance(given, InputParameter) and given.step is not None:
+        if given.value is MISSING:
+            problems.add(f"{given} has no value")
+            return _NOTHING
+        return parameter_value(given.value, given.type, problems)
+    return Ref(str(given)[2:-2])
+
+
+def _literal(given: Any, kind: Any, problems: Problems) -> Literal:
+    """A constant, checked against the declared type of the parameter."""
+    known = kind is not None and not isinstance(kind, str)
+    value = decode(given, kind) if isinstance(given, str) and known else given
+    if known and kind is not str and not fits(value, kind):
+        problems.add(f"it must be {type_to_str(kind)}, not {type_to_str(type(value))}: {_short(given)}")
+    try:
+        return Literal(encode(given, kind if known else None))
+    except TypeError as exc:
+        problems.add(str(exc))
+        return _NOTHING
+
+
+def _can_feed(source: Any, target: Any) -> bool:
+    """Whether a text written for one type can be read as another; doubtful cases may."""
+    simple = (bool, int, float, list, dict)
+    source, target = getattr(source, "__origin__", source), getattr(target, "__origin__", target)
+    if source not in simple or target not in simple:
+        return True
+    return issubclass(source, target) or (source in (int, bool) and target is float)
+
+
+def _holds_reference(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_reference(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(_holds_reference(item) for item in value)
+    return isinstance(value, ArgoVar)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -1,0 +1,169 @@
+"""Settings. ``dflow.config`` is a mapping and a module at once, so every way of importing it works::
+
+    from dflow import config
+    from dflow.config import config, s3_config
+    import dflow.config
+
+Each setting has an environment variable ``DFLOW_<NAME>`` (``DFLOW_S3_<NAME>`` for storage) that is read when this
+module is first imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+import os
+import sys
+from typing import Any, Callable, Dict
+
+__all__ = ["config", "s3_config", "set_config", "set_s3_config"]
+
+_log = logging.getLogger("dflow")
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _nullable(value: str) -> str | None:
+    return None if value.lower() in ("", "none", "null") else value
+
+
+def _boolean(value: str) -> bool:
+    return value.strip().lower() in ("1", "true", "yes", "on", "y", "t")
+
+
+def _number(value: str) -> int | None:
+    text = _nullable(value)
+    return None if text is None else int(text)
+
+
+def _json(value: str) -> Any:
+    return json.loads(value) if value.strip() else {}
+
+
+def _headers(value: str) -> dict[str, str]:
+    pairs = (item.partition(":") for item in value.split(";") if ":" in item)
+    return {name.strip(): text.strip() for name, _, text in pairs}
+
+
+def _list(value: str) -> list[str]:
+    return [item for item in value.split(";") if item]
+
+
+_SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
+    "host": ("https://127.0.0.1:2746", _text),
+    "namespace": ("argo", _text),
+    "token": (None, _nullable),
+    "k8s_config_file": (None, _nullable),
+    "k8s_api_server": (None, _nullable),
+    "private_key_host_path": (None, _nullable),
+    "save_path_as_parameter": (False, _boolean),
+    "catalog_dir_name": (".dflow", _text),
+    "archive_mode": ("tar", _nullable),
+    "util_image": ("python:3.8", _text),
+    "util_image_pull_policy": (None, _nullable),
+    "extender_image": ("dptechnology/dflow-extender", _text),
+    "extender_image_pull_policy": (None, _nullable),
+    "dispatcher_image": ("dptechnology/dpdispatcher", _text),
+    "dispatcher_image_pull_policy": (None, _nullable),
+    "save_keys_in_global_outputs": (False, _boolean),
+    "mode": ("debug", _text),
+    "lineage": (None, _nullable),
+    "register_tasks": (False, _boolean),
+    "http_headers": ({}, _headers),
+    "workflow_annotations": ({}, _json),
+    "overwrite_reused_artifact": (True, _boolean),
+    "detach": (False, _boolean),
+    "debug_copy_method": ("symlink", _text),
+    "debug_save_copy_method": ("symlink", _text),
+    "debug_pool_workers": (None, _number),
+    "debug_batch_size": (None, _number),
+    "debug_batch_interval": (30, _number),
+    "detect_empty_dir": (True, _boolean),
+    "artifact_register": ({}, _json),
+    "debug_s3": (False, _boolean),
+    "debug_workdir": (".", _text),
+    "debug_artifact_dir": (".", _text),
+    "debug_failfast": (False, _boolean),
+    "raise_for_group": (False, _boolean),
+    "dispatcher_debug": (False, _boolean),
+    "dereference_symlink": (False, _boolean),
+    "isolation": ("spawn", _text),
+}
+
+_S3_SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
+    "endpoint": ("127.0.0.1:9000", _text),
+    "console": ("http://127.0.0.1:9001", _text),
+    "access_key": ("admin", _text),
+    "secret_key": ("password", _text),
+    "secure": (False, _boolean),
+    "bucket_name": ("my-bucket", _text),
+    "repo_key": (None, _nullable),
+    "repo": (None, _json),
+    "repo_type": ("s3", _text),
+    "repo_prefix": ("", _text),
+    "prefix": ("", _text),
+    "storage_client": (None, _nullable),
+    "extra_prefixes": ([], _list),
+}
+
+_OTHER_NAMES = {"dispatcher_debug": "DISPATCHER_DEBUG"}
+
+
+def _from_environment(settings: dict[str, tuple[Any, Callable[[str], Any]]], prefix: str) -> dict[str, Any]:
+    """Defaults, replaced by what the environment says; a text that cannot be read is named and passed over."""
+    values = {}
+    for name, (default, read) in settings.items():
+        variable = prefix + name.upper()
+        text = os.environ.get(variable, os.environ.get(_OTHER_NAMES.get(name, variable)))
+        values[name] = type(default)(default) if isinstance(default, (dict, list)) else default
+        if text is not None:
+            try:
+                values[name] = read(text)
+            except ValueError:
+                _log.warning("%s is %r, which cannot be read; %r is used", variable, text, default)
+    return values
+
+
+class _Settings(Dict[str, Any]):
+    """A dict that can stand in ``sys.modules``: attributes are those of the module."""
+
+    def __repr__(self) -> str:
+        return repr({name: "***" if name in ("token", "secret_key") and value else value for name, value in self.items()})
+
+
+config = _Settings(_from_environment(_SETTINGS, "DFLOW_"))
+s3_config = _Settings(_from_environment(_S3_SETTINGS, "DFLOW_S3_"))
+
+
+def set_config(**kwargs: Any) -> None:
+    """Set several settings at once, as ``config[name] = value`` does; a name that is not known is said once."""
+    _set(config, _SETTINGS, kwargs)
+
+
+def set_s3_config(**kwargs: Any) -> None:
+    """Set several storage settings at once, as ``s3_config[name] = value`` does."""
+    _set(s3_config, _S3_SETTINGS, kwargs)
+
+
+def _set(target: dict[str, Any], known: dict[str, Any], values: dict[str, Any]) -> None:
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = "; did you mean {!r}?".format(near[0]) if near else ""  # noqa: UP032 - Python 3.8 style
+            _log.warning("there is no setting %r%s", name, hint)
+    target.update(values)
+
+
+def _stand_in_for_module() -> None:
+    """Make the mapping what ``import dflow.config`` gives."""
+    module = sys.modules[__name__]
+    for name, value in vars(module).items():
+        if not name.startswith("__") or name in ("__name__", "__spec__", "__file__", "__loader__", "__package__", "__doc__", "__all__"):
+            setattr(config, name, value)
+    sys.modules[__name__] = config  # type: ignore[assignment]
+
+
+_stand_in_for_module()

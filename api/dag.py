@@ -1,0 +1,43 @@
+"""DAG: a template of tasks in the order of their dependencies."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+from dflow.io import Inputs, Outputs
+from dflow.op_template import OPTemplate
+from dflow.task import Task
+
+__all__ = ["DAG"]
+
+
+class DAG(OPTemplate):
+    """A template made of tasks; a task waits for those whose outputs it mentions.
+
+    Args:
+        tasks: the tasks, in any order.
+        parallelism: how many of its tasks may run at once.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        inputs: Inputs | None = None,
+        outputs: Outputs | None = None,
+        tasks: List[Task] | None = None,
+        memoize_key: str | None = None,
+        annotations: Dict[str, str] | None = None,
+        parallelism: int | None = None,
+    ) -> None:
+        super().__init__(name=name, inputs=inputs, outputs=outputs, memoize_key=memoize_key, annotations=annotations)
+        self.parallelism = parallelism
+        self.tasks: List[Any] = []
+        for task in tasks or []:
+            self.add(task)
+
+    def add(self, task: Task | List[Task]) -> None:
+        """Add a task or a list of tasks."""
+        for item in task if isinstance(task, (list, tuple)) else [task]:
+            if not isinstance(item, Task):
+                raise TypeError("DAG.add takes a Task or a list of Task, not {!r}".format(item))  # noqa: UP032
+            self.tasks.append(item)

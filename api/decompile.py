@@ -1,0 +1,187 @@
+"""From a graph back to the objects of the API: ``compile_workflow(decompile(graph)) == graph``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from dflow.common import LocalArtifact
+from dflow.compile.values import RawText
+from dflow.dag import DAG
+from dflow.engine import model
+from dflow.io import ArgoVar, InputArtifact, InputParameter, OutputArtifact, OutputParameter
+from dflow.op_template import ContainerOPTemplate, OPTemplate, PythonScriptOPTemplate, ScriptOPTemplate, ShellOPTemplate
+from dflow.python.python_op_template import PythonOPTemplate
+from dflow.step import Step
+from dflow.steps import Steps
+from dflow.task import Task
+from dflow.workflow import Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["decompile"]
+
+_LEAVES = {"shell": ShellOPTemplate, "python": PythonScriptOPTemplate, "container": ContainerOPTemplate}
+
+
+def decompile(graph: model.WorkflowGraph) -> Workflow:
+    """The workflow that compiles to this graph."""
+    templates: dict[str, OPTemplate] = {t.name: _template(t) for t in graph.templates}
+    for template in graph.templates:
+        _add_calls(template, templates)
+    workflow = Workflow(
+        name=graph.name,
+        parallelism=graph.parallelism,
+        labels=dict(graph.labels),
+        annotations=dict(graph.annotations),
+        parameters={name: RawText(text) for name, text in graph.parameters},
+    )
+    workflow.entrypoint = templates[graph.entrypoint]
+    return workflow
+
+
+def _template(template: model.Template) -> OPTemplate:
+    made: Any
+    match template:
+        case model.StepsTemplate():
+            made = Steps(template.name, parallelism=template.parallelism)
+        case model.DagTemplate():
+            made = DAG(template.name, parallelism=template.parallelism)
+        case model.ScriptTemplate():
+            made = _LEAVES[template.language](name=template.name)
+            made.script = template.script
+            if template.args:
+                made.args = list(template.args)
+            _set_pod(made, template.pod)
+        case model.PythonOpTemplate():
+            made = PythonOPTemplate.__new__(PythonOPTemplate)
+            ScriptOPTemplate.__init__(made, name=template.name)
+            made.op_class, made.slices = template.op, None
+            made.python_packages = list(template.packages)
+            made.pre_script, made.post_script = template.pre_script, template.post_script
+            _set_pod(made, template.pod)
+    made._named = True
+    _declare(made, template)
+    return made  # type: ignore[no-any-return]
+
+
+def _set_pod(made: ScriptOPTemplate, pod: model.Pod) -> None:
+    made.image = pod.image
+    made.command = list(pod.command)
+    made.envs = dict(pod.env)
+    made.timeout = _given(pod.timeout)
+    for name, value in json.loads(pod.kubernetes or "{}").items():
+        setattr(made, name, value)
+
+
+def _declare(made: OPTemplate, template: model.Template) -> None:
+    for p in template.inputs.parameters:
+        default = {} if p.default is None else {"value": _given(p.default)}
+        made.inputs.parameters[p.name] = InputParameter(
+            type=p.type, path=p.path, save_as_artifact=p.big, description=p.description, **default
+        )
+    for a in template.inputs.artifacts:
+        made.inputs.artifacts[a.name] = InputArtifact(
+            path=a.path,
+            optional=a.optional,
+            type=a.type,
+            source=_source(a.source),
+            mode=a.mode,
+            sub_path=a.sub_path,
+            archive=a.archive,
+            save_as_parameter=a.save_as_parameter,
+        )
+    for o in template.outputs.parameters:
+        default = {} if o.default is None else {"default": _given(o.default)}
+        made.outputs.parameters[o.name] = OutputParameter(
+            value_from_path=o.path,
+            value_from_expression=_given(o.source),
+            type=o.type,
+            global_name=o.global_name,
+            save_as_artifact=o.big,
+            save_both=o.save_both,
+            description=o.description,
+            **default,
+        )
+    for out in template.outputs.artifacts:
+        made.outputs.artifacts[out.name] = OutputArtifact(
+            path=out.path,
+            _from=_source(out.source),
+            type=out.type,
+            save=None if out.save is None else json.loads(out.save),
+            archive=out.archive,
+            global_name=out.global_name,
+            optional=out.optional,
+        )
+
+
+def _add_calls(template: model.Template, templates: Mapping[str, OPTemplate]) -> None:
+    made: Any = templates[template.name]
+    match template:
+        case model.StepsTemplate(groups=groups):
+            made.steps = [[_step(call, templates) for call in group] for group in groups]
+        case model.DagTemplate(tasks=tasks):
+            made.tasks = [_task(call, templates) for call in tasks]
+
+
+def _step(call: model.Call, templates: Mapping[str, OPTemplate]) -> Step:
+    return Step(call.name, templates[call.template], **_arguments(call))
+
+
+def _task(call: model.Call, templates: Mapping[str, OPTemplate]) -> Task:
+    return Task(call.name, templates[call.template], dependencies=list(call.dependencies), **_arguments(call))
+
+
+def _arguments(call: model.Call) -> dict[str, Any]:
+    return {
+        "parameters": {name: _given(value) for name, value in call.parameters},
+        "artifacts": {name: _source(source) for name, source in call.artifacts},
+        "when": _given(call.when),
+        "key": _given(call.key),
+        "timeout": _given(call.timeout),
+        "continue_on_failed": call.continue_on.failed,
+        "continue_on_error": call.continue_on.error,
+    }
+
+
+def _given(value: model.Value | None) -> Any:
+    """What a script would have written for a value."""
+    match value:
+        case None:
+            return None
+        case model.Literal(text):
+            return RawText(text)
+        case model.Ref(path):
+            return "{{" + path + "}}"
+        case model.Expr(source):
+            return ArgoVar(source)
+        case model.Text(source):
+            return source
+
+
+def _source(source: model.ArtifactSource | None) -> Any:
+    match source:
+        case None:
+            return None
+        case model.LocalArtifact(path, sub_path):
+            artifact = LocalArtifact(path)
+            return artifact.sub_path(sub_path) if sub_path else artifact
+        case model.ArtifactFrom(model.Ref(path), sub_path):
+            return _Reference(path, sub_path)
+        case model.ArtifactFrom(model.Expr(text), _):
+            return ArgoVar(text)
+
+
+class _Reference(InputArtifact):
+    """An artifact by the path of its reference."""
+
+    def __init__(self, path: str, sub_path: str | None) -> None:
+        super().__init__()
+        self._reference = path
+        self._sub_path = sub_path
+
+    def __str__(self) -> str:
+        return "{{" + self._reference + "}}"
+
+

@@ -1,0 +1,678 @@
+"""Parameters, artifacts, and the expressions made from them.
+
+``str(parameter)`` is its reference, ``{{steps.train.outputs.parameters.loss}}``, so parameters can be formatted into
+texts; operators make expressions (``par < 3``, ``par + 1``), whose text is ``{{=…}}``. All parameter values are texts
+where expressions are evaluated, so an operator converts: arithmetic and order compare numbers, ``==`` compares
+numbers where one side is known to be one, else texts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import UserDict
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Tuple, Union
+
+if TYPE_CHECKING:
+    from dflow.op_template import OPTemplate
+    from dflow.step import Step
+
+__all__ = [
+    "MISSING",
+    "PVC",
+    "ArgoVar",
+    "AutonamedDict",
+    "Expression",
+    "IfExpression",
+    "InputArtifact",
+    "InputArtifacts",
+    "InputParameter",
+    "InputParameters",
+    "Inputs",
+    "OutputArtifact",
+    "OutputArtifacts",
+    "OutputParameter",
+    "OutputParameters",
+    "Outputs",
+    "if_expression",
+    "type_to_str",
+]
+
+
+class _Missing:
+    """Stands for "not given", where None means something."""
+
+    def __repr__(self) -> str:
+        return "<missing>"
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __copy__(self) -> _Missing:
+        return self
+
+    def __deepcopy__(self, memo: object) -> _Missing:
+        return self
+
+
+MISSING: Any = _Missing()
+
+
+def type_to_str(type: Any) -> str:  # noqa: A002 - the name callers use
+    """The text under which a type is recorded: ``int``, ``typing.List[str]``, ``mymodule.MyClass``."""
+    if isinstance(type, str):
+        return type
+    if hasattr(type, "__origin__") or getattr(type, "__module__", "") == "typing":
+        return str(type)
+    module, name = getattr(type, "__module__", None), getattr(type, "__qualname__", None)
+    if name is None:
+        return str(type)
+    return name if module == "builtins" else "{}.{}".format(module, name)  # noqa: UP032 - Python 3.8 style
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+class ArgoVar:
+    """An expression over names that are known when the workflow runs.
+
+    Args:
+        expr: the expression's text, as Argo's expression language has it.
+        is_str: the expression gives a text, as every parameter does; otherwise a number, a list …
+    """
+
+    is_str = True
+
+    def __init__(self, expr: str | None = None, is_str: bool = True) -> None:
+        self._expr = expr
+        self.is_str = is_str
+
+    @property
+    def expr(self) -> str:
+        """The text of the expression, without braces."""
+        return self._expr or ""
+
+    def __str__(self) -> str:
+        return "{{=" + self.expr + "}}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError("{} has no elements before the workflow runs; loop with with_param=".format(self))  # noqa: UP032
+
+    # -- how this side of an operator is written ---
+
+    def _kind(self) -> str | None:
+        """``number``, ``bool``, ``str`` or None when it is not known."""
+        return None if self.is_str else "native"
+
+    def _number(self) -> str:
+        return "asFloat({})".format(self.expr) if self.is_str else self._wrapped()  # noqa: UP032
+
+    def _wrapped(self) -> str:
+        return self.expr
+
+    def _arithmetic(self, operator: str, other: Any, *, swapped: bool = False) -> ArgoVar:
+        mine, theirs = self._number(), _number_of(other)
+        left, right = (theirs, mine) if swapped else (mine, theirs)
+        return ArgoVar("({} {} {})".format(left, operator, right), is_str=False)  # noqa: UP032
+
+    def _order(self, operator: str, other: Any) -> ArgoVar:
+        if isinstance(other, str):
+            return ArgoVar("({} {} {})".format(self.expr, operator, _quoted(other)), is_str=False)  # noqa: UP032
+        if _both_texts(self, other):
+            return ArgoVar("({} {} {})".format(self.expr, operator, other.expr), is_str=False)  # noqa: UP032
+        return self._arithmetic(operator, other)
+
+    def _equality(self, operator: str, other: Any) -> ArgoVar:
+        left, right = _equality_sides(self, other)
+        return ArgoVar("({} {} {})".format(left, operator, right), is_str=False)  # noqa: UP032
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, str):
+            return str(self) + other
+        return self._arithmetic("+", other)
+
+    def __radd__(self, other: Any) -> Any:
+        if isinstance(other, str):
+            return other + str(self)
+        return self._arithmetic("+", other, swapped=True)
+
+    def __sub__(self, other: Any) -> ArgoVar:
+        return self._arithmetic("-", other)
+
+    def __rsub__(self, other: Any) -> ArgoVar:
+        return self._arithmetic("-", other, swapped=True)
+
+    def __mul__(self, other: Any) -> ArgoVar:
+        return self._arithmetic("*", other)
+
+    def __rmul__(self, other: Any) -> ArgoVar:
+        return self._arithmetic("*", other, swapped=True)
+
+    def __truediv__(self, other: Any) -> ArgoVar:
+        return self._arithmetic("/", other)
+
+    def __rtruediv__(self, other: Any) -> ArgoVar:
+        return self._arithmetic("/", other, swapped=True)
+
+    def __pow__(self, other: Any) -> ArgoVar:
+        return self._arithmetic("**", other)
+
+    def __mod__(self, other: Any) -> ArgoVar:
+        return ArgoVar("(int({}) % int({}))".format(self._number(), _number_of(other)), is_str=False)  # noqa: UP032
+
+    def __neg__(self) -> ArgoVar:
+        return ArgoVar("(-{})".format(self._number()), is_str=False)  # noqa: UP032
+
+    def __lt__(self, other: Any) -> ArgoVar:
+        return self._order("<", other)
+
+    def __le__(self, other: Any) -> ArgoVar:
+        return self._order("<=", other)
+
+    def __gt__(self, other: Any) -> ArgoVar:
+        return self._order(">", other)
+
+    def __ge__(self, other: Any) -> ArgoVar:
+        return self._order(">=", other)
+
+    def __eq__(self, other: Any) -> ArgoVar:  # type: ignore[override]
+        return self._equality("==", other)
+
+    def __ne__(self, other: Any) -> ArgoVar:  # type: ignore[override]
+        return self._equality("!=", other)
+
+    def __and__(self, other: Any) -> ArgoVar:
+        return ArgoVar("({} && {})".format(_condition(self), _condition(other)), is_str=False)  # noqa: UP032
+
+    def __or__(self, other: Any) -> ArgoVar:
+        return ArgoVar("({} || {})".format(_condition(self), _condition(other)), is_str=False)  # noqa: UP032
+
+    def __invert__(self) -> ArgoVar:
+        return ArgoVar("(!{})".format(_condition(self)), is_str=False)  # noqa: UP032
+
+    def __getitem__(self, key: Any) -> ArgoVar:
+        inner = "jsonpath({}, '$')".format(self.expr) if self.is_str else self.expr  # noqa: UP032
+        if isinstance(key, ArgoVar):
+            index = "int({})".format(key.expr)  # noqa: UP032
+        else:
+            index = _quoted(key) if isinstance(key, str) else str(int(key))
+        return ArgoVar("{}[{}]".format(inner, index), is_str=False)  # noqa: UP032
+
+
+def _number_of(value: Any) -> str:
+    if isinstance(value, ArgoVar):
+        return value._number()
+    if _is_number(value):
+        return repr(value)
+    raise TypeError(
+        "an expression cannot compute with {!r} of type {}".format(value, type(value).__name__)  # noqa: UP032
+    )
+
+
+def _both_texts(left: ArgoVar, right: Any) -> bool:
+    return isinstance(right, ArgoVar) and left._kind() == "str" and right._kind() == "str"
+
+
+def _equality_sides(left: ArgoVar, right: Any) -> tuple[str, str]:
+    """How the two sides of ``==`` are written: numbers where one is known to be one, else texts."""
+    if isinstance(right, ArgoVar):
+        if "number" in (left._kind(), right._kind()) or not (left.is_str and right.is_str):
+            return left._number(), right._number()
+        return left.expr, right.expr
+    if _is_number(right) and left._kind() in ("number", "native"):
+        return left._number(), repr(right)
+    if left.is_str:
+        return left.expr, _quoted(right if isinstance(right, str) else json.dumps(right))
+    return left.expr, _quoted(right) if isinstance(right, str) else json.dumps(right)
+
+
+def _condition(value: Any) -> str:
+    """The value as something true or false."""
+    if isinstance(value, ArgoVar):
+        return "({} == 'true')".format(value.expr) if value.is_str else value.expr  # noqa: UP032
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return "({})".format(value)  # noqa: UP032
+    raise TypeError("{!r} is no condition".format(value))  # noqa: UP032
+
+
+class Expression:
+    """The text of an expression, for callers that have one ready."""
+
+    def __init__(self, expr: str) -> None:
+        self.expr = expr
+
+    def eval(self, scope: Any) -> Any:
+        """The value, with names of the mapping ``scope``."""
+        from dflow.engine import expressions
+
+        return expressions.evaluate(self.expr, scope)
+
+    def __str__(self) -> str:
+        return "{{=" + self.expr + "}}"
+
+
+class IfExpression(ArgoVar):
+    """One of two values, or artifacts, by a condition. Made by :func:`if_expression`."""
+
+    def __init__(self, _if: Any, _then: Any, _else: Any) -> None:
+        super().__init__("({} ? {} : {})".format(_condition(_if), _branch(_then), _branch(_else)), is_str=False)  # noqa: UP032
+        self._if, self._then, self._else = _if, _then, _else
+
+
+def _branch(value: Any) -> str:
+    if isinstance(value, ArgoVar):
+        return value.expr
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None:
+        return "nil"
+    return json.dumps(value)
+
+
+def if_expression(_if: Any, _then: Any, _else: Any) -> IfExpression:
+    """``_then`` where ``_if`` is true when the workflow runs, else ``_else``.
+
+    Args:
+        _if: a condition (``par < 3``), a bool parameter, or a text with references (``"%s < 3" % par``).
+        _then, _else: parameters, artifacts, expressions or constants.
+    """
+    return IfExpression(_if, _then, _else)
+
+
+class _Named(ArgoVar):
+    """What parameters and artifacts share: a name, and whose they are."""
+
+    _side = ""
+
+    def __init__(self, name: str | None, step: Step | None, template: OPTemplate | None) -> None:
+        super().__init__()
+        self.name = name
+        self.step = step
+        self.template = template
+
+    def _root(self) -> str | None:
+        return None if self.step is None else self.step._prefix
+
+    @property
+    def expr(self) -> str:
+        """The reference as an expression: ``steps['a'].outputs.parameters['x']``."""
+        own = "{}['{}']".format(self._side, self.name)  # noqa: UP032
+        if self.step is None:
+            return own
+        return "{}['{}'].{}".format(self._root(), self.step.name, own)  # noqa: UP032
+
+    def __str__(self) -> str:
+        own = "{}.{}".format(self._side, self.name)  # noqa: UP032
+        if self.step is None:
+            return "{{" + own + "}}"
+        return "{{" + "{}.{}.{}".format(self._root(), self.step.name, own) + "}}"  # noqa: UP032
+
+    def bound(self, step: Step) -> Any:
+        """The same parameter or artifact, as that of a step."""
+        twin = self.__class__.__new__(self.__class__)
+        twin.__dict__.update(self.__dict__)
+        twin.step = step
+        return twin
+
+
+class _Parameter(_Named):
+    """What input and output parameters share."""
+
+    type: Any = None
+
+    def _kind(self) -> str | None:
+        kind = self.type if isinstance(self.type, str) else getattr(self.type, "__name__", None)
+        return {"int": "number", "float": "number", "bool": "bool", "str": "str"}.get(str(kind))
+
+
+class InputParameter(_Parameter):
+    """An input parameter of a template.
+
+    Args:
+        type: its type; None means text.
+        value: the default; without one, every step must give a value.
+        save_as_artifact: it may be large: kept in a file and out of lists.
+        path: a file that a script finds the value in.
+        source: an artifact whose content is the value.
+    """
+
+    _side = "inputs.parameters"
+
+    def __init__(
+        self,
+        name: str | None = None,
+        step: Any = None,
+        template: Any = None,
+        type: Any = None,  # noqa: A002 - the name callers use
+        save_as_artifact: bool = False,
+        path: str | None = None,
+        source: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, step, template)
+        self.type = type
+        self.save_as_artifact = save_as_artifact
+        self.path = path
+        self.source = source
+        if "default" in kwargs:
+            kwargs.setdefault("value", kwargs.pop("default"))
+        self.value: Any = kwargs.pop("value", MISSING)
+        self.description = kwargs.pop("description", None)
+        self.__dict__.update(kwargs)
+
+
+class OutputParameter(_Parameter):
+    """An output parameter of a template.
+
+    Args:
+        value_from_path: the file that a script writes.
+        value_from_parameter: the parameter of a step inside that it is taken from (Steps, DAG).
+        value_from_expression: likewise, but an expression, such as :func:`if_expression` makes.
+        global_name: also an output of the whole workflow, under this name.
+        default: used when the step is skipped or the source cannot be resolved.
+    """
+
+    _side = "outputs.parameters"
+
+    def __init__(
+        self,
+        value_from_path: str | None = None,
+        value_from_parameter: Any = None,
+        name: str | None = None,
+        step: Any = None,
+        template: Any = None,
+        type: Any = None,  # noqa: A002 - the name callers use
+        global_name: str | None = None,
+        value_from_expression: Any = None,
+        save_as_artifact: bool = False,
+        save_both: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, step, template)
+        self.value_from_path = value_from_path
+        self.value_from_parameter = value_from_parameter
+        self.value_from_expression = value_from_expression
+        self.type = type
+        self.global_name = global_name
+        self.save_as_artifact = save_as_artifact
+        self.save_both = save_both
+        self.default: Any = kwargs.pop("default", MISSING)
+        self.description = kwargs.pop("description", None)
+        self.__dict__.update(kwargs)
+
+
+class InputArtifact(_Named):
+    """An input artifact of a template.
+
+    Args:
+        path: where the program finds it.
+        optional: steps may leave it out.
+        source: used when a step gives none.
+        sub_path: the part of the artifact that is meant.
+    """
+
+    _side = "inputs.artifacts"
+
+    def __init__(
+        self,
+        path: str | None = None,
+        name: str | None = None,
+        step: Any = None,
+        template: Any = None,
+        optional: bool = False,
+        type: Any = None,  # noqa: A002 - the name callers use
+        source: Any = None,
+        mode: int | None = None,
+        sub_path: str | None = None,
+        archive: str | None = "default",
+        save_as_parameter: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, step, template)
+        self.path = path
+        self.optional = optional
+        self.type = type
+        self.source = source
+        self.mode = mode
+        self._sub_path = sub_path
+        self.archive = archive
+        self.save_as_parameter = save_as_parameter
+        self.__dict__.update(kwargs)
+
+    def sub_path(self, path: str) -> InputArtifact:
+        """The part ``path`` of this artifact."""
+        return _part(self, path)
+
+
+class OutputArtifact(_Named):
+    """An output artifact of a template.
+
+    Args:
+        path: what the program makes.
+        _from: the artifact of a step inside that it is (Steps, DAG).
+        from_expression: likewise, but chosen by an expression.
+        optional: it is no error when the program does not make it.
+    """
+
+    _side = "outputs.artifacts"
+
+    def __init__(
+        self,
+        path: str | None = None,
+        _from: Any = None,
+        name: str | None = None,
+        step: Any = None,
+        template: Any = None,
+        type: Any = None,  # noqa: A002 - the name callers use
+        save: Any = None,
+        archive: str | None = "default",
+        global_name: str | None = None,
+        from_expression: Any = None,
+        optional: bool = False,
+    ) -> None:
+        super().__init__(name, step, template)
+        self.path = path
+        self._from = _from
+        self.type = type
+        self.save = save
+        self.archive = archive
+        self.global_name = global_name
+        self.from_expression = from_expression
+        self.optional = optional
+        self._sub_path: str | None = None
+
+    def sub_path(self, path: str) -> OutputArtifact:
+        """The part ``path`` of this artifact."""
+        return _part(self, path)
+
+
+def _part(artifact: Any, path: str) -> Any:
+    twin = artifact.bound(artifact.step)
+    twin._sub_path = "{}/{}".format(artifact._sub_path, path) if artifact._sub_path else str(path)  # noqa: UP032
+    return twin
+
+
+class PVC:
+    """A persistent volume claim that an artifact is kept in; for clusters only."""
+
+    def __init__(
+        self, name: str, subpath: str, size: str = "1Gi", storage_class: str | None = None, access_modes: Any = None
+    ) -> None:
+        self.name = name
+        self.subpath = subpath
+        self.size = size
+        self.storage_class = storage_class
+        self.access_modes = ["ReadWriteOnce"] if access_modes is None else access_modes
+
+
+_Item = Union[InputParameter, OutputParameter, InputArtifact, OutputArtifact]
+
+
+class AutonamedDict(UserDict):  # type: ignore[type-arg]
+    """A dict whose values learn their key as their name, and whose they are."""
+
+    _accepts: Tuple[type, ...] = (ArgoVar,)
+    _what = "a parameter or artifact"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.step: Any = None
+        self.template: Any = None
+        self._sibling: AutonamedDict | None = None
+        super().__init__(*args, **kwargs)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if self._sibling is not None and isinstance(value, self._sibling._accepts) and not isinstance(value, self._accepts):
+            self._sibling[key] = value
+            return
+        if not isinstance(value, self._accepts):
+            raise TypeError("{!r} must be {}, not {!r}".format(key, self._what, value))  # noqa: UP032
+        if value.step is not None or value.template is not None:
+            value = value.bound(None)
+        value.name = key
+        value.step = self.step
+        value.template = self.template
+        super().__setitem__(key, value)
+
+    def __missing__(self, key: str) -> Any:
+        """What the template gained after the step was made; or what was declared on the other side."""
+        if self.step is not None:
+            declared = self._declared()
+            if key in declared.data:
+                self.data[key] = item = declared.data[key].bound(self.step)
+                return item
+        if self._sibling is not None and key in self._sibling.data:
+            return self._sibling.data[key]
+        raise KeyError(key)
+
+    def _declared(self) -> AutonamedDict:
+        raise NotImplementedError
+
+    def own(self, step: Any, template: Any) -> None:
+        """Say whose parameters or artifacts these are."""
+        self.step, self.template = step, template
+        for item in self.data.values():
+            item.step, item.template = step, template
+
+
+class InputParameters(AutonamedDict):
+    """Input parameters by name."""
+
+    _accepts = (InputParameter,)
+    _what = "an InputParameter"
+
+    def _declared(self) -> AutonamedDict:
+        return self.step.template.inputs.parameters  # type: ignore[no-any-return]
+
+
+class InputArtifacts(AutonamedDict):
+    """Input artifacts by name."""
+
+    _accepts = (InputArtifact,)
+    _what = "an InputArtifact"
+
+    def _declared(self) -> AutonamedDict:
+        return self.step.template.inputs.artifacts  # type: ignore[no-any-return]
+
+
+class OutputParameters(AutonamedDict):
+    """Output parameters by name. An artifact that is put here goes to its place."""
+
+    _accepts = (OutputParameter,)
+    _what = "an OutputParameter"
+
+    def _declared(self) -> AutonamedDict:
+        return self.step.template.outputs.parameters  # type: ignore[no-any-return]
+
+
+class OutputArtifacts(AutonamedDict):
+    """Output artifacts by name."""
+
+    _accepts = (OutputArtifact,)
+    _what = "an OutputArtifact"
+
+    def _declared(self) -> AutonamedDict:
+        return self.step.template.outputs.artifacts  # type: ignore[no-any-return]
+
+
+class _Side:
+    """Inputs or outputs of a template or of a step."""
+
+    _parameters_class = AutonamedDict
+    _artifacts_class = AutonamedDict
+
+    def __init__(
+        self,
+        parameters: Dict[str, Any] | None = None,
+        artifacts: Dict[str, Any] | None = None,
+        step: Any = None,
+        template: Any = None,
+    ) -> None:
+        self._parameters = self._parameters_class()
+        self._artifacts = self._artifacts_class()
+        self._parameters._sibling, self._artifacts._sibling = self._artifacts, self._parameters
+        self.own(step, template)
+        self._parameters.update(parameters or {})
+        self._artifacts.update(artifacts or {})
+
+    def own(self, step: Any, template: Any) -> None:
+        """Say whose inputs or outputs these are."""
+        self.step, self.template = step, template
+        self._parameters.own(step, template)
+        self._artifacts.own(step, template)
+
+    @property
+    def parameters(self) -> Any:
+        """Parameters by name."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, values: Any) -> None:
+        _replace(self._parameters, values)
+
+    @property
+    def artifacts(self) -> Any:
+        """Artifacts by name."""
+        return self._artifacts
+
+    @artifacts.setter
+    def artifacts(self, values: Any) -> None:
+        _replace(self._artifacts, values)
+
+
+def _replace(target: AutonamedDict, values: Any) -> None:
+    """Put new content in place of the old, unless all of it belongs to the other side."""
+    values = dict(values or {})
+    if not values or any(isinstance(value, target._accepts) for value in values.values()):
+        target.data.clear()
+    target.update(values)
+
+
+class Inputs(_Side):
+    """Inputs of a template: ``parameters`` and ``artifacts``, dicts by name."""
+
+    _parameters_class = InputParameters
+    _artifacts_class = InputArtifacts
+
+
+class Outputs(_Side):
+    """Outputs of a template: ``parameters`` and ``artifacts``, dicts by name."""
+
+    _parameters_class = OutputParameters
+    _artifacts_class = OutputArtifacts

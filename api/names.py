@@ -1,0 +1,77 @@
+"""Which names are allowed, and what to say of those that are not."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["check_key", "check_label", "check_step_name", "check_template_name", "check_workflow_name"]
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
+_STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
+_LABEL = re.compile(r"[A-Za-z0-9_-]+\Z")
+MAX_NAME = 57
+MAX_KEY = 253
+
+
+def check_workflow_name(name: str, what: str = "workflow") -> str:
+    """A lower-case RFC 1123 subdomain of at most 57 characters.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(name, str) or not _SUBDOMAIN.match(name) or len(name) > MAX_NAME:
+        raise ValueError(
+            "the {} name {!r} must consist of lower-case letters, digits, '-' and '.', start and end with a letter or "  # noqa: UP032
+            "digit, and have at most {} characters, such as 'my-name'".format(what, name, MAX_NAME)
+        )
+    return name
+
+
+def check_template_name(name: str) -> str:
+    """Like a workflow's name; upper-case letters are made lower-case ones.
+
+    Raises:
+        ValueError: it is not.
+    """
+    return check_workflow_name(name.lower() if isinstance(name, str) else name, "template")
+
+
+def check_key(key: str) -> str:
+    """A lower-case RFC 1123 subdomain.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(key, str) or not _SUBDOMAIN.match(key) or len(key) > MAX_KEY:
+        raise ValueError(
+            "the key {!r} must consist of lower-case letters, digits, '-' and '.', and start and end with a letter or "  # noqa: UP032
+            "digit, such as 'iter-0.train'".format(key)
+        )
+    return key
+
+
+def check_step_name(name: str, what: str = "step") -> str:
+    """Letters, digits and ``-``, with a letter or digit first.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(name, str) or not _STEP.match(name):
+        raise ValueError(
+            "the {} name {!r} must consist of letters, digits and '-', and start with a letter or digit, "  # noqa: UP032
+            "such as 'My-name1-2'".format(what, name)
+        )
+    return name
+
+
+def check_label(name: str, what: str = "parameter") -> str:
+    """Letters, digits, ``_`` and ``-``.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(name, str) or not _LABEL.match(name):
+        raise ValueError(
+            "the {} name {!r} must consist of letters, digits, '_' and '-', such as 'my_param_1'".format(what, name)  # noqa: UP032
+        )
+    return name

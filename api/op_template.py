@@ -1,0 +1,200 @@
+"""Templates of leaf steps: what a program takes, gives, and how it is run."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Dict, List
+
+from dflow.io import Inputs, Outputs
+from dflow.names import check_template_name
+from dflow.utils import randstr
+
+__all__ = [
+    "ContainerOPTemplate",
+    "OPTemplate",
+    "PythonScriptOPTemplate",
+    "ScriptOPTemplate",
+    "Secret",
+    "ShellOPTemplate",
+]
+
+
+class Secret:
+    """An environment variable whose value is kept as a Kubernetes secret."""
+
+    def __init__(self, value: str | None = None, name: str | None = None, key: str = "secret") -> None:
+        self.value = value
+        self.name = name
+        self.key = key
+
+
+class OPTemplate:
+    """Something that steps are made from.
+
+    Args:
+        name: lower-cased; made up when None.
+        inputs, outputs: what it takes and gives.
+        memoize_key: results are kept under this key.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        inputs: Inputs | None = None,
+        outputs: Outputs | None = None,
+        memoize_key: str | None = None,
+        pvcs: List[Any] | None = None,
+        annotations: Dict[str, str] | None = None,
+        labels: Dict[str, str] | None = None,
+    ) -> None:
+        self.name = check_template_name(self._default_name() if name is None else name)
+        self._named = name is not None
+        self.inputs = Inputs() if inputs is None else inputs
+        self.outputs = Outputs() if outputs is None else outputs
+        self.memoize_key = memoize_key
+        self.pvcs = [] if pvcs is None else pvcs
+        self.annotations = {} if annotations is None else annotations
+        self.labels = {} if labels is None else labels
+
+    def _default_name(self) -> str:
+        return randstr()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("inputs", "outputs"):
+            value.own(None, self)
+        super().__setattr__(name, value)
+
+    def copy(self) -> Any:
+        """Another template of the same content; inputs and outputs are its own."""
+        twin = copy.copy(self)
+        twin.inputs = copy.deepcopy(self.inputs, {id(self): twin})
+        twin.outputs = copy.deepcopy(self.outputs, {id(self): twin})
+        return twin
+
+    def deepcopy(self) -> Any:
+        """Another template that shares nothing with this one."""
+        return copy.deepcopy(self)
+
+
+class ScriptOPTemplate(OPTemplate):
+    """A program in a container image.
+
+    Args:
+        image: the container image; not used by local runs without a container executor.
+        command: the program that runs the script, a word or a list of words.
+        script: its text, with references such as ``{{inputs.parameters.msg}}``.
+        timeout: seconds, or a text such as ``"10s"``.
+        envs: environment variables.
+        requests, limits: resources for Kubernetes.
+        node_selector … sidecars: for Kubernetes; local runs ignore them.
+    """
+
+    language = "shell"
+
+    def __init__(
+        self,
+        name: str | None = None,
+        inputs: Inputs | None = None,
+        outputs: Outputs | None = None,
+        memoize_key: str | None = None,
+        pvcs: List[Any] | None = None,
+        annotations: Dict[str, str] | None = None,
+        labels: Dict[str, str] | None = None,
+        node_selector: Dict[str, str] | None = None,
+        tolerations: List[Any] | None = None,
+        affinity: Any = None,
+        image: str | None = None,
+        command: Any = None,
+        script: str | None = None,
+        volumes: List[Any] | None = None,
+        mounts: List[Any] | None = None,
+        init_progress: str = "0/1",
+        timeout: Any = None,
+        retry_strategy: Any = None,
+        resource: Any = None,
+        image_pull_policy: str | None = None,
+        requests: Dict[str, str] | None = None,
+        limits: Dict[str, str] | None = None,
+        envs: Dict[str, Any] | None = None,
+        init_containers: List[Any] | None = None,
+        sidecars: List[Any] | None = None,
+        script_rendered: bool = False,
+    ) -> None:
+        super().__init__(name, inputs, outputs, memoize_key, pvcs, annotations, labels)
+        self.node_selector = {} if node_selector is None else node_selector
+        self.tolerations = [] if tolerations is None else tolerations
+        self.affinity = affinity
+        self.image = image
+        self.command = [command] if isinstance(command, str) else command
+        self.script = script
+        self.volumes = [] if volumes is None else volumes
+        self.mounts = [] if mounts is None else mounts
+        self.init_progress = init_progress
+        self.timeout = timeout
+        self.retry_strategy = retry_strategy
+        self.resource = resource
+        self.image_pull_policy = image_pull_policy
+        self.requests = {} if requests is None else requests
+        self.limits = {} if limits is None else limits
+        self.envs = {} if envs is None else envs
+        self.init_containers = [] if init_containers is None else init_containers
+        self.sidecars = [] if sidecars is None else sidecars
+        self.script_rendered = script_rendered
+
+
+class ShellOPTemplate(ScriptOPTemplate):
+    """A shell script. See :class:`ScriptOPTemplate`."""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        inputs: Inputs | None = None,
+        outputs: Outputs | None = None,
+        memoize_key: str | None = None,
+        pvcs: List[Any] | None = None,
+        annotations: Dict[str, str] | None = None,
+        labels: Dict[str, str] | None = None,
+        node_selector: Dict[str, str] | None = None,
+        tolerations: List[Any] | None = None,
+        affinity: Any = None,
+        image: str | None = None,
+        command: Any = None,
+        script: str | None = None,
+        volumes: List[Any] | None = None,
+        mounts: List[Any] | None = None,
+        init_progress: str = "0/1",
+        timeout: Any = None,
+        retry_strategy: Any = None,
+        image_pull_policy: str | None = None,
+        requests: Dict[str, str] | None = None,
+        limits: Dict[str, str] | None = None,
+        envs: Dict[str, Any] | None = None,
+        init_containers: List[Any] | None = None,
+        sidecars: List[Any] | None = None,
+        script_rendered: bool = False,
+    ) -> None:
+        arguments = dict(locals())
+        for extra in ("self", "__class__"):
+            arguments.pop(extra, None)
+        super().__init__(**arguments)
+
+
+class PythonScriptOPTemplate(ShellOPTemplate):
+    """A Python script; without ``command`` it runs under the interpreter that submits. See :class:`ScriptOPTemplate`."""
+
+    language = "python"
+
+
+class ContainerOPTemplate(ScriptOPTemplate):
+    """A command with arguments, without a script.
+
+    Args:
+        command: the program, a word or a list of words.
+        args: its arguments.
+    """
+
+    language = "container"
+
+    def __init__(self, command: Any = "", args: List[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(command=command or None, **kwargs)
+        self.args = [] if args is None else args

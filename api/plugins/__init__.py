@@ -1,0 +1,1 @@
+"""Thin modules that keep the import paths of upstream plugins."""

@@ -1,0 +1,45 @@
+"""Python OPs: classes and functions with typed inputs and outputs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_HOME = {
+    "Artifact": "opio",
+    "BigParameter": "opio",
+    "FatalError": "errors",
+    "NestedDict": "opio",
+    "OP": "op",
+    "OPIO": "opio",
+    "OPIOSign": "opio",
+    "Parameter": "opio",
+    "PythonOPTemplate": "python_op_template",
+    "Slices": "slices",
+    "TransientError": "errors",
+}
+
+upload_packages: list[str] = []
+"""Packages that every step can import: paths of directories or files. Append to it before submitting."""
+
+__all__ = sorted([*_HOME, "upload_packages"])
+
+if TYPE_CHECKING:
+    from dflow.python.errors import FatalError, TransientError
+    from dflow.python.op import OP
+    from dflow.python.opio import OPIO, Artifact, BigParameter, NestedDict, OPIOSign, Parameter
+    from dflow.python.python_op_template import PythonOPTemplate
+    from dflow.python.slices import Slices
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError("module 'dflow.python' has no attribute {!r}".format(name))  # noqa: UP032
+    value = getattr(importlib.import_module("dflow.python." + home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

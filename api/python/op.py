@@ -1,0 +1,187 @@
+"""OPs: a class with a typed input, a typed output and ``execute``; or a function with annotations."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from abc import ABC, abstractmethod
+from typing import Any, Callable, Dict
+
+from dflow.python.check import check_side
+from dflow.python.opio import OPIO, Artifact, OPIOSign, Parameter
+
+__all__ = ["OP", "FunctionOP", "get_sign_from_func", "op_name", "type2opiosign"]
+
+SINGLE_OUTPUT = "dflow_output"
+
+
+class OP(ABC):
+    """An operation. Subclass it and write ``get_input_sign``, ``get_output_sign`` and ``execute``.
+
+    Attributes:
+        progress_total, progress_current: how far it is, for displays.
+        key: the key of the step that runs it.
+        workflow_name: the id of the workflow that runs it.
+    """
+
+    progress_total: int = 1
+    progress_current: int = 0
+    key: str | None = None
+    workflow_name: str | None = None
+    outputs: Dict[str, Any] = {}
+    slices: Dict[str, Any] = {}
+    tmp_root: str = "/tmp"  # noqa: S108 - the value scripts read
+    create_slice_dir: bool = False
+    pool_size: int | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    @classmethod
+    @abstractmethod
+    def get_input_sign(cls) -> OPIOSign:
+        """Names and types of what it takes."""
+
+    @classmethod
+    @abstractmethod
+    def get_output_sign(cls) -> OPIOSign:
+        """Names and types of what it gives."""
+
+    @abstractmethod
+    def execute(self, op_in: OPIO) -> OPIO:
+        """Do the work in the current directory."""
+
+    @staticmethod
+    def exec_sign_check(func: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator for ``execute``: check what comes in and what goes out against the signs."""
+
+        @functools.wraps(func)
+        def checked(self: OP, op_in: Any) -> Any:
+            name = op_name(self)
+            ready = check_side(name, "input", self.get_input_sign(), op_in)
+            given = func(self, ready)
+            check_returned(name, given)
+            result = check_side(name, "output", self.get_output_sign(), given)
+            return dict(result) if isinstance(given, dict) else result
+
+        return checked
+
+    @classmethod
+    def function(cls, func: Callable[..., Any] | None = None, **kwargs: Any) -> Any:
+        """Decorator: an OP from a function with annotations.
+
+        ``def f(n: int, foo: Artifact(Path)) -> {"m": int, "bar": Artifact(Path)}``. Called outside of a workflow
+        it runs at once and returns a dict.
+        """
+        if func is None:
+            return lambda f: cls.function(f, **kwargs)
+        return FunctionOP(func, **kwargs)
+
+
+class FunctionOP(OP):
+    """An OP made from a function by ``@OP.function``."""
+
+    def __init__(self, func: Callable[..., Any], **template: Any) -> None:
+        self.func = func
+        self.template_arguments = template
+        self.input_sign, self.output_sign = get_sign_from_func(func)
+        functools.update_wrapper(self, func)
+
+    def get_input_sign(self) -> OPIOSign:  # type: ignore[override]
+        """Names and types of the function's arguments."""
+        return self.input_sign
+
+    def get_output_sign(self) -> OPIOSign:  # type: ignore[override]
+        """Names and types of what the function returns."""
+        return self.output_sign
+
+    def execute(self, op_in: OPIO) -> OPIO:
+        """Call the function with the inputs as keyword arguments."""
+        return self._run(op_in)  # type: ignore[no-any-return]
+
+    @OP.exec_sign_check
+    def _run(self, op_in: OPIO) -> Any:
+        result = self.func(**op_in)
+        if set(self.output_sign) == {SINGLE_OUTPUT}:
+            return {SINGLE_OUTPUT: result}
+        if not self.output_sign:
+            return {}
+        return result
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the function now, with its arguments and its result checked."""
+        bound = inspect.signature(self.func).bind(*args, **kwargs)
+        return dict(self.execute(OPIO(bound.arguments)))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle as the function and how to decorate it again."""
+        return _again, (self.func, self.template_arguments)
+
+
+def _again(func: Callable[..., Any], template: Dict[str, Any]) -> FunctionOP:
+    return FunctionOP(func, **template)
+
+
+def op_name(op: Any) -> str:
+    """The name of an OP class, instance or function OP."""
+    if isinstance(op, FunctionOP):
+        return op.func.__name__
+    return (op if isinstance(op, type) else type(op)).__name__
+
+
+def check_returned(name: str, given: Any) -> None:
+    """Raise TypeError when what an OP returned is no mapping."""
+    if not hasattr(given, "keys"):
+        raise TypeError("OP {}: execute must return an OPIO or a dict, not {!r}".format(name, given))  # noqa: UP032
+
+
+def type2opiosign(t: Any) -> Any:
+    """The sign that a return annotation stands for: of a dict, a TypedDict, a NamedTuple or one type."""
+    if isinstance(t, (dict, OPIOSign)):
+        return OPIOSign(t)
+    if isinstance(t, type) and hasattr(t, "__annotations__") and (issubclass(t, (dict, tuple))):
+        return OPIOSign(typing.get_type_hints(t))
+    return OPIOSign({SINGLE_OUTPUT: t})
+
+
+def get_sign_from_func(func: Callable[..., Any]) -> Any:
+    """The input and the output sign of a function with annotations."""
+    annotations = _annotations(func)
+    sign = OPIOSign()
+    for name, parameter in inspect.signature(func).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError("OP {}: *args and **kwargs have no place in a signature".format(func.__name__))  # noqa: UP032
+        kind = annotations.get(name, Any)
+        if parameter.default is not parameter.empty:
+            kind = _with_default(kind, parameter.default)
+        sign[name] = kind
+    returned = annotations.get("return")
+    return sign, OPIOSign() if returned is None or returned is type(None) else type2opiosign(returned)
+
+
+def _annotations(func: Callable[..., Any]) -> Dict[str, Any]:
+    """The annotations; those that are texts (``from __future__ import annotations``) become what they name.
+
+    ``typing.get_type_hints`` cannot be used alone: it refuses the dict of names that an OP's return value is.
+    """
+    raw = dict(getattr(func, "__annotations__", {}))
+    texts = {name: value for name, value in raw.items() if isinstance(value, str)}
+    if texts:
+        if hasattr(inspect, "get_annotations"):
+            return dict(inspect.get_annotations(func, eval_str=True))
+        raise TypeError(
+            "OP {}: annotations as texts need Python 3.10; remove 'from __future__ import annotations'".format(  # noqa: UP032
+                func.__name__
+            )
+        )
+    return raw
+
+
+def _with_default(kind: Any, default: Any) -> Any:
+    if isinstance(kind, Artifact):
+        return Artifact(kind.type, archive=kind.archive, optional=True, global_name=kind.global_name)
+    if isinstance(kind, Parameter):
+        kind.default = default
+        return kind
+    return Parameter(kind, default=default)

@@ -1,0 +1,190 @@
+"""Signatures of OPs, and the mappings they receive and return."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Set
+
+from dflow.io import MISSING, type_to_str
+
+__all__ = [
+    "OPIO",
+    "Artifact",
+    "BigParameter",
+    "NestedDict",
+    "NestedDictBase",
+    "NestedDictPath",
+    "NestedDictStr",
+    "OPIOSign",
+    "Parameter",
+]
+
+
+class NestedDictBase:
+    """Dicts and lists of paths, to any depth."""
+
+
+class NestedDictPath(NestedDictBase):
+    """Nested dicts and lists whose leaves are ``Path``."""
+
+
+class NestedDictStr(NestedDictBase):
+    """Nested dicts and lists whose leaves are ``str``."""
+
+
+class NestedDict:
+    """``NestedDict[Path]`` or ``NestedDict[str]``: the type of an artifact of nested dicts and lists."""
+
+    def __class_getitem__(cls, item: Any) -> type:
+        if item is Path:
+            return NestedDictPath
+        if item is str:
+            return NestedDictStr
+        raise TypeError("NestedDict[...] takes Path or str, not {!r}".format(item))  # noqa: UP032 - Python 3.8 style
+
+
+_ARTIFACT_TYPES = (
+    str,
+    Path,
+    Set[str],
+    Set[Path],
+    List[str],
+    List[Path],
+    Dict[str, str],
+    Dict[str, Path],
+    NestedDictStr,
+    NestedDictPath,
+)
+_BUILTIN = {"list": List, "set": Set, "dict": Dict}
+
+
+def _known_artifact_type(kind: Any) -> Any:
+    """The type as it stands in the table above, so that ``list[Path]`` and ``List[Path]`` are one.
+
+    Raises:
+        TypeError: it is none of them.
+    """
+    origin = getattr(kind, "__origin__", None)
+    if origin in (list, set, dict):
+        kind = _BUILTIN[origin.__name__][tuple(_without_optional(a) for a in kind.__args__)]
+    if kind is NestedDict:
+        kind = NestedDictPath
+    for known in _ARTIFACT_TYPES:
+        if kind == known:
+            return known
+    names = ", ".join(type_to_str(t) for t in _ARTIFACT_TYPES[:8])
+    raise TypeError("an artifact's type is {!r}; it must be one of {}, NestedDict[...]".format(kind, names))  # noqa: UP032
+
+
+def _without_optional(kind: Any) -> Any:
+    rest = [a for a in getattr(kind, "__args__", ()) if a is not type(None)]
+    return rest[0] if len(rest) == 1 and getattr(kind, "__origin__", None) not in (list, dict, set) else kind
+
+
+class Artifact:
+    """The sign of an input or output that is files.
+
+    Args:
+        type: ``Path`` or ``str``; ``List[...]``, ``Set[...]``, ``Dict[str, ...]`` or ``NestedDict[...]`` of these.
+        archive: how it is packed in a remote store; None for not at all.
+        optional: it may be left out.
+        global_name: also an output of the whole workflow, under this name.
+    """
+
+    def __init__(
+        self,
+        type: Any,  # noqa: A002 - the name callers use
+        archive: str | None = "default",
+        save: Any = None,
+        optional: bool = False,
+        global_name: str | None = None,
+        sub_path: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.type = _known_artifact_type(type)
+        self.archive = archive
+        self.save = save
+        self.optional = optional
+        self.global_name = global_name
+        self.sub_path = sub_path
+        self.__dict__.update(kwargs)
+
+    def __repr__(self) -> str:
+        return "Artifact(type={}, optional={}, sub_path={})".format(  # noqa: UP032
+            type_to_str(self.type), self.optional, self.sub_path
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Artifact) and vars(self) == vars(other)
+
+    __hash__ = object.__hash__
+
+
+class Parameter:
+    """The sign of a value that has a default or a global name.
+
+    Args:
+        type: any type.
+        global_name: also an output of the whole workflow, under this name.
+        default: used when no value is given, or returned.
+    """
+
+    def __init__(self, type: Any, global_name: str | None = None, **kwargs: Any) -> None:  # noqa: A002
+        self.type = type
+        self.global_name = global_name
+        self.default = kwargs.pop("default", MISSING)
+        self.__dict__.update(kwargs)
+
+    def __repr__(self) -> str:
+        default = "" if self.default is MISSING else ", default={!r}".format(self.default)  # noqa: UP032
+        return "{}(type={}{})".format(type(self).__name__, type_to_str(self.type), default)  # noqa: UP032
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    __hash__ = object.__hash__
+
+
+class BigParameter(Parameter):
+    """The sign of a value that may be large: kept in a file, out of lists and manifests."""
+
+    def __init__(self, type: Any, **kwargs: Any) -> None:  # noqa: A002
+        super().__init__(type, kwargs.pop("global_name", None), **kwargs)
+
+
+class _Mapping(MutableMapping):  # type: ignore[type-arg]
+    """A dict by another name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._data: Dict[Any, Any] = dict(*args, **kwargs)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._data[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._data[key] = value
+
+    def __delitem__(self, key: Any) -> None:
+        del self._data[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        return repr(self._data)
+
+    def copy(self) -> Any:
+        """A shallow copy."""
+        return type(self)(self._data)
+
+
+class OPIO(_Mapping):
+    """What an OP receives or returns: names to values and paths."""
+
+
+class OPIOSign(_Mapping):
+    """The signature of one side of an OP: names to types, :class:`Artifact` and :class:`Parameter`."""

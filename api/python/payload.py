@@ -1,0 +1,140 @@
+"""Packing an OP so that another process can run it.
+
+An OP whose module can be imported under its name travels as that name. Others (``__main__``, a notebook cell, an
+instance) travel as a pickle by value, with their source beside it for another version of Python.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import hashlib
+import importlib.util
+import inspect
+import os
+import sys
+import textwrap
+from typing import Any, Dict, Iterator, Tuple
+
+from dflow.engine.errors import PayloadError
+from dflow.python.op import FunctionOP, op_name
+
+__all__ = ["pack_op"]
+
+
+def pack_op(op: Any) -> Dict[str, Any]:
+    """The payload of an OP class or instance, as fields of ``engine.model.OpPayload``.
+
+    Raises:
+        PayloadError: it holds something that cannot be pickled; the message says where.
+    """
+    name = op_name(op)
+    definition = op.func if isinstance(op, FunctionOP) else op if isinstance(op, type) else type(op)
+    source = _source_of(definition)
+    fields = {
+        "name": name,
+        "module": definition.__module__,
+        "qualname": definition.__qualname__,
+        "python": "{}.{}".format(*sys.version_info[:2]),
+        "digest": hashlib.sha256(source.encode()).hexdigest() if source else None,
+    }
+    if _is_importable(op, definition):
+        return {"kind": "import", **fields}
+    data, version = _pickled(op, name)
+    return {
+        "kind": "pickle",
+        "data": data,
+        "cloudpickle": version,
+        "source": _with_imports(definition, source) if op is definition or isinstance(op, FunctionOP) else None,
+        **fields,
+    }
+
+
+def _is_importable(op: Any, definition: Any) -> bool:
+    """Whether importing the module by name in another process gives this very object."""
+    module, qualname = definition.__module__, definition.__qualname__
+    if module == "__main__" or "<locals>" in qualname or module not in sys.modules:
+        return False
+    found: Any = sys.modules[module]
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if found is not op:
+        return False
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        return False
+    file = getattr(sys.modules[module], "__file__", None)
+    return spec is not None and spec.origin is not None and file is not None and os.path.exists(spec.origin)
+
+
+def _pickled(op: Any, name: str) -> Tuple[str, str]:
+    import cloudpickle
+
+    try:
+        return base64.b64encode(cloudpickle.dumps(op)).decode(), str(cloudpickle.__version__)
+    except Exception as exc:
+        raise PayloadError(_why_not(op, name, exc)) from exc
+
+
+def _why_not(op: Any, name: str, exc: BaseException) -> str:
+    culprit = next((place for place, value in _parts(op) if not _can_travel(value)), None)
+    where = "" if culprit is None else ": {} cannot be pickled".format(culprit)  # noqa: UP032 - Python 3.8 style
+    return (
+        "OP {} cannot be sent to the process that runs it{} ({}). "  # noqa: UP032
+        "Make that object inside execute, or put the OP in a module beside the script".format(name, where, exc)
+    )
+
+
+def _parts(op: Any) -> Iterator[Tuple[str, Any]]:
+    """What an OP refers to: attributes of the instance and of the class, globals and closures of its functions."""
+    if not isinstance(op, (type, FunctionOP)):
+        for attribute, value in vars(op).items():
+            yield "its attribute {!r}".format(attribute), value  # noqa: UP032
+    owner = op if isinstance(op, type) else type(op)
+    functions = [op.func] if isinstance(op, FunctionOP) else []
+    for attribute, value in vars(owner).items():
+        if isinstance(value, (classmethod, staticmethod)):
+            value = value.__func__  # noqa: PLW2901
+        if inspect.isfunction(value):
+            functions.append(inspect.unwrap(value))
+        elif not isinstance(op, FunctionOP) and not attribute.startswith("__") and attribute != "_abc_impl":
+            yield "its class attribute {!r}".format(attribute), value  # noqa: UP032
+    for function in functions:
+        for variable in function.__code__.co_names:
+            if variable in function.__globals__:
+                yield "the global {!r} used in {}".format(variable, function.__name__), function.__globals__[variable]  # noqa: UP032
+        for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+            yield "the variable {!r} used in {}".format(variable, function.__name__), cell.cell_contents  # noqa: UP032
+
+
+def _can_travel(value: Any) -> bool:
+    import cloudpickle
+
+    try:
+        cloudpickle.dumps(value)
+    except Exception:  # noqa: BLE001 - any failure means the same: it cannot travel
+        return False
+    return True
+
+
+def _source_of(definition: Any) -> str | None:
+    try:
+        return textwrap.dedent(inspect.getsource(definition))
+    except (OSError, TypeError):
+        return None
+
+
+def _with_imports(definition: Any, source: str | None) -> str | None:
+    """The definition after the import statements of its file, and nothing else of that file."""
+    file = inspect.getsourcefile(definition) if source else None
+    if source is None or file is None or not os.path.exists(file):
+        return source
+    with open(file, encoding="utf-8") as stream:
+        text = stream.read()
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return source
+    imports = [ast.get_source_segment(text, node) or "" for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return "\n".join([*imports, "", source])

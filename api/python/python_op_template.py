@@ -1,0 +1,191 @@
+"""The template of a Python OP."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List
+
+from dflow.io import MISSING, InputArtifact, InputParameter, OutputArtifact, OutputParameter
+from dflow.op_template import PythonScriptOPTemplate
+from dflow.python.errors import FatalError, TransientError
+from dflow.python.op import OP, op_name
+from dflow.python.opio import Artifact, BigParameter, Parameter
+from dflow.python.slices import Slices
+from dflow.utils import randstr
+
+__all__ = ["FatalError", "PythonOPTemplate", "Slices", "TransientError"]
+
+
+class PythonOPTemplate(PythonScriptOPTemplate):
+    """Runs an OP as a step.
+
+    Args:
+        op_class: an OP class, an instance of one, or a function decorated with ``@OP.function``.
+        image: the container image; not used by local runs without a container executor.
+        command: the interpreter; by default the one that submits.
+        output_parameter_default: defaults of output parameters by name, used when the step is skipped.
+        output_artifact_global_name, output_parameter_global_name: names in the outputs of the workflow.
+        slices: see :class:`Slices`.
+        python_packages: paths of packages that the OP imports, beside those in ``upload_packages``.
+        timeout: seconds.
+        retry_on_transient_error …: how often to try again.
+        pre_script, post_script: Python code before and after the OP.
+        node_selector … sidecars: for Kubernetes; local runs ignore them.
+    """
+
+    def __init__(
+        self,
+        op_class: Any,
+        image: str | None = None,
+        command: Any = None,
+        annotations: Dict[str, str] | None = None,
+        labels: Dict[str, str] | None = None,
+        node_selector: Dict[str, str] | None = None,
+        tolerations: List[Any] | None = None,
+        affinity: Any = None,
+        output_artifact_save: Dict[str, Any] | None = None,
+        output_artifact_archive: Dict[str, Any] | None = None,
+        output_parameter_default: Dict[str, Any] | None = None,
+        input_artifact_prefix: Dict[str, str] | None = None,
+        input_artifact_slices: Dict[str, str] | None = None,
+        input_parameter_slices: Dict[str, str] | None = None,
+        output_artifact_slices: Dict[str, str] | None = None,
+        output_parameter_slices: Dict[str, str] | None = None,
+        output_artifact_global_name: Dict[str, str] | None = None,
+        output_parameter_global_name: Dict[str, str] | None = None,
+        slices: Slices | None = None,
+        python_packages: List[Any] | None = None,
+        timeout: Any = None,
+        retry_on_transient_error: int | None = None,
+        retry_on_failure: int | None = None,
+        retry_on_error: int | None = None,
+        retry_on_failure_and_error: int | None = None,
+        timeout_as_transient_error: bool = False,
+        memoize_key: str | None = None,
+        volumes: List[Any] | None = None,
+        mounts: List[Any] | None = None,
+        image_pull_policy: str | None = None,
+        requests: Dict[str, str] | None = None,
+        limits: Dict[str, str] | None = None,
+        upload_dflow: bool = True,
+        envs: Dict[str, Any] | None = None,
+        init_containers: List[Any] | None = None,
+        sidecars: List[Any] | None = None,
+        tmp_root: str = "/tmp",  # noqa: S108 - the default of the API, inside the container
+        pre_script: str = "",
+        post_script: str = "",
+        success_tag: bool = False,
+        create_slice_dir: bool = False,
+        skip_slice_input: bool = False,
+    ) -> None:
+        _check_op(op_class)
+        self.op_class = op_class
+        super().__init__(
+            name="{}-{}".format(_dns_name(op_name(op_class)), randstr()),  # noqa: UP032 - Python 3.8 style
+            image=image,
+            command=command,
+            annotations=annotations,
+            labels=labels,
+            node_selector=node_selector,
+            tolerations=tolerations,
+            affinity=affinity,
+            memoize_key=memoize_key,
+            volumes=volumes,
+            mounts=mounts,
+            image_pull_policy=image_pull_policy,
+            requests=requests,
+            limits=limits,
+            envs=envs,
+            init_containers=init_containers,
+            sidecars=sidecars,
+            timeout=timeout,
+        )
+        self._named = False
+        self.slices = slices
+        self.input_slices = {"parameters": input_parameter_slices or {}, "artifacts": input_artifact_slices or {}}
+        self.output_slices = {"parameters": output_parameter_slices or {}, "artifacts": output_artifact_slices or {}}
+        self.input_artifact_prefix = input_artifact_prefix or {}
+        self.python_packages = [] if python_packages is None else list(python_packages)
+        self.retry_on_transient_error = retry_on_transient_error
+        self.retry_on_failure = retry_on_failure
+        self.retry_on_error = retry_on_error
+        self.retry_on_failure_and_error = retry_on_failure_and_error
+        self.timeout_as_transient_error = timeout_as_transient_error
+        self.upload_dflow = upload_dflow
+        self.tmp_root = tmp_root
+        self.pre_script = pre_script
+        self.post_script = post_script
+        self.success_tag = success_tag
+        self.create_slice_dir = create_slice_dir
+        self.skip_slice_input = skip_slice_input
+        self._declare_inputs()
+        self._declare_outputs(output_parameter_default or {}, output_parameter_global_name or {})
+        self._declare_output_artifacts(
+            output_artifact_save or {}, output_artifact_archive or {}, output_artifact_global_name or {}
+        )
+
+    def _declare_inputs(self) -> None:
+        for name, sign in self.op_class.get_input_sign().items():
+            if isinstance(sign, Artifact):
+                self.inputs.artifacts[name] = InputArtifact(
+                    path="{}/inputs/artifacts/{}".format(self.tmp_root, name),  # noqa: UP032
+                    optional=sign.optional,
+                    type=sign.type,
+                    archive=sign.archive,
+                )
+            else:
+                kind, default = _kind_and_default(sign)
+                given = {} if default is MISSING else {"value": default}
+                self.inputs.parameters[name] = InputParameter(
+                    type=kind, save_as_artifact=isinstance(sign, BigParameter), **given
+                )
+
+    def _declare_outputs(self, defaults: Dict[str, Any], global_names: Dict[str, str]) -> None:
+        for name, sign in self.op_class.get_output_sign().items():
+            if isinstance(sign, Artifact):
+                continue
+            kind, default = _kind_and_default(sign)
+            default = defaults.get(name, default)
+            given = {} if default is MISSING else {"default": default}
+            self.outputs.parameters[name] = OutputParameter(
+                value_from_path="{}/outputs/parameters/{}".format(self.tmp_root, name),  # noqa: UP032
+                type=kind,
+                global_name=global_names.get(name, getattr(sign, "global_name", None)),
+                save_as_artifact=isinstance(sign, BigParameter),
+                **given,
+            )
+
+    def _declare_output_artifacts(
+        self, save: Dict[str, Any], archive: Dict[str, Any], global_names: Dict[str, str]
+    ) -> None:
+        for name, sign in self.op_class.get_output_sign().items():
+            if isinstance(sign, Artifact):
+                self.outputs.artifacts[name] = OutputArtifact(
+                    path="{}/outputs/artifacts/{}".format(self.tmp_root, name),  # noqa: UP032
+                    type=sign.type,
+                    save=save.get(name, sign.save),
+                    archive=archive.get(name, sign.archive),
+                    global_name=global_names.get(name, sign.global_name),
+                    optional=sign.optional,
+                )
+
+
+def _check_op(op: Any) -> None:
+    if not (isinstance(op, OP) or (isinstance(op, type) and issubclass(op, OP))):
+        raise TypeError(
+            "PythonOPTemplate takes an OP class, an OP instance or a function decorated with @OP.function, not {!r}".format(op)  # noqa: UP032
+        )
+    missing = sorted(getattr(op, "__abstractmethods__", ()))
+    if missing:
+        raise TypeError("OP {} lacks {}".format(op_name(op), ", ".join(missing)))  # noqa: UP032
+
+
+def _kind_and_default(sign: Any) -> Any:
+    if isinstance(sign, Parameter):
+        return sign.type, sign.default
+    return sign, MISSING
+
+
+def _dns_name(name: str) -> str:
+    text = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return text[:51].rstrip("-") or "op"

@@ -1,0 +1,209 @@
+"""Reading what a run directory says: status, nodes, outputs. Nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dflow.argo_objects import ArgoStep, ArgoWorkflow, rfc3339
+from dflow.engine.errors import StateError
+from dflow.engine.journal import read_events
+from dflow.engine.layout import RunLayout, is_run
+from dflow.engine.lease import is_running
+from dflow.engine.phase import Phase
+from dflow.engine.runner import load_graph
+from dflow.engine.state import read_phase, read_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["NodeRecord", "list_runs", "load_values", "read_nodes", "read_status", "read_workflow"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    """What is known of a node without opening its directory.
+
+    Attributes:
+        place: its directory; None while it has none.
+        event: the journal's last word on it.
+    """
+
+    id: str
+    name: str
+    display: str
+    type: str
+    phase: Phase
+    template: str
+    parent: str | None
+    key: str | None
+    place: Path | None
+    message: str
+    started: float | None
+    finished: float | None
+    event: Mapping[str, Any]
+
+
+def list_runs(folder: Path) -> list[RunLayout]:
+    """The runs in a directory, newest first."""
+    try:
+        entries = [entry for entry in folder.iterdir() if is_run(entry)]
+    except OSError as exc:
+        raise StateError(f"cannot look for runs in {folder}: {exc.strerror}") from exc
+    layouts = [RunLayout(entry) for entry in entries]
+    return sorted(layouts, key=lambda layout: layout.graph.stat().st_mtime, reverse=True)
+
+
+def read_status(layout: RunLayout) -> str:
+    """The workflow's phase; ``Terminated`` when it should run but its runner is gone.
+
+    Raises:
+        StateError: the directory is damaged.
+    """
+    try:
+        status = Phase(layout.status.read_text().strip())
+    except (OSError, ValueError) as exc:
+        raise StateError(f"cannot read the status of the run in {layout.status}: {exc}") from exc
+    if status is Phase.RUNNING and not is_running(layout):
+        return Phase(layout.status.read_text().strip()).value if _just_ended(layout) else Phase.TERMINATED.value
+    return status.value
+
+
+def read_nodes(layout: RunLayout) -> list[NodeRecord]:
+    """All nodes but the root, in the order in which they started.
+
+    The journal is the index. A node that it calls unfinished is looked up in its directory; without a journal the
+    directories are read.
+    """
+    events: dict[str, dict[str, Any]] = {}
+    for event in read_events(layout.journal):
+        if event.get("event") == "node" and isinstance(event.get("name"), str):
+            earlier = events.pop(event["name"], None) if event.get("phase") == Phase.RUNNING.value else None
+            events[event["name"]] = event if earlier is None or "started" in event else {**earlier, **event}
+    found = events.values() if events else _from_directories(layout)
+    nodes = [_node(layout, event) for event in found if event.get("name") != layout.id]
+    return sorted(nodes, key=lambda node: node.started or 0.0)
+
+
+def read_workflow(layout: RunLayout) -> ArgoWorkflow:
+    """The whole run as one object."""
+    graph = load_graph(layout)
+    last = _last_workflow_event(layout)
+    nodes = {node.id: _step(layout, node) for node in read_nodes(layout)}
+    status = {
+        "phase": read_status(layout),
+        "startedAt": rfc3339(last.get("first")),
+        "finishedAt": rfc3339(last.get("at")) if last.get("final") else None,
+        "nodes": nodes,
+        "outputs": last.get("outputs", {}),
+    }
+    metadata = {"name": layout.id, "labels": dict(graph.labels), "annotations": dict(graph.annotations)}
+    return ArgoWorkflow({"metadata": metadata, "status": status, "id": layout.id})
+
+
+def load_values(layout: RunLayout, node: NodeRecord, side: str) -> dict[str, dict[str, Any]]:
+    """``inputs`` or ``outputs`` of a node: ``{"parameters": {name: {value, type}}, "artifacts": {name: {path}}}``.
+
+    Values are texts.
+    """
+    step = RunLayout(layout.root).step(node.place.name) if node.place else None
+    record = (read_record(step) if step else None) or node.event
+    values = record.get(side) if isinstance(record.get(side), dict) else None
+    if values is None and step is not None:
+        return _from_folders(step.root / side)
+    values = values or {}
+    parameters = {}
+    for name, fields in values.get("parameters", {}).items():
+        text = fields.get("value")
+        if text is None and node.place is not None:
+            text = _read(node.place / side / "parameters" / name)
+        parameters[name] = {"value": text, "type": fields.get("type")}
+    artifacts = {
+        name: {"path": str(layout.root / fields["path"])} for name, fields in values.get("artifacts", {}).items()
+    }
+    return {"parameters": parameters, "artifacts": artifacts}
+
+
+def _from_folders(folder: Path) -> dict[str, dict[str, Any]]:
+    """Of a step that has no record yet: what lies in its directory."""
+    parameters, artifacts = folder / "parameters", folder / "artifacts"
+    return {
+        "parameters": {p.name: {"value": _read(p), "type": None} for p in _entries(parameters)},
+        "artifacts": {p.name: {"path": str(p)} for p in _entries(artifacts)},
+    }
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if not p.name.endswith(".tmp")) if folder.is_dir() else []
+
+
+def _read(path: Path) -> str | None:
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            return stream.read()
+    except OSError:
+        return None
+
+
+def _from_directories(layout: RunLayout) -> Iterator[dict[str, Any]]:
+    for entry in layout.root.iterdir():
+        record = read_record(layout.step(entry.name)) if entry.is_dir() else None
+        if record is not None and record.get("dir") == entry.name:
+            yield record
+
+
+def _node(layout: RunLayout, event: Mapping[str, Any]) -> NodeRecord:
+    place = layout.root / event["dir"] if event.get("dir") else None
+    phase = Phase(event.get("phase", Phase.PENDING.value))
+    if not phase.is_final and place is not None:
+        phase = read_phase(layout.step(place.name)) or phase
+    return NodeRecord(
+        id=str(event.get("id")),
+        name=str(event["name"]),
+        display=str(event.get("displayName")),
+        type=str(event.get("type")),
+        phase=phase,
+        template=str(event.get("template")),
+        parent=event.get("parent"),
+        key=event.get("key"),
+        place=place,
+        message=str(event.get("message") or ""),
+        started=event.get("started"),
+        finished=event.get("finished"),
+        event=event,
+    )
+
+
+def _step(layout: RunLayout, node: NodeRecord) -> ArgoStep:
+    data = {
+        "workflow": layout.id,
+        "id": node.id,
+        "name": node.name,
+        "displayName": node.display,
+        "key": node.key,
+        "phase": node.phase.value,
+        "type": node.type,
+        "templateName": node.template,
+        "boundaryID": node.parent,
+        "message": node.message or None,
+        "startedAt": rfc3339(node.started),
+        "finishedAt": rfc3339(node.finished),
+        "exitCode": node.event.get("exitCode"),
+        "path": str(node.place) if node.place else None,
+    }
+    return ArgoStep(data, layout.id, load=lambda side: load_values(layout, node, side))
+
+
+def _last_workflow_event(layout: RunLayout) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for event in read_events(layout.journal):
+        if event.get("event") == "workflow":
+            final = Phase(event["phase"]).is_final
+            result = {"first": result.get("first", event.get("at")), "at": event.get("at"), "final": final, "outputs": event.get("outputs", {})}
+    return result
+
+
+def _just_ended(layout: RunLayout) -> bool:
+    """Between reading the status and looking for the runner it may have written its last word."""
+    return layout.status.read_text().strip() != Phase.RUNNING.value

@@ -1,0 +1,144 @@
+"""A step: a template with arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict
+
+from dflow.io import Inputs, Outputs
+from dflow.names import check_step_name
+
+if TYPE_CHECKING:
+    from dflow.op_template import OPTemplate
+
+__all__ = ["Step"]
+
+
+class Step:
+    """One use of a template in ``Steps``.
+
+    Args:
+        name: letters, digits and ``-``.
+        template: what to run.
+        parameters: values or references by name.
+        artifacts: artifacts by name, uploaded or outputs of other steps.
+        when: run only if this text, such as ``"%s < 3" % par``, or expression, is true.
+        key: a name to find the step by; it may hold references.
+        continue_on_failed, continue_on_error: go on when this step fails.
+        timeout: seconds.
+    """
+
+    _prefix = "steps"
+    _what = "step"
+
+    def __init__(
+        self,
+        name: str,
+        template: OPTemplate,
+        parameters: Dict[str, Any] | None = None,
+        artifacts: Dict[str, Any] | None = None,
+        when: Any = None,
+        with_param: Any = None,
+        continue_on_failed: bool = False,
+        continue_on_error: bool = False,
+        continue_on_num_success: int | None = None,
+        continue_on_success_ratio: float | None = None,
+        with_sequence: Any = None,
+        key: Any = None,
+        executor: Any = None,
+        use_resource: Any = None,
+        util_image: str | None = None,
+        util_image_pull_policy: str | None = None,
+        util_command: Any = None,
+        parallelism: int | None = None,
+        slices: Any = None,
+        success_hook: Any = None,
+        running_hook: Any = None,
+        failure_hook: Any = None,
+        timeout: Any = None,
+    ) -> None:
+        self.name = check_step_name(name, self._what)
+        self.template = self._checked_template(template)
+        self.parameters = self._checked_names(parameters, template.inputs.parameters, "parameter")
+        self.artifacts = self._checked_names(artifacts, template.inputs.artifacts, "artifact")
+        self.when = when
+        self.with_param = with_param
+        self.continue_on_failed = continue_on_failed
+        self.continue_on_error = continue_on_error
+        self.continue_on_num_success = continue_on_num_success
+        self.continue_on_success_ratio = continue_on_success_ratio
+        self.with_sequence = with_sequence
+        self.key = key
+        self.executor = executor
+        self.use_resource = use_resource
+        self.util_image = util_image
+        self.util_image_pull_policy = util_image_pull_policy
+        self.util_command = util_command
+        self.parallelism = parallelism
+        self.slices = slices
+        self.success_hook = success_hook
+        self.running_hook = running_hook
+        self.failure_hook = failure_hook
+        self.timeout = timeout
+        self.inputs = Inputs(step=self)
+        self.outputs = Outputs(step=self)
+        self._take_declarations()
+
+    def _checked_template(self, template: Any) -> OPTemplate:
+        from dflow.op_template import OPTemplate
+
+        if isinstance(template, OPTemplate):
+            return template
+        raise TypeError(
+            "{} {!r}: the template is {!r}; a Python OP needs PythonOPTemplate(...) around it".format(  # noqa: UP032
+                self._what, self.name, template
+            )
+        )
+
+    def _checked_names(self, given: Dict[str, Any] | None, declared: Any, what: str) -> Dict[str, Any]:
+        given = dict(given or {})
+        for name in given:
+            if name not in declared.data and not self._is_growing():
+                import difflib
+
+                near = difflib.get_close_matches(str(name), list(declared.data), n=1)
+                hint = "did you mean {!r}?".format(near[0]) if near else "it has {}".format(  # noqa: UP032
+                    ", ".join(map(repr, declared.data)) or "none"
+                )
+                raise KeyError(
+                    "{} {!r}: the template {!r} has no input {} {!r}; {}".format(  # noqa: UP032
+                        self._what, self.name, self.template.name, what, name, hint
+                    )
+                )
+        return given
+
+    def _take_declarations(self) -> None:
+        """Inputs and outputs that the template has now; what it gains later is found when it is asked for."""
+        for mine, declared in ((self.inputs, self.template.inputs), (self.outputs, self.template.outputs)):
+            mine.parameters.data.update({name: item.bound(self) for name, item in declared.parameters.data.items()})
+            mine.artifacts.data.update({name: item.bound(self) for name, item in declared.artifacts.data.items()})
+        for name, value in self.parameters.items():
+            if name in self.inputs.parameters.data:
+                self.inputs.parameters.data[name].value = value
+        for name, value in self.artifacts.items():
+            if name in self.inputs.artifacts.data:
+                self.inputs.artifacts.data[name].source = value
+
+    def _is_growing(self) -> bool:
+        """A Steps or DAG that is still being built (recursion) may declare its inputs later."""
+        return hasattr(self.template, "add")
+
+    @property
+    def id(self) -> str:
+        """The name."""
+        return self.name
+
+    @property
+    def expr(self) -> str:
+        """The reference as an expression: ``steps['name']``."""
+        return "{}['{}']".format(self._prefix, self.name)  # noqa: UP032 - Python 3.8 style
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return self.name

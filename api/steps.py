@@ -1,0 +1,44 @@
+"""Steps: a template of steps one after another."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+from dflow.io import Inputs, Outputs
+from dflow.op_template import OPTemplate
+from dflow.step import Step
+
+__all__ = ["Steps"]
+
+
+class Steps(OPTemplate):
+    """A template made of steps.
+
+    Args:
+        steps: steps, or lists of steps that run side by side.
+        parallelism: how many of its steps may run at once.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        inputs: Inputs | None = None,
+        outputs: Outputs | None = None,
+        steps: List[Any] | None = None,
+        memoize_key: str | None = None,
+        annotations: Dict[str, str] | None = None,
+        parallelism: int | None = None,
+    ) -> None:
+        super().__init__(name=name, inputs=inputs, outputs=outputs, memoize_key=memoize_key, annotations=annotations)
+        self.parallelism = parallelism
+        self.steps: List[Any] = []
+        for step in steps or []:
+            self.add(step)
+
+    def add(self, step: Step | List[Step]) -> None:
+        """Add a step, or a list of steps that run side by side, after those that are there."""
+        group = list(step) if isinstance(step, (list, tuple)) else [step]
+        for item in group:
+            if not isinstance(item, Step):
+                raise TypeError("Steps.add takes a Step or a list of Step, not {!r}".format(item))  # noqa: UP032
+        self.steps.append(group if isinstance(step, (list, tuple)) else step)

@@ -1,0 +1,117 @@
+"""Small helpers that scripts and OPs use."""
+
+from __future__ import annotations
+
+import os
+import random
+import string
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple
+
+__all__ = ["dict2list", "expand", "flatten", "randstr", "run_command", "set_directory"]
+
+
+def randstr(length: int = 5) -> str:
+    """Random lower-case letters and digits."""
+    return "".join(random.choices(string.ascii_lowercase + string.digits, k=length))  # noqa: S311 - a name, not a secret
+
+
+@contextmanager
+def set_directory(dirname: Any, mkdir: bool = False) -> Iterator[Path]:
+    """Work in a directory, and come back.
+
+    Args:
+        mkdir: make it when it is not there.
+    """
+    old, new = os.getcwd(), Path(dirname).absolute()
+    if mkdir:
+        new.mkdir(parents=True, exist_ok=True)
+    os.chdir(str(new))
+    try:
+        yield new
+    finally:
+        os.chdir(old)
+
+
+def run_command(
+    cmd: Any,
+    raise_error: bool = True,
+    input: str | None = None,  # noqa: A002 - the name callers use
+    try_bash: bool = False,
+    login: bool = True,
+    interactive: bool = True,
+    shell: bool = False,
+    print_oe: bool = False,
+    stdout: Any = None,
+    stderr: Any = None,
+    **kwargs: Any,
+) -> Tuple[int, str, str]:
+    """Run a command and wait: exit status, standard output, standard error.
+
+    Args:
+        cmd: a list of words, or a text for a shell.
+        raise_error: raise when the status is not 0.
+        input: text for standard input.
+        try_bash: run it in ``bash`` (with ``login``: as a login shell; ``interactive``: with the user's settings).
+        print_oe: print what it prints.
+
+    Raises:
+        RuntimeError: the command failed and ``raise_error`` is set; the message ends with its standard error.
+    """
+    words = cmd
+    if try_bash:
+        text = cmd if isinstance(cmd, str) else " ".join(map(str, cmd))
+        flags = "-" + "l" * login + "i" * interactive + "c"
+        words, shell = ["bash", flags, text], False
+    elif isinstance(cmd, str):
+        shell = True
+    result = subprocess.run(  # noqa: S602 - a text for a shell is what the caller asks for
+        words,
+        input=input,
+        shell=shell,
+        stdout=subprocess.PIPE if stdout is None else stdout,
+        stderr=subprocess.PIPE if stderr is None else stderr,
+        universal_newlines=True,
+        check=False,
+        **kwargs,
+    )
+    out, err = result.stdout or "", result.stderr or ""
+    if print_oe:
+        sys.stdout.write(out)
+        sys.stderr.write(err)
+    if raise_error and result.returncode != 0:
+        raise RuntimeError("command {} ended with status {}:\n{}".format(cmd, result.returncode, err or out))  # noqa: UP032
+    return result.returncode, out, err
+
+
+def flatten(d: Any) -> Dict[str, Any]:
+    """Nested dicts and lists as one dict with keys such as ``a.0.b``."""
+    result: Dict[str, Any] = {}
+    pairs = d.items() if isinstance(d, dict) else enumerate(d)
+    for key, value in pairs:
+        if isinstance(value, (dict, list)):
+            result.update({"{}.{}".format(key, inner): item for inner, item in flatten(value).items()})  # noqa: UP032
+        else:
+            result[str(key)] = value
+    return result
+
+
+def expand(d: Dict[str, Any]) -> Any:
+    """The way back from :func:`flatten`; a dict with keys 0, 1, 2 … becomes a list."""
+    from dflow.python.catalog import unflatten
+
+    return unflatten(d.items())
+
+
+def dict2list(d: Any) -> Any:
+    """Dicts with keys 0, 1, 2 … become lists, at every depth."""
+    if not isinstance(d, dict):
+        return d
+    keys: List[str] = [str(key) for key in d]
+    if keys and set(keys) == {str(i) for i in range(len(keys))}:
+        by_text = {str(key): value for key, value in d.items()}
+        return [dict2list(by_text[str(i)]) for i in range(len(keys))]
+    return {key: dict2list(value) for key, value in d.items()}

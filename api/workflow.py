@@ -1,0 +1,267 @@
+"""Workflows: building, submitting, watching and ending them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Dict, List
+
+from dflow.config import config
+from dflow.dag import DAG
+from dflow.names import check_workflow_name
+from dflow.steps import Steps
+from dflow.task import Task
+
+__all__ = ["Workflow", "query_workflows"]
+
+
+class Workflow:
+    """A workflow.
+
+    Args:
+        name: lower-case letters, digits, ``-`` and ``.``, at most 57 characters.
+        steps, dag: the template that runs first; without one, ``add`` makes it.
+        id: of a workflow that was submitted before, to query it; or the id that the next submit shall use.
+        parallelism: how many leaf steps may run at once.
+        parameters: seen in every template as ``{{workflow.parameters.NAME}}``.
+        namespace … artifact_repo_key: for Kubernetes.
+    """
+
+    def __init__(
+        self,
+        name: str = "workflow",
+        steps: Steps | None = None,
+        dag: DAG | None = None,
+        namespace: str | None = None,
+        id: str | None = None,  # noqa: A002 - the name callers use
+        uid: str | None = None,
+        host: str | None = None,
+        token: str | None = None,
+        k8s_config_file: str | None = None,
+        k8s_api_server: str | None = None,
+        context: Any = None,
+        annotations: Dict[str, str] | None = None,
+        labels: Dict[str, str] | None = None,
+        parallelism: int | None = None,
+        pod_gc_strategy: str | None = None,
+        image_pull_secrets: Any = None,
+        artifact_repo_key: str | None = None,
+        parameters: Dict[str, Any] | None = None,
+        on_exit: Any = None,
+    ) -> None:
+        self.name = check_workflow_name(name)
+        self.entrypoint: Any = steps if steps is not None else dag
+        self.namespace = namespace or str(config["namespace"])
+        self.id = id
+        self.uid = uid
+        self.host = host
+        self.token = token
+        self.k8s_config_file = k8s_config_file
+        self.k8s_api_server = k8s_api_server
+        self.context = context
+        self.annotations = {} if annotations is None else annotations
+        self.labels = {} if labels is None else labels
+        self.parallelism = parallelism
+        self.pod_gc_strategy = pod_gc_strategy
+        self.image_pull_secrets = image_pull_secrets
+        self.artifact_repo_key = artifact_repo_key
+        self.parameters = {} if parameters is None else parameters
+        self.on_exit = on_exit
+
+    # -- building ---------------------------------------------------------------------------------------------
+
+    def add(self, step: Any) -> None:
+        """Add a step, or a list of steps that run side by side; a ``Task`` makes the workflow a DAG."""
+        if self.entrypoint is None:
+            first = step[0] if isinstance(step, (list, tuple)) and step else step
+            self.entrypoint = DAG() if isinstance(first, Task) else Steps()
+        self.entrypoint.add(step)
+
+    # -- running ----------------------------------------------------------------------------------------------
+
+    def submit(self, reuse_step: Any = None, detach: bool | None = None) -> Workflow:
+        """Run the workflow and wait for its end; a failure is printed, not raised.
+
+        Args:
+            detach: return at once and run it in the background (default: ``config["detach"]``).
+
+        Returns:
+            This workflow, with its ``id``.
+
+        Raises:
+            CompileError: it cannot run as it is; nothing was started.
+        """
+        from dflow import local
+
+        if reuse_step:
+            from dflow.engine.errors import UnsupportedError
+
+            raise UnsupportedError("reuse_step is not available in this version")
+        return local.submit(self, bool(config["detach"]) if detach is None else detach)
+
+    def wait(self, interval: float = 1) -> str:
+        """Wait until the workflow has ended; its phase."""
+        while self.query_status() in ("Pending", "Running"):
+            time.sleep(interval)
+        return self.query_status()
+
+    def raise_for_status(self) -> None:
+        """Do nothing after success.
+
+        Raises:
+            StepFailed: the workflow has not succeeded; says which step failed first, and why.
+        """
+        from dflow.report import first_failure
+
+        failure = first_failure(self._layout())
+        if failure is not None:
+            raise failure
+
+    # -- asking -----------------------------------------------------------------------------------------------
+
+    def query(self, fields: List[str] | None = None, retry: int = 3) -> Any:
+        """All that is known of the workflow, as an :class:`dflow.ArgoWorkflow`."""
+        from dflow.query import read_workflow
+
+        return read_workflow(self._layout())
+
+    def query_status(self) -> str:
+        """``Pending``, ``Running``, ``Succeeded``, ``Failed``, ``Error`` or ``Terminated``."""
+        from dflow.query import read_status
+
+        return read_status(self._layout())
+
+    def query_step(
+        self,
+        name: Any = None,
+        key: Any = None,
+        phase: Any = None,
+        id: Any = None,  # noqa: A002 - the name callers use
+        type: Any = None,  # noqa: A002
+        parent_id: Any = None,
+        sort_by_generation: bool = False,
+    ) -> Any:
+        """Steps that fit all that is given, in the order in which they started.
+
+        Args:
+            name: a regular expression for the beginning of the name.
+            key, phase, id, type: a value, or a list of values.
+
+        Returns:
+            A list; when it has one element, the attributes of that are its own too.
+        """
+        return self.query().get_step(name, key, phase, id, type, parent_id, sort_by_generation)
+
+    def query_keys_of_steps(self) -> List[str]:
+        """The keys of all steps that have one."""
+        return list(dict.fromkeys(step.key for step in self.query_step() if step.key is not None))
+
+    def query_step_by_key(
+        self,
+        key: Any,
+        name: Any = None,
+        phase: Any = None,
+        id: Any = None,  # noqa: A002
+        type: Any = None,  # noqa: A002
+    ) -> Any:
+        """Steps with a key, or with one of a list of keys."""
+        return self.query_step(name=name, key=key, phase=phase, id=id, type=type)
+
+    def query_global_outputs(self) -> Any:
+        """Outputs of the workflow: ``.parameters[name].value`` and ``.artifacts[name]``."""
+        return self.query().global_outputs()
+
+    # -- ending -----------------------------------------------------------------------------------------------
+
+    def terminate(self) -> None:
+        """End all running steps at once; the workflow becomes Terminated."""
+        from dflow import local
+
+        local.request(self._layout(), "terminate")
+
+    def stop(self) -> None:
+        """End all running steps; the workflow becomes Failed."""
+        from dflow import local
+
+        local.request(self._layout(), "stop")
+
+    def delete(self) -> None:
+        """Delete the directory of a workflow that does not run."""
+        from dflow import local
+
+        local.delete(self._layout())
+
+    # -- forms ------------------------------------------------------------------------------------------------
+
+    def to_graph(self) -> Dict[str, Any]:
+        """The compiled workflow as plain data."""
+        from dflow.compile import compile_workflow
+        from dflow.engine import codec
+
+        graph = compile_workflow(self)
+        return {**codec.encode(graph), "schema": graph.schema}
+
+    def to_graph_json(self, **kwargs: Any) -> str:
+        """The compiled workflow as JSON; ``kwargs`` as for ``json.dumps``."""
+        import json
+
+        return json.dumps(self.to_graph(), **kwargs)
+
+    def to_graph_yaml(self, **kwargs: Any) -> str:
+        """The compiled workflow as YAML; ``kwargs`` as for ``yaml.dump``."""
+        import yaml
+
+        return str(yaml.dump(self.to_graph(), **{"sort_keys": False, **kwargs}))
+
+    @classmethod
+    def from_graph(cls, graph: Any) -> Workflow:
+        """The workflow that :meth:`to_graph` turned into data."""
+        import json
+
+        return cls.from_graph_json(json.dumps(graph))
+
+    @classmethod
+    def from_graph_json(cls, j: str, **kwargs: Any) -> Workflow:
+        """The workflow in a JSON text."""
+        from dflow.decompile import decompile
+        from dflow.engine import codec
+
+        return decompile(codec.loads(j))
+
+    @classmethod
+    def from_graph_yaml(cls, y: str, **kwargs: Any) -> Workflow:
+        """The workflow in a YAML text."""
+        import yaml
+
+        return cls.from_graph(yaml.safe_load(y))
+
+    def _layout(self) -> Any:
+        from dflow.engine.errors import RunNotFound
+        from dflow.engine.layout import RunLayout, is_run
+
+        if self.id is None:
+            raise RunNotFound("workflow {!r} was not submitted yet".format(self.name))  # noqa: UP032
+        root = Path(str(config["debug_workdir"])).absolute() / self.id
+        if not is_run(root):
+            raise RunNotFound(
+                "there is no run {!r} in {}; go to the directory where it was submitted, or set "  # noqa: UP032
+                "config['debug_workdir']".format(self.id, root.parent)
+            )
+        return RunLayout(root)
+
+    def __repr__(self) -> str:
+        return "Workflow(name={!r}, id={!r})".format(self.name, self.id)  # noqa: UP032 - Python 3.8 style
+
+
+def query_workflows(labels: Dict[str, str] | None = None, fields: Any = None) -> List[Any]:
+    """All workflows in the working directory (``config["debug_workdir"]``), newest first.
+
+    Args:
+        labels: only those that have these labels.
+    """
+    from dflow.query import list_runs, read_workflow
+
+    runs = list_runs(Path(str(config["debug_workdir"])).absolute())
+    found = [read_workflow(layout) for layout in runs]
+    wanted = (labels or {}).items()
+    return [w for w in found if all(w.metadata["labels"].get(k) == v for k, v in wanted)]

@@ -1,0 +1,223 @@
+"""Running Steps and DAG templates: which call comes next, and how the whole ends.
+
+A group runs no code of its own and waits for nothing: it is told of every child that is done, and tells the
+scheduler what to start. Facts of Argo that are followed here: ST-01 to ST-05 and DG-01, DG-02, DG-04, DG-05 in
+``docs/semantics.md``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import TYPE_CHECKING
+
+from dflow.engine.model import DagTemplate, StepsTemplate
+from dflow.engine.phase import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Protocol
+
+    from dflow.engine.model import Call
+    from dflow.engine.node import Node
+    from dflow.engine.scope import Scope
+
+    class Starter(Protocol):
+        """The part of the scheduler that groups see."""
+
+        stopping: str | None
+
+        def start(self, call: Call, name: str, group: Group) -> None:
+            """Make a node for the call and run it; ``group.child_done`` is told of its end."""
+
+        def omit(self, call: Call, name: str, group: Group, message: str) -> None:
+            """Make a node for a call that will not run."""
+
+        def finish_group(self, group: Group, phase: Phase, message: str) -> None:
+            """The group is done."""
+
+
+__all__ = ["DagGroup", "Group", "StepsGroup", "make_group"]
+
+
+class Group(ABC):
+    """One run of a Steps or DAG template.
+
+    Attributes:
+        node: the node of the template.
+        parent: the group that the node belongs to; None for the root.
+        scope: what the calls of this template can refer to.
+        prefix: ``steps`` or ``tasks``, the first word of references to siblings.
+    """
+
+    prefix: str
+
+    def __init__(self, node: Node, parent: Group | None, scope: Scope, starter: Starter, parallelism: int | None) -> None:
+        self.node = node
+        self.parent = parent
+        self.scope = scope
+        self._starter = starter
+        self._limit = parallelism
+        self._active = 0
+        self._held: deque[tuple[Call, str]] = deque()
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Start what can start."""
+
+    @abstractmethod
+    def _settled(self, child: Node) -> None:
+        """A child is done: start what it made possible, or finish."""
+
+    def child_done(self, child: Node) -> None:
+        """A child has its final phase."""
+        self._active -= 1
+        if self._starter.stopping is not None:
+            self._held.clear()
+            if self._active == 0:
+                self._finish(Phase.FAILED, self._starter.stopping)
+            return
+        while self._held and (self._limit is None or self._active < self._limit):
+            self._start(*self._held.popleft())
+        self._settled(child)
+
+    def _launch(self, calls: Iterable[tuple[Call, str]]) -> None:
+        for call, name in calls:
+            if self._limit is not None and self._active >= self._limit:
+                self._held.append((call, name))
+            else:
+                self._start(call, name)
+
+    def _start(self, call: Call, name: str) -> None:
+        self._active += 1
+        self._starter.start(call, name, self)
+
+    def _finish(self, phase: Phase, message: str = "") -> None:
+        self._starter.finish_group(self, phase, message)
+
+
+class StepsGroup(Group):
+    """Groups of calls, one after another."""
+
+    prefix = "steps"
+
+    def __init__(self, node: Node, parent: Group | None, scope: Scope, starter: Starter, template: StepsTemplate) -> None:
+        super().__init__(node, parent, scope, starter, template.parallelism)
+        self._groups = template.groups
+        self._index = -1
+        self._left = 0
+        self._failed: Node | None = None
+
+    def begin(self) -> None:
+        """Start the first group."""
+        self._advance()
+
+    def _settled(self, child: Node) -> None:
+        self._left -= 1
+        if self._failed is None and not _covered(child):
+            self._failed = child
+        if self._left == 0:
+            self._advance()
+
+    def _advance(self) -> None:
+        if self._failed is not None:
+            failed = self._failed
+            self._finish(Phase.FAILED, f"step {failed.display!r} ended {failed.phase}")
+            return
+        self._index += 1
+        while self._index < len(self._groups) and not self._groups[self._index]:
+            self._index += 1
+        if self._index == len(self._groups):
+            self._finish(Phase.SUCCEEDED)
+            return
+        calls = self._groups[self._index]
+        self._left = len(calls)
+        self._launch((call, f"{self.node.name}[{self._index}].{call.name}") for call in calls)
+
+
+class DagGroup(Group):
+    """Tasks in the order of their dependencies."""
+
+    prefix = "tasks"
+
+    def __init__(self, node: Node, parent: Group | None, scope: Scope, starter: Starter, template: DagTemplate) -> None:
+        super().__init__(node, parent, scope, starter, template.parallelism)
+        self._tasks = {task.name: task for task in template.tasks}
+        self._missing = {task.name: len(set(task.dependencies)) for task in template.tasks}
+        self._next: dict[str, list[str]] = {name: [] for name in self._tasks}
+        for task in template.tasks:
+            for dependency in dict.fromkeys(task.dependencies):
+                self._next[dependency].append(task.name)
+        self._done: dict[str, Node] = {}
+
+    def begin(self) -> None:
+        """Start the tasks that depend on nothing."""
+        if not self._tasks:
+            self._finish(Phase.SUCCEEDED)
+        else:
+            self._launch(self._named(name for name, count in self._missing.items() if count == 0))
+
+    def _settled(self, child: Node) -> None:
+        if child.call is None:
+            return
+        self._done[child.call.name] = child
+        ready = []
+        for name in self._next[child.call.name]:
+            self._missing[name] -= 1
+            if self._missing[name] == 0:
+                ready.append(name)
+        for call, name in self._named(ready):
+            blocker = next((d for d in call.dependencies if not _allows(self._done[d])), None)
+            if blocker is None:
+                self._launch([(call, name)])
+            else:
+                self._active += 1
+                self._starter.omit(call, name, self, f"task {blocker!r} ended {self._done[blocker].phase}")
+        if len(self._done) == len(self._tasks):
+            self._conclude()
+
+    def _conclude(self) -> None:
+        """DG-05: the worst of the targets; an omitted target stands for what it waited for."""
+        for phase in (Phase.ERROR, Phase.FAILED):
+            for name, following in self._next.items():
+                culprit = self._culprit(self._done[name], phase) if not following else None
+                if culprit is not None:
+                    self._finish(phase, f"task {culprit.display!r} ended {culprit.phase}")
+                    return
+        self._finish(Phase.SUCCEEDED)
+
+    def _culprit(self, node: Node, phase: Phase) -> Node | None:
+        """The node that gives this branch the phase, walking back over omitted and skipped nodes."""
+        branch, seen = [node], set()
+        while branch:
+            current = branch.pop()
+            if current.phase is phase and not _covered(current):
+                return current
+            if current.phase in (Phase.OMITTED, Phase.SKIPPED) and current.call is not None:
+                new = [d for d in current.call.dependencies if d not in seen]
+                seen.update(new)
+                branch.extend(self._done[d] for d in new)
+        return None
+
+    def _named(self, names: Iterable[str]) -> Iterable[tuple[Call, str]]:
+        return ((self._tasks[name], f"{self.node.name}.{name}") for name in names)
+
+
+def make_group(template: StepsTemplate | DagTemplate, node: Node, parent: Group | None, scope: Scope, starter: Starter) -> Group:
+    """The group that runs a template."""
+    if isinstance(template, StepsTemplate):
+        return StepsGroup(node, parent, scope, starter, template)
+    return DagGroup(node, parent, scope, starter, template)
+
+
+def _covered(node: Node) -> bool:
+    """Success, or a failure that the call says to go on after (ST-03)."""
+    if node.phase.is_ok:
+        return True
+    rule = node.call.continue_on if node.call else None
+    return rule is not None and ((rule.failed and node.phase is Phase.FAILED) or (rule.error and node.phase is Phase.ERROR))
+
+
+def _allows(node: Node) -> bool:
+    """DG-01: a bare dependency is fulfilled by Succeeded and Skipped, and by a failure it continues on."""
+    return node.phase is not Phase.OMITTED and _covered(node)

@@ -1,0 +1,225 @@
+"""Names and places in a run directory. Every path name that the engine uses is written here and nowhere else.
+
+::
+
+    <workflow id>/
+    ├── status  type  pid
+    ├── .dflow/  graph.json  settings.json  journal.jsonl  ops/  lib/  lease  control/  runner.log
+    └── <key>  or  <id>-<step name>-<hash>/
+        ├── phase  type  script  log.txt  .step
+        ├── inputs/{parameters,artifacts}/NAME
+        ├── outputs/{parameters,artifacts}/NAME
+        └── workdir/
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+__all__ = ["RunLayout", "StepLayout", "fnv1a", "is_run", "name_step_directory", "node_id"]
+
+RESERVED = frozenset({"status", "type", "pid", ".dflow"})
+_BACKUP = re.compile(r"\.bk\d+\Z")
+_BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class RunLayout:
+    """Where things are in the directory of one workflow."""
+
+    __slots__ = ("private", "root")
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.private = root / ".dflow"
+
+    @property
+    def id(self) -> str:
+        """The workflow's id: the directory's name."""
+        return self.root.name
+
+    @property
+    def status(self) -> Path:
+        """The workflow's phase, one word."""
+        return self.root / "status"
+
+    @property
+    def type(self) -> Path:
+        """The kind of the entry template: Steps or DAG."""
+        return self.root / "type"
+
+    @property
+    def pid(self) -> Path:
+        """The process that runs or last ran the workflow."""
+        return self.root / "pid"
+
+    @property
+    def graph(self) -> Path:
+        """The compiled workflow."""
+        return self.private / "graph.json"
+
+    @property
+    def settings(self) -> Path:
+        """How this run is run: copy methods, limits, module path."""
+        return self.private / "settings.json"
+
+    @property
+    def journal(self) -> Path:
+        """One JSON line for each event."""
+        return self.private / "journal.jsonl"
+
+    @property
+    def ops(self) -> Path:
+        """What the runtime needs to know of each OP."""
+        return self.private / "ops"
+
+    @property
+    def lib(self) -> Path:
+        """Put on the module path of steps, so that ``import dflow`` works there."""
+        return self.private / "lib"
+
+    @property
+    def lease(self) -> Path:
+        """Which process runs the workflow now."""
+        return self.private / "lease"
+
+    @property
+    def control(self) -> Path:
+        """Requests of other processes."""
+        return self.private / "control"
+
+    @property
+    def runner_log(self) -> Path:
+        """What a detached runner prints."""
+        return self.private / "runner.log"
+
+    def step(self, name: str) -> StepLayout:
+        """The step directory of that name."""
+        return StepLayout(self.root / name)
+
+
+class StepLayout:
+    """Where things are in the directory of one step."""
+
+    __slots__ = ("root",)
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def phase(self) -> Path:
+        """The phase, one word; written last, it is the commit."""
+        return self.root / "phase"
+
+    @property
+    def type(self) -> Path:
+        """Pod, Steps or DAG."""
+        return self.root / "type"
+
+    @property
+    def record(self) -> Path:
+        """All else that is known of the step, as JSON."""
+        return self.root / ".step"
+
+    @property
+    def script(self) -> Path:
+        """Re-runs exactly this step by hand."""
+        return self.root / "script"
+
+    @property
+    def log(self) -> Path:
+        """Standard output and standard error as they come."""
+        return self.root / "log.txt"
+
+    @property
+    def error(self) -> Path:
+        """Left by the runtime when an OP fails: why, as JSON."""
+        return self.root / ".error"
+
+    @property
+    def workdir(self) -> Path:
+        """The working directory of the program."""
+        return self.root / "workdir"
+
+    @property
+    def input_parameters(self) -> Path:
+        """One file for each input parameter."""
+        return self.root / "inputs" / "parameters"
+
+    @property
+    def input_artifacts(self) -> Path:
+        """One link, file or directory for each input artifact."""
+        return self.root / "inputs" / "artifacts"
+
+    @property
+    def output_parameters(self) -> Path:
+        """One file for each output parameter."""
+        return self.root / "outputs" / "parameters"
+
+    @property
+    def output_artifacts(self) -> Path:
+        """One link, file or directory for each output artifact."""
+        return self.root / "outputs" / "artifacts"
+
+    def declared(self, path: str) -> Path:
+        """Where a path that a template declares lies in this step.
+
+        An absolute path ``/tmp/foo.txt`` becomes ``workdir/tmp/foo.txt``, so parallel steps never meet; a
+        relative one is relative to the working directory.
+        """
+        return self.workdir / path.lstrip("/")
+
+    def backup(self) -> Path:
+        """The next free name for an unfinished directory that is set aside."""
+        number = 1
+        while (aside := self.root.with_name(f"{self.root.name}.bk{number}")).exists():
+            number += 1
+        return aside
+
+
+def is_run(path: Path) -> bool:
+    """Whether ``path`` is the directory of a workflow."""
+    return RunLayout(path).graph.is_file()
+
+
+def fnv1a(text: str) -> int:
+    """The 32-bit FNV-1a hash of a text's UTF-8 bytes, with which Argo makes node ids."""
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return value
+
+
+def node_id(workflow_id: str, node_name: str) -> str:
+    """Argo's node id: the workflow's for the root, else ``<workflow id>-<hash of the node name>``."""
+    return workflow_id if node_name == workflow_id else f"{workflow_id}-{fnv1a(node_name)}"
+
+
+def name_step_directory(workflow_id: str, step_name: str, node_name: str, key: str | None, taken: Container[str]) -> str:
+    """The directory name of a node: its key, or ``<workflow id>-<step name>-<hash>``.
+
+    A key that is reserved, looks like a set-aside directory or is taken gets ``-<hash>``; so does, with more of
+    the hash, anything else that is taken.
+    """
+    digest = fnv1a(node_name)
+    if key is not None and not (key in RESERVED or _BACKUP.search(key) or key in taken):
+        return key
+    stem = f"{workflow_id}-{step_name}" if key is None else key
+    name = f"{stem}-{_base36(digest)[-5:]}"
+    extra = 0
+    while name in taken:
+        extra += 1
+        name = f"{stem}-{_base36(digest)}{_base36(fnv1a(f'{node_name}#{extra}'))}"
+    return name
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number or not digits:
+        number, rest = divmod(number, 36)
+        digits = _BASE36[rest] + digits
+    return digits.rjust(5, "0")

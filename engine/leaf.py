@@ -1,0 +1,333 @@
+"""Leaf steps: making the directory in which a program runs, and collecting what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dflow.engine import expressions
+from dflow.engine.errors import DflowError
+from dflow.engine.model import PythonOpTemplate, ScriptTemplate
+from dflow.engine.paths import placed, remap
+from dflow.engine.phase import Phase
+from dflow.engine.ports import Job, Outcome
+from dflow.engine.scope import ArtifactValue, resolve
+from dflow.engine.state import link_or_copy, write_text, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dflow.engine.layout import RunLayout, StepLayout
+    from dflow.engine.model import InputArtifact, OutputArtifact, OutputParameter
+    from dflow.engine.node import Node
+    from dflow.engine.settings import RunSettings
+
+__all__ = ["LeafError", "LeafTemplate", "collect", "judge", "prepare"]
+
+LeafTemplate = ScriptTemplate | PythonOpTemplate
+_SHELL = "sh"
+_EXECUTABLE = 0o755
+
+
+class LeafError(DflowError):
+    """The machinery around a leaf step failed: the node becomes Error."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """The texts of a program with every tag and path replaced."""
+
+    argv: tuple[str, ...]
+    script: str
+    runtime: tuple[str, ...] | None = None
+
+
+def prepare(node: Node, template: LeafTemplate, values: Mapping[str, str | None], run: RunLayout, settings: RunSettings) -> Job:
+    """Write all that the program of ``node`` needs into its directory.
+
+    Args:
+        values: names of the leaf's scope, without the paths of its own inputs and outputs.
+
+    Raises:
+        LeafError: an input artifact is missing, a tag cannot be resolved.
+        StateError: the file system refuses.
+    """
+    step = node.place
+    if step is None:
+        raise LeafError(f"node {node.name} has no directory")
+    with writing(step.root):
+        step.workdir.mkdir(parents=True)
+    _write_inputs(node, template, step, settings)
+    places = _places(template, step)
+    scope = {**values, **_path_names(template, places, step)}
+    if isinstance(template, PythonOpTemplate):
+        program = _python_program(node, template, scope, run, settings)
+    else:
+        _make_output_parents(template, step)
+        program = _script_program(template, places, scope, step, settings)
+    write_text(step.script, program.script, mode=_EXECUTABLE)
+    env = {name: expressions.substitute(remap(text, places), scope) for name, text in template.pod.env}
+    limit = node.call.timeout if node.call and node.call.timeout is not None else template.pod.timeout
+    return Job(
+        name=node.name,
+        argv=program.argv,
+        cwd=step.workdir,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": str(step.workdir), **env},
+        log=step.log,
+        timeout=None if limit is None else _seconds(resolve(limit, scope), node),
+        grace=settings.kill_grace,
+        runtime=program.runtime,
+    )
+
+
+def judge(node: Node, template: LeafTemplate, outcome: Outcome) -> tuple[Phase, str]:
+    """The phase and the message that an outcome means, before outputs are looked at (PH-03, TM-01)."""
+    step = node.place
+    if outcome.message is not None:
+        return Phase.ERROR, outcome.message
+    if outcome.timed_out:
+        return Phase.FAILED, "its time limit was over"
+    if outcome.exit_code == 0:
+        return Phase.SUCCEEDED, ""
+    reported = _reported_error(step) if step and isinstance(template, PythonOpTemplate) else None
+    return Phase.FAILED, reported or f"exit code {outcome.exit_code}{_meaning(outcome.exit_code)}"
+
+
+def collect(node: Node, template: LeafTemplate, settings: RunSettings, *, strict: bool) -> None:
+    """Take up the outputs of a program that ended, into the node and into ``outputs/``.
+
+    Args:
+        strict: the program succeeded, so a missing output is an error; else what is there is taken (OU-03).
+
+    Raises:
+        LeafError: an output that is neither there nor has a default (PH-07).
+    """
+    step = node.place
+    if step is None:
+        return
+    missing = []
+    for parameter in template.outputs.parameters:
+        text = _output_text(parameter, step, template)
+        if text is None and parameter.default is not None:
+            text = resolve(parameter.default, {})
+        if text is not None:
+            node.outputs[parameter.name] = text
+            _write_output(step, parameter.name, text)
+        else:
+            missing.append(_missing_parameter(parameter, template))
+    for artifact in template.outputs.artifacts:
+        place = _output_artifact(artifact, step, template, settings)
+        if place is None and not artifact.optional:
+            missing.append(_missing_artifact(artifact, template))
+        node.output_artifacts[artifact.name] = None if place is None else ArtifactValue(str(place))
+    if missing and strict:
+        raise LeafError("; ".join(missing))
+
+
+def _write_inputs(node: Node, template: LeafTemplate, step: StepLayout, settings: RunSettings) -> None:
+    if node.inputs:
+        with writing(step.input_parameters):
+            step.input_parameters.mkdir(parents=True)
+    for name, text in node.inputs.items():
+        write_text(step.input_parameters / name, text)
+    for parameter in template.inputs.parameters:
+        if parameter.path and parameter.name in node.inputs and isinstance(template, ScriptTemplate):
+            place = step.declared(parameter.path)
+            with writing(place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+            write_text(place, node.inputs[parameter.name])
+    for artifact in template.inputs.artifacts:
+        value = node.input_artifacts.get(artifact.name)
+        if value is not None:
+            _place_artifact(artifact, value, template, step, settings)
+        elif not artifact.optional:
+            raise LeafError(f"input artifact {artifact.name!r} has no source: give one, or declare it optional")
+
+
+def _place_artifact(
+    artifact: InputArtifact, value: ArtifactValue, template: LeafTemplate, step: StepLayout, settings: RunSettings
+) -> None:
+    source = Path(value.within(artifact.sub_path).location)
+    if not source.exists():
+        if artifact.optional:
+            return
+        raise LeafError(f"input artifact {artifact.name!r}: {source} does not exist any more")
+    target = step.input_artifacts / artifact.name
+    link_or_copy(source, target, settings.copy_method)
+    if artifact.mode is not None and settings.copy_method == "copy":
+        with writing(target):
+            target.chmod(artifact.mode)
+    if artifact.path and isinstance(template, ScriptTemplate):
+        place = step.declared(artifact.path)
+        if not os.path.lexists(place):
+            link_or_copy(target, place, "symlink")
+
+
+def _places(template: LeafTemplate, step: StepLayout) -> dict[str, str]:
+    """Declared path → how the program must write it."""
+    if isinstance(template, PythonOpTemplate):
+        return {}
+    declared = [*template.inputs.parameters, *template.inputs.artifacts, *template.outputs.parameters, *template.outputs.artifacts]
+    return {item.path: placed(step.declared(item.path), step.workdir) for item in declared if item.path}
+
+
+def _path_names(template: LeafTemplate, places: Mapping[str, str], step: StepLayout) -> dict[str, str]:
+    """The names ``inputs.artifacts.X.path``, ``outputs.parameters.X.path`` … of a leaf (TG-12)."""
+    names = {}
+    for side, kind, items, folder in (
+        ("inputs", "parameters", template.inputs.parameters, step.input_parameters),
+        ("inputs", "artifacts", template.inputs.artifacts, step.input_artifacts),
+        ("outputs", "parameters", template.outputs.parameters, step.output_parameters),
+        ("outputs", "artifacts", template.outputs.artifacts, step.output_artifacts),
+    ):
+        for item in items:
+            place = places.get(item.path or "")
+            names[f"{side}.{kind}.{item.name}.path"] = place or str(folder / item.name)
+    return names
+
+
+def _make_output_parents(template: ScriptTemplate, step: StepLayout) -> None:
+    for item in (*template.outputs.parameters, *template.outputs.artifacts):
+        if item.path:
+            parent = step.declared(item.path).parent
+            with writing(parent):
+                parent.mkdir(parents=True, exist_ok=True)
+
+
+def _script_program(
+    template: ScriptTemplate, places: Mapping[str, str], scope: Mapping[str, str | None], step: StepLayout, settings: RunSettings
+) -> _Program:
+    def ready(text: str) -> str:
+        return expressions.substitute(remap(text, places), scope, strict=("inputs",))
+
+    command = tuple(ready(word) for word in template.pod.command)
+    args = tuple(ready(word) for word in template.args)
+    if template.script is None:
+        line = " ".join(shlex.quote(word) for word in (*command, *args))
+        return _Program((*command, *args), f"#!/bin/sh\nexec {line}\n")
+    command = command or ((settings.python,) if template.language == "python" else (_SHELL,))
+    return _Program((*command, str(step.script), *args), ready(template.script))
+
+
+_DRIVER = '''\
+#!{python}
+"""Runs step {name} again, in this directory: {run} {{this file}}"""
+import os
+import sys
+
+here = os.path.dirname(os.path.abspath(__file__))
+private = os.path.join(os.path.dirname(here), ".dflow")
+sys.path.insert(0, os.path.join(private, "lib"))
+os.chdir(os.path.join(here, "workdir"))
+{pre}from dflow.python.runtime import main  # noqa: E402
+
+status = main([os.path.join(private, "ops", {op!r}), here{key}])
+{post}sys.exit(status)
+'''
+
+
+def _python_program(
+    node: Node, template: PythonOpTemplate, scope: Mapping[str, str | None], run: RunLayout, settings: RunSettings
+) -> _Program:
+    step = node.place
+    assert step is not None  # noqa: S101 - prepare checked it
+    command = template.pod.command or (settings.python,)
+    command = tuple(expressions.substitute(word, scope) for word in command)
+    op = f"{template.name}.json"
+    script = _DRIVER.format(
+        python=settings.python,
+        name=node.display,
+        run=shlex.join(command),
+        op=op,
+        key=f", {node.key!r}" if node.key else "",
+        pre=_block(template.pre_script),
+        post=_block(template.post_script),
+    )
+    own = template.pre_script or template.post_script
+    return _Program((*command, str(step.script)), script, None if own else (str(run.ops / op), str(step.root), *([node.key] if node.key else [])))
+
+
+def _block(text: str) -> str:
+    return text.rstrip("\n") + "\n" if text else ""
+
+
+def _seconds(text: str | None, node: Node) -> float:
+    try:
+        seconds = float((text or "").rstrip("s"))
+    except ValueError:
+        seconds = -1.0
+    if seconds <= 0:
+        raise LeafError(f"the timeout of {node.display!r} is {text!r}; it must be a positive number of seconds")
+    return seconds
+
+
+def _output_text(parameter: OutputParameter, step: StepLayout, template: LeafTemplate) -> str | None:
+    """The text that the program left, without one trailing newline (OU-02); None when there is none."""
+    if isinstance(template, PythonOpTemplate):
+        place = step.output_parameters / parameter.name
+    elif parameter.path:
+        place = step.declared(parameter.path)
+    else:
+        return None
+    try:
+        with place.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            text = stream.read()
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise LeafError(f"output parameter {parameter.name!r}: cannot read {place}: {exc.strerror}") from exc
+    return text if isinstance(template, PythonOpTemplate) else text.removesuffix("\n")
+
+
+def _write_output(step: StepLayout, name: str, text: str) -> None:
+    place = step.output_parameters / name
+    if not place.exists():
+        with writing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+        write_text(place, text)
+
+
+def _output_artifact(artifact: OutputArtifact, step: StepLayout, template: LeafTemplate, settings: RunSettings) -> Path | None:
+    place = step.output_artifacts / artifact.name
+    if isinstance(template, PythonOpTemplate) or not artifact.path:
+        return place if place.exists() else None
+    made = step.declared(artifact.path)
+    if not made.exists():
+        return None
+    if not os.path.lexists(place):
+        link_or_copy(made, place, settings.save_copy_method)
+    return place
+
+
+def _missing_parameter(parameter: OutputParameter, template: LeafTemplate) -> str:
+    if isinstance(template, PythonOpTemplate):
+        return f"output parameter {parameter.name!r} was not returned"
+    if not parameter.path:
+        return f"output parameter {parameter.name!r} declares no value_from_path and no default"
+    return f"output parameter {parameter.name!r}: the program wrote no {parameter.path}, and there is no default"
+
+
+def _missing_artifact(artifact: OutputArtifact, template: LeafTemplate) -> str:
+    if isinstance(template, PythonOpTemplate):
+        return f"output artifact {artifact.name!r} was not returned"
+    return f"output artifact {artifact.name!r}: the program made no {artifact.path}; make it, or declare it optional"
+
+
+def _reported_error(step: StepLayout) -> str | None:
+    """What the runtime said of a failed OP."""
+    try:
+        data = json.loads(step.error.read_text(errors="replace"))
+    except (OSError, ValueError):
+        return None
+    message = data.get("message") if isinstance(data, dict) else None
+    return str(message) if message else None
+
+
+def _meaning(code: int) -> str:
+    known = {126: "the program cannot be executed", 127: "no such command", 130: "interrupted", 137: "killed, probably out of memory", 139: "segmentation fault", 143: "terminated"}
+    meaning = known.get(code)
+    return f" ({meaning})" if meaning else ""

@@ -1,0 +1,332 @@
+"""The workflow graph: frozen records without behaviour.
+
+``api`` compiles a workflow to one :class:`WorkflowGraph`; the engine runs it, the exporters print it, the
+run directory stores it (``engine.codec`` turns it into JSON and back). Records are compared by value, and two
+graphs that are equal run alike.
+
+Parameter values are texts everywhere, as on Argo; a value that is known while the workflow is built is a
+:class:`Literal`, all others are resolved when the step that needs them starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "ArtifactFrom",
+    "ArtifactSource",
+    "Call",
+    "ContinueOn",
+    "DagTemplate",
+    "Expr",
+    "InputArtifact",
+    "InputParameter",
+    "Inputs",
+    "Literal",
+    "LocalArtifact",
+    "OpPayload",
+    "OutputArtifact",
+    "OutputParameter",
+    "Outputs",
+    "Pod",
+    "PythonOpTemplate",
+    "Ref",
+    "ScriptTemplate",
+    "StepsTemplate",
+    "Template",
+    "Text",
+    "Value",
+    "WorkflowGraph",
+]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value known when the workflow is compiled; ``text`` is what the step receives, tags are not looked for."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The value of one name, such as ``steps.train.outputs.parameters.loss`` (as ``{{path}}`` in a manifest)."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """The result of an expression (as ``{{=source}}`` in a manifest)."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text with ``{{…}}`` tags inside."""
+
+    source: str
+
+
+Value: TypeAlias = Literal | Ref | Expr | Text
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactFrom:
+    """An artifact made by another step, or given to the enclosing template; ``value`` names or chooses it."""
+
+    value: Ref | Expr
+    sub_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalArtifact:
+    """Files in the local artifact store, by absolute path."""
+
+    path: str
+    sub_path: str | None = None
+
+
+ArtifactSource: TypeAlias = ArtifactFrom | LocalArtifact
+
+
+@dataclass(frozen=True, slots=True)
+class InputParameter:
+    """A declared input parameter.
+
+    Attributes:
+        type: the type as text (``"int"``, ``"typing.List[str]"``); None means plain text.
+        default: used when the caller gives no value; None means that the caller must.
+        path: a file in the step that holds the text, for scripts.
+        big: the value may be large and is kept out of lists and manifests.
+    """
+
+    name: str
+    type: str | None = None
+    default: Value | None = None
+    path: str | None = None
+    big: bool = False
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputArtifact:
+    """A declared input artifact; ``path`` is where the program expects it."""
+
+    name: str
+    path: str | None = None
+    optional: bool = False
+    type: str | None = None
+    source: ArtifactSource | None = None
+    mode: int | None = None
+    sub_path: str | None = None
+    archive: str | None = "default"
+    save_as_parameter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutputParameter:
+    """A declared output parameter.
+
+    Attributes:
+        path: the file that the program writes (leaf templates).
+        source: where the value comes from (Steps and DAG).
+        default: used when the file is missing, the source cannot be resolved or the step is skipped.
+        global_name: also a result of the whole workflow, under this name.
+    """
+
+    name: str
+    type: str | None = None
+    path: str | None = None
+    source: Value | None = None
+    default: Value | None = None
+    global_name: str | None = None
+    big: bool = False
+    save_both: bool = False
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputArtifact:
+    """A declared output artifact, from a ``path`` of the program or from a ``source`` inside a group."""
+
+    name: str
+    path: str | None = None
+    source: ArtifactSource | None = None
+    optional: bool = False
+    type: str | None = None
+    archive: str | None = "default"
+    global_name: str | None = None
+    save: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a template takes."""
+
+    parameters: tuple[InputParameter, ...] = ()
+    artifacts: tuple[InputArtifact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a template gives."""
+
+    parameters: tuple[OutputParameter, ...] = ()
+    artifacts: tuple[OutputArtifact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """How a leaf template wants to be run.
+
+    Attributes:
+        command: the program and its first arguments; empty means the default of the template's kind.
+        env: pairs of name and text.
+        timeout: seconds of run time as a value; None means no limit.
+        kubernetes: JSON text of what only a cluster understands (node selector, volumes …), for the exporter.
+    """
+
+    image: str | None = None
+    command: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    timeout: Value | None = None
+    kubernetes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptTemplate:
+    """A program: ``script`` run by ``pod.command``, or, when ``script`` is None, the command with ``args``.
+
+    ``language`` picks the default command: ``"shell"``, ``"python"`` or ``"container"``.
+    """
+
+    name: str
+    language: str
+    script: str | None
+    args: tuple[str, ...] = ()
+    inputs: Inputs = Inputs()
+    outputs: Outputs = Outputs()
+    pod: Pod = Pod()
+
+
+@dataclass(frozen=True, slots=True)
+class OpPayload:
+    """How the runtime finds an OP: ``kind`` is ``"import"`` or ``"pickle"``.
+
+    Attributes:
+        name: the OP's name for messages.
+        module: the module to import, or that the source came from.
+        qualname: the object inside the module.
+        data: the pickle as base64.
+        source: the OP's own definition and the imports of its file, for another version of Python.
+        python: ``major.minor`` of the interpreter that packed it.
+        cloudpickle: version that made the pickle.
+        digest: SHA-256 of the OP's own source, where it has one.
+    """
+
+    kind: str
+    name: str
+    module: str | None = None
+    qualname: str | None = None
+    data: str | None = None
+    source: str | None = None
+    python: str | None = None
+    cloudpickle: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PythonOpTemplate:
+    """A Python OP. Parameters and artifacts of ``inputs`` and ``outputs`` are the names of its signature."""
+
+    name: str
+    op: OpPayload
+    inputs: Inputs = Inputs()
+    outputs: Outputs = Outputs()
+    pod: Pod = Pod()
+    packages: tuple[str, ...] = ()
+    pre_script: str = ""
+    post_script: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueOn:
+    """Which failures of a step its siblings and successors do not mind."""
+
+    failed: bool = False
+    error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One step or task: a template with arguments.
+
+    Attributes:
+        when: a text that must come out true; None means always.
+        key: the name under which users find the node; resolved when the step starts.
+        timeout: seconds, overrides the template's.
+        dependencies: tasks that must be done before (DAG only), explicit and inferred.
+    """
+
+    name: str
+    template: str
+    parameters: tuple[tuple[str, Value], ...] = ()
+    artifacts: tuple[tuple[str, ArtifactSource], ...] = ()
+    when: Value | None = None
+    key: Value | None = None
+    continue_on: ContinueOn = ContinueOn()
+    timeout: Value | None = None
+    dependencies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepsTemplate:
+    """Groups one after another; the calls of a group run side by side."""
+
+    name: str
+    groups: tuple[tuple[Call, ...], ...]
+    inputs: Inputs = Inputs()
+    outputs: Outputs = Outputs()
+    parallelism: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DagTemplate:
+    """Tasks that start when what they depend on is done."""
+
+    name: str
+    tasks: tuple[Call, ...]
+    inputs: Inputs = Inputs()
+    outputs: Outputs = Outputs()
+    parallelism: int | None = None
+
+
+Template: TypeAlias = StepsTemplate | DagTemplate | ScriptTemplate | PythonOpTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowGraph:
+    """A whole workflow.
+
+    Attributes:
+        name: the name the user gave; a run's id is this and a few characters more.
+        entrypoint: name of the template that runs first.
+        templates: sorted by name; names are unique.
+        parameters: workflow-level parameters, seen everywhere as ``workflow.parameters.NAME``.
+        parallelism: how many leaf steps may run at once; None means the setting of the run.
+    """
+
+    name: str
+    entrypoint: str
+    templates: tuple[Template, ...]
+    parameters: tuple[tuple[str, str], ...] = ()
+    parallelism: int | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    kubernetes: str | None = None
+    schema: int = SCHEMA_VERSION

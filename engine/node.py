@@ -1,0 +1,79 @@
+"""A node: one run of a step or task. The only records of the engine that change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dflow.engine.model import DagTemplate, StepsTemplate
+from dflow.engine.phase import Phase
+
+if TYPE_CHECKING:
+    from dflow.engine.layout import StepLayout
+    from dflow.engine.model import Call, Template
+    from dflow.engine.scope import ArtifactValue
+
+__all__ = ["Node", "node_type"]
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One run of a step or task.
+
+    Attributes:
+        name: the path from the root, as Argo writes it: ``wf[0].train`` or ``wf.train``.
+        display: the last element of the name.
+        type: ``Pod``, ``Steps``, ``DAG`` or ``Skipped``.
+        place: its directory; None while it has none.
+        inputs, outputs: texts of parameters; None for "skipped".
+    """
+
+    id: str
+    name: str
+    display: str
+    type: str
+    template: str
+    parent: str | None
+    call: Call | None = None
+    key: str | None = None
+    phase: Phase = Phase.PENDING
+    message: str = ""
+    place: StepLayout | None = None
+    started: float | None = None
+    finished: float | None = None
+    exit_code: int | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+    input_artifacts: dict[str, ArtifactValue] = field(default_factory=dict)
+    outputs: dict[str, str | None] = field(default_factory=dict)
+    output_artifacts: dict[str, ArtifactValue | None] = field(default_factory=dict)
+    usage: dict[str, float] | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """What lists and the progress display need."""
+        data: dict[str, Any] = {
+            "id": self.id,
+            "name": self.name,
+            "displayName": self.display,
+            "type": self.type,
+            "phase": self.phase.value,
+            "template": self.template,
+            "parent": self.parent,
+            "key": self.key,
+            "dir": self.place.root.name if self.place else None,
+            "message": self.message or None,
+            "started": self.started,
+            "finished": self.finished,
+            "exitCode": self.exit_code,
+        }
+        return {name: value for name, value in data.items() if value is not None}
+
+
+def node_type(template: Template) -> str:
+    """The type of the node that a template makes, in Argo's words."""
+    match template:
+        case StepsTemplate():
+            return "Steps"
+        case DagTemplate():
+            return "DAG"
+        case _:
+            return "Pod"

@@ -1,0 +1,90 @@
+"""What the engine asks of others: a way to run the program of a leaf step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["Capabilities", "Executor", "Job", "Outcome", "Usage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an executor can do.
+
+    Attributes:
+        parallel: several jobs at once.
+        timeouts: it ends a job after ``Job.timeout``.
+        cancel: cancelling ``run`` ends the job, with everything it started.
+    """
+
+    parallel: bool = True
+    timeouts: bool = True
+    cancel: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The program of one leaf step, ready to start: its directory is complete.
+
+    Attributes:
+        name: the node's name, for messages.
+        argv: the program and its arguments.
+        cwd: the working directory.
+        env: the whole environment.
+        log: receives standard output and standard error as they come.
+        timeout: seconds of wall time; None means no limit.
+        grace: seconds between the polite and the final end.
+        runtime: for a Python OP, the arguments with which ``dflow.python.runtime`` runs it; an executor may use
+            these instead of ``argv``.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    log: Path
+    timeout: float | None = None
+    grace: float = 5.0
+    runtime: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a job used: seconds of CPU (its children included) and the largest resident set, in bytes."""
+
+    cpu: float
+    max_rss: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        exit_code: 0 is success; 128 + n for a program that signal n ended, as shells and containers say.
+        timed_out: it was ended because its time was over.
+        message: why it could not even start; None when it started.
+    """
+
+    exit_code: int
+    timed_out: bool = False
+    message: str | None = None
+    usage: Usage | None = None
+
+
+class Executor(Protocol):
+    """Runs jobs."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
+
+    async def run(self, job: Job) -> Outcome:
+        """Start the job and wait for its end. When cancelled, nothing of the job is left over."""
+        ...

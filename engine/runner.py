@@ -1,0 +1,221 @@
+"""Runs a workflow that lies in a run directory: from the lease to the last word in ``status``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from dflow.engine import codec
+from dflow.engine.control import take_requests
+from dflow.engine.errors import DflowError, StateError
+from dflow.engine.layout import RunLayout
+from dflow.engine.lease import lease
+from dflow.engine.model import PythonOpTemplate, StepsTemplate
+from dflow.engine.phase import Phase
+from dflow.engine.resume import finished_nodes
+from dflow.engine.scheduler import Scheduler
+from dflow.engine.settings import RunSettings, load_settings, save_settings
+from dflow.engine.state import write_json, write_text, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dflow.engine.model import WorkflowGraph
+    from dflow.engine.node import Node
+    from dflow.engine.ports import Executor
+
+__all__ = ["RunResult", "create_run", "load_graph", "run"]
+
+_log = logging.getLogger("dflow.engine")
+_POLL = 0.25
+_TERMINATED = "terminated on request"
+_STOPPED = "stopped on request"
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended, and the nodes to blame, first failure first."""
+
+    phase: Phase
+    failures: tuple[Node, ...] = ()
+
+
+def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLayout:
+    """Make the directory of a new run; nothing is started.
+
+    The graph is written last, under ``.dflow``: a directory without it is no run.
+
+    Raises:
+        StateError: there is something of that name, or the file system refuses.
+    """
+    layout = RunLayout(root)
+    if root.exists():
+        raise StateError(f"{root} is there already: choose another id, or continue that run with: dflow resume {root.name}")
+    with writing(root):
+        root.mkdir(parents=True)
+        layout.ops.mkdir(parents=True, mode=0o700)
+        layout.private.chmod(0o700)
+        layout.lib.mkdir()
+        layout.lib.joinpath("dflow").symlink_to(settings.library)
+        for package in settings.packages:
+            target = layout.lib / os.path.basename(package.rstrip("/"))  # noqa: PTH119 - a text of the user
+            if not target.exists():
+                target.symlink_to(package)
+    for template in graph.templates:
+        if isinstance(template, PythonOpTemplate):
+            data = {"op": codec.encode(template.op), "path": settings.module_path, "save": settings.save_copy_method}
+            write_json(layout.ops / f"{template.name}.json", data)
+    save_settings(layout.settings, settings)
+    entry = next(t for t in graph.templates if t.name == graph.entrypoint)
+    write_text(layout.type, "Steps" if isinstance(entry, StepsTemplate) else "DAG")
+    write_text(layout.status, Phase.PENDING.value)
+    write_text(layout.graph, codec.dumps(graph), mode=0o600)
+    return layout
+
+
+def load_graph(layout: RunLayout) -> WorkflowGraph:
+    """The graph of a run.
+
+    Raises:
+        StateError: it is missing or damaged.
+    """
+    try:
+        return codec.loads(layout.graph.read_text())
+    except OSError as exc:
+        raise StateError(f"cannot read the graph of the run in {layout.graph}: {exc.strerror}") from exc
+
+
+def run(
+    layout: RunLayout, make_executor: Callable[[RunSettings], Executor], *, again: Callable[[Node], bool] | None = None
+) -> RunResult:
+    """Run, or go on with, the workflow in a directory, and wait for its end.
+
+    Works inside a running event loop too: the engine then has a thread of its own. Ctrl-C ends all running
+    steps, leaves them Pending and is raised again.
+
+    Args:
+        again: which finished steps of an earlier attempt to run again; None runs none again.
+
+    Raises:
+        LeaseHeld: somebody else runs it.
+        StateError: the run directory cannot be read or written.
+    """
+    graph, settings = load_graph(layout), load_settings(layout.settings)
+    with lease(layout):
+        finished = finished_nodes(layout, again or (lambda node: False))
+        taken = {node.place.root.name for node in finished.values() if node.place}
+        scheduler = Scheduler(graph, layout, settings, make_executor(settings), finished=finished, taken=taken)
+        attempt = _Attempt(layout, scheduler)
+        try:
+            phase = attempt.run()
+        finally:
+            scheduler.commits.close()
+    return RunResult(phase, tuple(scheduler.failures))
+
+
+class _Attempt:
+    """One attempt to run a workflow, with what surrounds the scheduler."""
+
+    def __init__(self, layout: RunLayout, scheduler: Scheduler) -> None:
+        self._layout = layout
+        self._scheduler = scheduler
+        self._interrupt = threading.Event()
+        self._final: Phase | None = None
+
+    def run(self) -> Phase:
+        """From Running to the final status."""
+        write_text(self._layout.status, Phase.RUNNING.value)
+        self._scheduler.commits.workflow(Phase.RUNNING)
+        try:
+            phase = self._run_in_loop()
+        except (KeyboardInterrupt, SystemExit):
+            self._scheduler.commits.abandon()
+            self._end(Phase.TERMINATED)
+            raise
+        except StateError:
+            _try_to_say(self._layout, Phase.ERROR)
+            raise
+        self._end(phase)
+        return phase
+
+    def _run_in_loop(self) -> Phase:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return anyio.run(self._main)
+        return self._run_in_thread()
+
+    def _run_in_thread(self) -> Phase:
+        result: list[Phase] = []
+        error: list[BaseException] = []
+
+        def target() -> None:
+            try:
+                result.append(anyio.run(self._main))
+            except BaseException as exc:  # noqa: BLE001 - handed to the caller's thread, whatever it is
+                error.append(exc)
+
+        thread = threading.Thread(target=target, name="dflow-engine")
+        thread.start()
+        try:
+            thread.join()
+        except KeyboardInterrupt:
+            self._interrupt.set()
+            thread.join()
+            raise
+        if error:
+            raise error[0]
+        return result[0]
+
+    async def _main(self) -> Phase:
+        phase, error = Phase.ERROR, None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._listen, tasks.cancel_scope)
+            try:
+                phase = await self._scheduler.run()
+            except DflowError as exc:
+                error = exc
+            tasks.cancel_scope.cancel()
+        if error is not None:
+            raise error
+        if self._interrupt.is_set():
+            raise KeyboardInterrupt
+        return self._final or phase
+
+    async def _listen(self, everything: anyio.CancelScope) -> None:
+        while not self._interrupt.is_set():
+            for request in take_requests(self._layout):
+                self._obey(request["verb"])
+            await anyio.sleep(_POLL)
+        everything.cancel()
+
+    def _obey(self, verb: str) -> None:
+        match verb:
+            case "terminate":
+                self._final = Phase.TERMINATED
+                self._scheduler.stop(_TERMINATED)
+            case "stop":
+                self._final = Phase.FAILED
+                self._scheduler.stop(_STOPPED)
+            case _:
+                _log.warning("ignored a request that this version does not know: %s", verb)
+
+    def _end(self, phase: Phase) -> None:
+        outputs = {"parameters": self._scheduler.global_outputs, "artifacts": self._scheduler.global_artifacts}
+        self._scheduler.commits.workflow(phase, outputs=outputs)
+        write_text(self._layout.status, phase.value)
+
+
+def _try_to_say(layout: RunLayout, phase: Phase) -> None:
+    """Leave the phase if that is possible; the caller is about to report why it may not be."""
+    try:
+        write_text(layout.status, phase.value)
+    except StateError:
+        _log.warning("the status of %s could not be written", layout.id)

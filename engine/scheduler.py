@@ -1,0 +1,394 @@
+"""The scheduler: makes nodes, keeps a queue of leaf steps that are ready, and tells groups of ends.
+
+Everything but the running of programs happens in one thread, in small pieces of work that wait in a queue, so a
+workflow that nests a thousand deep needs no deeper stack than a flat one, and a node that waits costs no task.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
+
+from dflow.engine import expressions, leaf
+from dflow.engine.commit import Commits
+from dflow.engine.errors import DflowError, ExpressionError, StateError
+from dflow.engine.groups import Group, make_group
+from dflow.engine.layout import name_step_directory, node_id
+from dflow.engine.model import Call, DagTemplate, StepsTemplate
+from dflow.engine.node import Node, node_type
+from dflow.engine.outputs import declare_skipped, group_outputs, offer
+from dflow.engine.phase import Phase
+from dflow.engine.scope import Scope, resolve, resolve_artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from anyio.abc import TaskGroup
+
+    from dflow.engine.layout import RunLayout
+    from dflow.engine.leaf import LeafTemplate
+    from dflow.engine.model import Template, WorkflowGraph
+    from dflow.engine.ports import Executor, Outcome
+    from dflow.engine.settings import RunSettings
+
+__all__ = ["Scheduler"]
+
+_log = logging.getLogger("dflow.engine")
+_BATCH = 64
+_KEY_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
+
+
+class Scheduler:
+    """Runs one graph once.
+
+    Args:
+        finished: nodes of an earlier attempt that need not run again, by node name.
+        taken: directory names in use.
+    """
+
+    def __init__(
+        self,
+        graph: WorkflowGraph,
+        layout: RunLayout,
+        settings: RunSettings,
+        executor: Executor,
+        *,
+        finished: Mapping[str, Node],
+        taken: set[str],
+    ) -> None:
+        self._graph = graph
+        self._templates = {template.name: template for template in graph.templates}
+        self._layout = layout
+        self._settings = settings
+        self._executor = executor
+        self._finished = finished
+        self._taken = taken
+        self._globals = _global_names(graph, layout)
+        self._work: deque[Callable[[], None]] = deque()
+        self._leaves: deque[tuple[Node, LeafTemplate, Group | None]] = deque()
+        self._running: dict[str, anyio.CancelScope] = {}
+        self._wake = anyio.Event()
+        self._broken: DflowError | None = None
+        self._keys: dict[str, str] = {}
+        limit = settings.workers() if graph.parallelism is None else graph.parallelism
+        self._limit = 1 if not executor.capabilities.parallel else limit
+        self.commits = Commits(layout)
+        self.stopping: str | None = None
+        self.root = Node(layout.id, layout.id, layout.id, "", graph.entrypoint, None)
+        self.failures: list[Node] = []
+        self.global_outputs: dict[str, str] = {}
+        self.global_artifacts: dict[str, str] = {}
+
+    # -- the loop ---------------------------------------------------------------------------------------------
+
+    async def run(self) -> Phase:
+        """Run to the end; the phase of the root node.
+
+        Raises:
+            StateError: the run directory cannot be written. What was committed stays; resume when it can.
+        """
+        async with anyio.create_task_group() as tasks:
+            self._post(self._start_root)
+            while not self.root.phase.is_final and self._broken is None:
+                self._do_some_work()
+                self._start_leaves(tasks)
+                if self._work:
+                    await anyio.lowlevel.checkpoint()
+                elif not self.root.phase.is_final:
+                    await self._wake.wait()
+                    self._wake = anyio.Event()
+            tasks.cancel_scope.cancel()
+        if self._broken is not None:
+            raise self._broken
+        return self.root.phase
+
+    def stop(self, why: str) -> None:
+        """End all running steps; every node that is not done becomes Failed with this message."""
+        if self.stopping is None:
+            self.stopping = why
+            for scope in self._running.values():
+                scope.cancel()
+            while self._leaves:
+                node, _, group = self._leaves.popleft()
+                self._post(partial(self._finish, node, group, Phase.FAILED, why))
+            self._wake.set()
+
+    def running(self) -> list[Node]:
+        """The leaf nodes that run now."""
+        return [node for node in self.commits.open_nodes() if node.id in self._running]
+
+    def _post(self, work: Callable[[], None]) -> None:
+        self._work.append(work)
+        self._wake.set()
+
+    def _do_some_work(self) -> None:
+        for _ in range(min(_BATCH, len(self._work))):
+            try:
+                self._work.popleft()()
+            except StateError as exc:
+                self._broken = exc
+                return
+
+    def _start_leaves(self, tasks: TaskGroup) -> None:
+        while self._leaves and self._broken is None and (self._limit is None or len(self._running) < self._limit):
+            node, template, group = self._leaves.popleft()
+            self._running[node.id] = scope = anyio.CancelScope()
+            tasks.start_soon(self._run_leaf, node, template, group, scope)
+
+    # -- starting nodes ---------------------------------------------------------------------------------------
+
+    def start(self, call: Call, name: str, group: Group) -> None:
+        """Make a node for the call and run it; ``group`` is told of its end."""
+        template = self._templates[call.template]
+        node = Node(node_id(self._layout.id, name), name, call.name, node_type(template), template.name, group.node.id, call)
+        self._post(lambda: self._begin(node, template, group))
+
+    def omit(self, call: Call, name: str, group: Group, message: str) -> None:
+        """Make a node for a call that will not run."""
+        node = Node(node_id(self._layout.id, name), name, call.name, "Skipped", call.template, group.node.id, call)
+        self._post(lambda: self._skip(node, group, Phase.OMITTED, message))
+
+    def _start_root(self) -> None:
+        template = self._templates[self._graph.entrypoint]
+        self.root.type = node_type(template)
+        for parameter in template.inputs.parameters:
+            text = dict(self._graph.parameters).get(parameter.name)
+            if text is not None:
+                self.root.inputs[parameter.name] = text
+        self._begin(self.root, template, None)
+
+    def _begin(self, node: Node, template: Template, group: Group | None) -> None:
+        if self.stopping is not None:
+            self._finish(node, group, Phase.FAILED, self.stopping)
+            return
+        outer = group.scope if group else Scope(dict(self._globals))
+        try:
+            if node.call and node.call.when is not None and not self._is_wanted(node.call, outer):
+                self._skip(node, group, Phase.SKIPPED, f"when {_source(node.call)} is false")
+                return
+            self._bind(node, template, outer)
+        except ExpressionError as exc:
+            self._finish(node, group, Phase.ERROR, str(exc))
+            return
+        self._place(node, template)
+        earlier = self._finished.get(node.name)
+        if isinstance(template, StepsTemplate | DagTemplate):
+            self._open_group(node, template, group)
+        elif earlier is not None and earlier.template == node.template:
+            self._adopt(node, earlier, template, group)
+        else:
+            self._leaves.append((node, template, group))
+
+    def _is_wanted(self, call: Call, scope: Scope) -> bool:
+        assert call.when is not None  # noqa: S101 - the caller looked
+        text = resolve(call.when, scope.values)
+        return expressions.evaluate_when(text if text is not None else "")
+
+    def _bind(self, node: Node, template: Template, outer: Scope) -> None:
+        """Resolve arguments, defaults and the key of a node."""
+        call = node.call
+        values = outer.values
+        for name, value in call.parameters if call else ():
+            text = resolve(value, values)
+            if text is not None:
+                node.inputs[name] = text
+        for parameter in template.inputs.parameters:
+            if parameter.name not in node.inputs:
+                text = None if parameter.default is None else resolve(parameter.default, values)
+                if text is None:
+                    raise ExpressionError(f"input parameter {parameter.name!r} has no value: its source was skipped, and there is no default")
+                node.inputs[parameter.name] = text
+        sources = {a.name: a.source for a in template.inputs.artifacts if a.source is not None}
+        sources.update(call.artifacts if call else ())
+        for name, source in sources.items():
+            artifact = resolve_artifact(source, outer)
+            if artifact is not None:
+                node.input_artifacts[name] = artifact
+        if call is not None and call.key is not None:
+            node.key = _checked_key(resolve(call.key, values), node)
+
+    def _place(self, node: Node, template: Template) -> None:
+        """Choose the directory of a node; a group has one only when it has a key."""
+        if node.key is None and isinstance(template, StepsTemplate | DagTemplate):
+            return
+        earlier = self._finished.get(node.name)
+        if earlier is not None and earlier.place is not None and earlier.key == node.key:
+            node.place = earlier.place
+            return
+        name = name_step_directory(self._layout.id, node.display, node.name, node.key, self._taken)
+        self._taken.add(name)
+        node.place = self._layout.step(name)
+        if node.key is not None:
+            first = self._keys.setdefault(node.key, node.name)
+            if first != node.name:
+                _log.warning("steps %r and %r have the same key %r; the second one's directory is %r", first, node.name, node.key, name)
+            elif name != node.key:
+                _log.warning("the key %r of step %r cannot name a directory here; its directory is %r", node.key, node.name, name)
+
+    def _open_group(self, node: Node, template: StepsTemplate | DagTemplate, parent: Group | None) -> None:
+        scope = Scope(dict(self._globals))
+        scope.values.update({f"inputs.parameters.{name}": text for name, text in node.inputs.items()})
+        for artifact in template.inputs.artifacts:
+            scope.artifacts[f"inputs.artifacts.{artifact.name}"] = node.input_artifacts.get(artifact.name)
+        node.phase = Phase.RUNNING
+        node.started = time.time()
+        self.commits.begin(node)
+        group = make_group(template, node, parent, scope, self)
+        self._post(group.begin)
+
+    # -- running leaves ---------------------------------------------------------------------------------------
+
+    async def _run_leaf(self, node: Node, template: LeafTemplate, group: Group | None, scope: anyio.CancelScope) -> None:
+        try:
+            with scope:
+                phase, message = await self._execute(node, template)
+            if scope.cancelled_caught:
+                phase, message = Phase.FAILED, self.stopping or "stopped"
+            self._post(lambda: self._finish(node, group, phase, message))
+        except StateError as exc:
+            self._broken = exc
+            self._wake.set()
+        finally:
+            del self._running[node.id]
+            self._wake.set()
+
+    async def _execute(self, node: Node, template: LeafTemplate) -> tuple[Phase, str]:
+        node.phase = Phase.RUNNING
+        node.started = time.time()
+        try:
+            self.commits.begin(node)
+            values = {**self._globals, **_leaf_names(node, self._layout)}
+            job = leaf.prepare(node, template, values, self._layout, self._settings)
+            outcome = await self._executor.run(job)
+            return self._take(node, template, outcome)
+        except (leaf.LeafError, ExpressionError) as exc:
+            return Phase.ERROR, str(exc)
+
+    def _take(self, node: Node, template: LeafTemplate, outcome: Outcome) -> tuple[Phase, str]:
+        node.exit_code = outcome.exit_code
+        if outcome.usage is not None:
+            node.usage = {"cpu": round(outcome.usage.cpu, 4), "maxRss": outcome.usage.max_rss}
+        phase, message = leaf.judge(node, template, outcome)
+        leaf.collect(node, template, self._settings, strict=phase is Phase.SUCCEEDED)
+        return phase, message
+
+    def _adopt(self, node: Node, earlier: Node, template: LeafTemplate, group: Group | None) -> None:
+        """Take the outcome of an earlier attempt for this one."""
+        node.started, node.finished, node.exit_code = earlier.started, earlier.finished, earlier.exit_code
+        node.usage, node.message = earlier.usage, earlier.message
+        node.phase = Phase.RUNNING
+        try:
+            leaf.collect(node, template, self._settings, strict=earlier.phase is Phase.SUCCEEDED)
+        except leaf.LeafError:
+            self._leaves.append((node, template, group))
+            return
+        if earlier.phase.is_failure:
+            self.failures.append(node)
+        self._conclude(node, group, earlier.phase)
+
+    # -- ends -------------------------------------------------------------------------------------------------
+
+    def finish_group(self, group: Group, phase: Phase, message: str) -> None:
+        """A group is done: compute its outputs, then its end is its parent's news."""
+        node = group.node
+        if phase is Phase.SUCCEEDED:
+            try:
+                group_outputs(node, self._templates[node.template], group.scope)
+            except ExpressionError as exc:
+                phase, message = Phase.ERROR, str(exc)
+        self._finish(node, group.parent, phase, message)
+
+    def _skip(self, node: Node, group: Group | None, phase: Phase, message: str) -> None:
+        declare_skipped(node, self._templates[node.template])
+        node.type = "Skipped"
+        self._finish(node, group, phase, message)
+
+    def _finish(self, node: Node, group: Group | None, phase: Phase, message: str) -> None:
+        node.message = message
+        node.finished = time.time()
+        if node.started is None:
+            node.started = node.finished
+        self.commits.commit(node, phase, self._templates[node.template])
+        if phase.is_failure and node.type == "Pod":
+            self.failures.append(node)
+        elif phase is Phase.ERROR and not any(f.name.startswith(node.name) for f in self.failures):
+            self.failures.append(node)
+        self._conclude(node, group, phase)
+
+    def _conclude(self, node: Node, group: Group | None, phase: Phase) -> None:
+        node.phase = phase
+        self._export(node)
+        if group is None:
+            self._wake.set()
+            return
+        offer(node, self._templates[node.template], group.scope, group.prefix)
+        self._post(lambda: group.child_done(node))
+
+    def _export(self, node: Node) -> None:
+        """Global outputs, last writer wins (OU-07)."""
+        outputs = self._templates[node.template].outputs
+        for parameter in outputs.parameters:
+            text = node.outputs.get(parameter.name)
+            if parameter.global_name and text is not None:
+                self.global_outputs[parameter.global_name] = text
+        for artifact in outputs.artifacts:
+            value = node.output_artifacts.get(artifact.name)
+            if artifact.global_name and value is not None:
+                self.global_artifacts[artifact.global_name] = value.location
+
+
+def _global_names(graph: WorkflowGraph, layout: RunLayout) -> dict[str, str | None]:
+    """The ``workflow.*`` names (TG-12)."""
+    import json  # noqa: PLC0415 - one use per run
+
+    names: dict[str, str | None] = {
+        "workflow.name": layout.id,
+        "workflow.namespace": "argo",
+        "workflow.uid": layout.id,
+        "workflow.mainEntrypoint": graph.entrypoint,
+        "workflow.serviceAccountName": "default",
+        "workflow.creationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "workflow.parameters": json.dumps([{"name": n, "value": v} for n, v in graph.parameters]),
+    }
+    names["workflow.parameters.json"] = names["workflow.parameters"]
+    names.update({f"workflow.parameters.{name}": text for name, text in graph.parameters})
+    names.update({f"workflow.labels.{name}": text for name, text in graph.labels})
+    names.update({f"workflow.annotations.{name}": text for name, text in graph.annotations})
+    return names
+
+
+def _leaf_names(node: Node, layout: RunLayout) -> dict[str, str | None]:
+    """The names that the program of a leaf can use, beside the workflow's."""
+    names: dict[str, str | None] = {f"inputs.parameters.{name}": text for name, text in node.inputs.items()}
+    names["node.name"] = node.name
+    names["pod.name"] = f"{layout.id}-{node.template}-{node.id.rpartition('-')[2]}"
+    names["retries"] = "0"
+    return names
+
+
+def _text_of(value: object) -> str:
+    return str(getattr(value, "source", "") or getattr(value, "path", ""))
+
+
+def _source(call: Call) -> str:
+    return repr(_text_of(call.when) or getattr(call.when, "text", ""))
+
+
+def _checked_key(key: str | None, node: Node) -> str | None:
+    """The key, when it is one that Kubernetes allows as a name.
+
+    Raises:
+        ExpressionError: it is not; the key is part of directory names and of Argo's labels.
+    """
+    if key is None or (key and _KEY_NAME.issuperset(key) and key[0].isalnum() and key[-1].isalnum()):
+        return key
+    raise ExpressionError(
+        f"the key {key!r} of {node.display!r} must consist of lower-case letters, digits, '-' and '.', "
+        "and start and end with a letter or digit"
+    )

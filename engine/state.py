@@ -1,0 +1,134 @@
+"""Writing to a run directory so that a kill at any instant leaves the old file or the new one, never a half.
+
+The commit rule: everything about a step is written first, its ``phase`` last. A directory without a final phase
+is unfinished work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dflow.engine.errors import StateError
+from dflow.engine.phase import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dflow.engine.layout import StepLayout
+
+__all__ = ["link_or_copy", "read_phase", "read_record", "set_aside", "write_all", "write_json", "write_text", "writing"]
+
+PRIVATE = 0o600
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into one that says which file, and what to do."""
+    try:
+        yield
+    except OSError as exc:
+        hint = {28: "free some space", 122: "free some of your quota", 30: "the file system is read-only", 13: "check the owner and mode"}
+        advice = hint.get(exc.errno or 0)
+        text = f"cannot write {path}: {exc.strerror or exc}"
+        raise StateError(f"{text}; {advice}, then resume" if advice else text) from exc
+
+
+def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
+    """Replace ``path`` by a file with this text, in one step.
+
+    Raises:
+        StateError: the file system refuses; the old file is untouched.
+    """
+    temporary = f"{path}.tmp"
+    with writing(path):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        try:
+            file = os.open(temporary, flags, mode if mode is not None else 0o666)
+            try:
+                write_all(file, text)
+            finally:
+                os.close(file)
+            os.replace(temporary, path)  # noqa: PTH105 - str paths, this is the hot path
+        except OSError:
+            with _ignoring_missing():
+                os.unlink(temporary)  # noqa: PTH108
+            raise
+
+
+def write_all(file: int, text: str) -> None:
+    """Write a text to an open file, whatever the number of calls that takes."""
+    data = text.encode("utf-8", "surrogateescape")
+    while data:
+        data = data[os.write(file, data) :]
+
+
+def write_json(path: Path, data: Any, *, mode: int | None = PRIVATE) -> None:
+    """Replace ``path`` by a file with this JSON."""
+    write_text(path, json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n", mode=mode)
+
+
+def read_phase(step: StepLayout) -> Phase | None:
+    """The phase in a step directory; None when there is none or it is no phase."""
+    try:
+        return Phase(step.phase.read_text().strip())
+    except (OSError, ValueError):
+        return None
+
+
+def read_record(step: StepLayout) -> dict[str, Any] | None:
+    """The record of a step directory; None when it is missing or damaged."""
+    try:
+        data = json.loads(step.record.read_text())
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def set_aside(step: StepLayout) -> Path | None:
+    """Rename an unfinished step directory to ``.bk1`` …; None when there is nothing there."""
+    if not os.path.lexists(step.root):
+        return None
+    target = step.backup()
+    with writing(target):
+        step.root.rename(target)
+    return target
+
+
+def link_or_copy(source: Path, target: Path, method: str) -> None:
+    """Make ``target`` stand for ``source`` by ``"symlink"`` (relative), ``"link"`` (hard links) or ``"copy"``.
+
+    Parent directories of ``target`` are made. Directories are linked as one by ``symlink``, and as a tree of
+    links or copies by the other two.
+    """
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if method == "symlink":
+            os.symlink(os.path.relpath(source, target.parent.resolve()), target)
+        elif source.is_dir():
+            copy = _hard_link if method == "link" else shutil.copy2
+            shutil.copytree(source, target, copy_function=copy, symlinks=False)
+        elif method == "link":
+            _hard_link(str(source), str(target))
+        else:
+            shutil.copy2(source, target)
+
+
+def _hard_link(source: str, target: str) -> None:
+    """A hard link, or a copy where the file systems differ."""
+    try:
+        os.link(os.path.realpath(source), target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+@contextmanager
+def _ignoring_missing() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        return

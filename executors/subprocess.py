@@ -1,0 +1,110 @@
+"""``spawn``: a fresh process for each leaf step, in a session of its own, so that all of it can be ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from dflow.engine.ports import Capabilities, Outcome, Usage
+
+if TYPE_CHECKING:
+    from dflow.engine.ports import Job
+
+__all__ = ["SubprocessExecutor"]
+
+_CANNOT_START = 126
+
+
+class SubprocessExecutor:
+    """Runs each job as a process of its own.
+
+    The exit of the process is what counts; what it started and left behind is ended with it.
+    """
+
+    capabilities = Capabilities()
+
+    async def run(self, job: Job) -> Outcome:
+        """Start the program and wait; when cancelled or out of time, end its whole process group."""
+        try:
+            process = _start(job)
+        except OSError as exc:
+            message = f"cannot start {job.argv[0]!r}: {exc.strerror}"
+            return Outcome(_CANNOT_START, message=message)
+        waiter = _Waiter(process.pid)
+        try:
+            with anyio.move_on_after(job.timeout) as limit:
+                await waiter.wait()
+            if limit.cancelled_caught:
+                await self._end(process.pid, waiter, job.grace)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._end(process.pid, waiter, job.grace)
+            raise
+        finally:
+            _signal_group(process.pid, signal.SIGKILL)
+            outcome = waiter.reap(timed_out=limit.cancelled_caught)
+            process.returncode = outcome.exit_code
+        return outcome
+
+    @staticmethod
+    async def _end(pid: int, waiter: _Waiter, grace: float) -> None:
+        """SIGTERM to the process group, SIGKILL after the grace time."""
+        _signal_group(pid, signal.SIGTERM)
+        with anyio.move_on_after(grace):
+            await waiter.wait()
+            return
+        _signal_group(pid, signal.SIGKILL)
+        await waiter.wait()
+
+
+class _Waiter:
+    """Waits for a child without a thread where the system can (pidfd), else with one."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._pidfd = os.pidfd_open(pid) if sys.platform == "linux" else -1
+
+    async def wait(self) -> None:
+        """Return when the child has ended; it stays a zombie until :meth:`reap`."""
+        if self._pidfd >= 0:
+            await anyio.wait_readable(self._pidfd)
+        else:
+            options = os.WEXITED | os.WNOWAIT
+            await anyio.to_thread.run_sync(os.waitid, os.P_PID, self._pid, options, abandon_on_cancel=True)
+
+    def reap(self, *, timed_out: bool) -> Outcome:
+        """Take the exit status and what the child used."""
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+        _, status, used = os.wait4(self._pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        unit = 1 if sys.platform == "darwin" else 1024
+        usage = Usage(cpu=used.ru_utime + used.ru_stime, max_rss=used.ru_maxrss * unit)
+        return Outcome(code if code >= 0 else 128 - code, timed_out=timed_out, usage=usage)
+
+
+def _start(job: Job) -> subprocess.Popen[bytes]:
+    with job.log.open("ab") as log:
+        return subprocess.Popen(
+            job.argv,
+            cwd=job.cwd,
+            env=dict(job.env),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    """Signal all that is left of the session's process group."""
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return

@@ -1,0 +1,1 @@
+"""The workflow graph in other forms: Argo manifests, diagrams."""

@@ -1,0 +1,1 @@
+"""Where artifacts are kept beyond the run directory."""
