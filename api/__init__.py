@@ -49,7 +49,43 @@ _HOME = {
     "upload_packages": "python",
 }
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "DAG",
+    "ArgoStep",
+    "ArgoWorkflow",
+    "AutonamedDict",
+    "ContainerOPTemplate",
+    "IfExpression",
+    "InputArtifact",
+    "InputParameter",
+    "Inputs",
+    "LocalArtifact",
+    "OPTemplate",
+    "OutputArtifact",
+    "OutputParameter",
+    "Outputs",
+    "PythonScriptOPTemplate",
+    "S3Artifact",
+    "ScriptOPTemplate",
+    "Secret",
+    "ShellOPTemplate",
+    "Step",
+    "Steps",
+    "Task",
+    "Workflow",
+    "config",
+    "download_artifact",
+    "if_expression",
+    "path_list_of_artifact",
+    "path_object_of_artifact",
+    "query_workflows",
+    "randstr",
+    "s3_config",
+    "set_config",
+    "set_s3_config",
+    "upload_artifact",
+    "upload_packages",
+]
 
 if TYPE_CHECKING:
     from dflow.argo_objects import ArgoStep, ArgoWorkflow
@@ -92,7 +128,7 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
-        raise AttributeError("module 'dflow' has no attribute {!r}".format(name))  # noqa: UP032 - Python 3.8 style
+        raise AttributeError(f"module 'dflow' has no attribute {name!r}")
     value = getattr(importlib.import_module("dflow." + home), name)
     globals()[name] = value
     return value

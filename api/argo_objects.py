@@ -48,7 +48,7 @@ class ArgoObjectDict(UserDict):  # type: ignore[type-arg]
             return self[name]
         except KeyError:
             known = ", ".join(sorted(str(key) for key in self.data))
-            raise AttributeError("there is no {!r} here; there are: {}".format(name, known)) from None  # noqa: UP032
+            raise AttributeError(f"there is no {name!r} here; there are: {known}") from None
 
     def recover(self) -> Any:
         """Plain dicts and lists."""
@@ -112,7 +112,7 @@ class ArgoStep(ArgoObjectDict):
         return iter(self.data)
 
     def __repr__(self) -> str:
-        return "ArgoStep({!r}, {})".format(self.data.get("name"), self.data.get("phase"))  # noqa: UP032 - Python 3.8 style
+        return f"ArgoStep({self.data.get('name')!r}, {self.data.get('phase')})"
 
     def get_duration(self) -> float:
         """Seconds from start to end, or until now."""
@@ -142,8 +142,8 @@ class StepList(List[ArgoStep]):
     def _single(self, name: object) -> ArgoStep:
         if len(self) == 1:
             return list.__getitem__(self, 0)
-        found = "no step" if not self else "{} steps ({})".format(len(self), ", ".join(s.displayName for s in self[:5]))  # noqa: UP032
-        raise AttributeError("{!r} of which step? The query found {}; give it a key or an index".format(name, found))  # noqa: UP032
+        found = "no step" if not self else f"{len(self)} steps ({', '.join(s.displayName for s in self[:5])})"
+        raise AttributeError(f"{name!r} of which step? The query found {found}; give it a key or an index")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -169,8 +169,8 @@ class ArgoWorkflow(ArgoObjectDict):
         name: Any = None,
         key: Any = None,
         phase: Any = None,
-        id: Any = None,  # noqa: A002 - the name callers use
-        type: Any = None,  # noqa: A002
+        id: Any = None,
+        type: Any = None,
         parent_id: Any = None,
         sort_by_generation: bool = False,
     ) -> StepList:

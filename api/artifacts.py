@@ -32,7 +32,7 @@ def upload_artifact(
 
     for _, item in flatten(path):
         if item is not None and not os.path.exists(str(item)):
-            raise FileNotFoundError("cannot upload {}: there is no such file or directory in {}".format(item, os.getcwd()))  # noqa: UP032
+            raise FileNotFoundError(f"cannot upload {item}: there is no such file or directory in {os.getcwd()}")
     root = Path(str(config["debug_artifact_dir"])).absolute() / "upload" / str(uuid.uuid4())
     write_artifact(path, root, _relative_to_cwd, lambda source, target: link_or_copy(source, target, "symlink"))
     return LocalArtifact(root)
@@ -42,7 +42,7 @@ def download_artifact(
     artifact: Any,
     extract: bool = True,
     sub_path: str | None = None,
-    slice: Any = None,  # noqa: A002 - the name callers use
+    slice: Any = None,
     path: Any = ".",
     remove_catalog: bool = True,
     skip_exists: bool = False,
@@ -115,16 +115,18 @@ def _root_of(artifact: Any) -> Path:
     local = getattr(artifact, "local_path", None)
     if local is None:
         raise FileNotFoundError(
-            "{!r} is no artifact that exists yet; use the step that wf.query_step() returns, or upload_artifact()".format(artifact)  # noqa: UP032
+            f"{artifact!r} is no artifact that exists yet; ask wf.query_step() for the step, or use upload_artifact()"
         )
     if not os.path.exists(str(local)):
-        raise FileNotFoundError("the artifact {} is not there any more".format(local))  # noqa: UP032
+        raise FileNotFoundError(f"the artifact {local} is not there any more")
     return Path(str(local))
 
 
 def _only_locally(s3: bool = False) -> None:
     if s3 or config["mode"] != "debug" or config["debug_s3"]:
-        raise UnsupportedError("object stores are not available in this version; use config['mode'] = 'debug' without debug_s3")
+        raise UnsupportedError(
+            "object stores are not available in this version; use config['mode'] = 'debug' without debug_s3"
+        )
 
 
 def _relative_to_cwd(path: Path) -> str:
@@ -136,7 +138,7 @@ def _relative_to_cwd(path: Path) -> str:
 def _copy_plain(source: Path, target: Path, skip_exists: bool) -> List[str]:
     """An artifact without a catalog: a file, or what is in a directory."""
     if not source.exists():
-        raise FileNotFoundError("there is no {} in the artifact".format(source))  # noqa: UP032 - Python 3.8 style
+        raise FileNotFoundError(f"there is no {source} in the artifact")
     if not source.is_dir():
         _copy(source, target / source.name, skip_exists)
         return [str(target / source.name)]

@@ -25,7 +25,7 @@ class LocalArtifact:
     def sub_path(self, path: Any) -> LocalArtifact:
         """The part ``path`` of this artifact."""
         part = LocalArtifact(self.local_path)
-        part._sub_path = "{}/{}".format(self._sub_path, path) if self._sub_path else str(path)  # noqa: UP032
+        part._sub_path = f"{self._sub_path}/{path}" if self._sub_path else str(path)
         part.parent = self
         return part
 
@@ -36,7 +36,7 @@ class LocalArtifact:
 
     def __repr__(self) -> str:
         inside = "/" + self._sub_path if self._sub_path else ""
-        return "LocalArtifact({!r})".format(self.local_path + inside)  # noqa: UP032
+        return f"LocalArtifact({self.local_path + inside!r})"
 
 
 class S3Artifact:
@@ -48,7 +48,13 @@ class S3Artifact:
     """
 
     def __init__(
-        self, key: str | None = None, path_list: Any = None, urn: str = "", debug_s3: bool = False, *args: Any, **kwargs: Any
+        self,
+        key: str | None = None,
+        path_list: Any = None,
+        urn: str = "",
+        debug_s3: bool = False,
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         self.key = key
         self.path_list = [] if path_list is None else path_list
@@ -61,12 +67,12 @@ class S3Artifact:
     def sub_path(self, path: Any) -> S3Artifact:
         """The part ``path`` of this artifact."""
         part = S3Artifact(self.key, self.path_list, self.urn, self.debug_s3)
-        part._sub_path = "{}/{}".format(self._sub_path, path) if self._sub_path else str(path)  # noqa: UP032
+        part._sub_path = f"{self._sub_path}/{path}" if self._sub_path else str(path)
         part.parent = self
         return part
 
     def __repr__(self) -> str:
-        return "S3Artifact(key={!r})".format(self.key)  # noqa: UP032
+        return f"S3Artifact(key={self.key!r})"
 
 
 def import_func(s: str) -> Any:
@@ -79,4 +85,4 @@ def import_func(s: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except (AttributeError, ValueError) as exc:
-        raise ImportError("cannot import {!r}: {}".format(s, exc)) from exc  # noqa: UP032 - Python 3.8 style
+        raise ImportError(f"cannot import {s!r}: {exc}") from exc

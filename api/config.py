@@ -131,7 +131,9 @@ class _Settings(Dict[str, Any]):
     """A dict that can stand in ``sys.modules``: attributes are those of the module."""
 
     def __repr__(self) -> str:
-        return repr({name: "***" if name in ("token", "secret_key") and value else value for name, value in self.items()})
+        return repr(
+            {name: "***" if name in ("token", "secret_key") and value else value for name, value in self.items()}
+        )
 
 
 config = _Settings(_from_environment(_SETTINGS, "DFLOW_"))
@@ -152,7 +154,7 @@ def _set(target: dict[str, Any], known: dict[str, Any], values: dict[str, Any]) 
     for name in values:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = "; did you mean {!r}?".format(near[0]) if near else ""  # noqa: UP032 - Python 3.8 style
+            hint = f"; did you mean {near[0]!r}?" if near else ""
             _log.warning("there is no setting %r%s", name, hint)
     target.update(values)
 
@@ -161,7 +163,15 @@ def _stand_in_for_module() -> None:
     """Make the mapping what ``import dflow.config`` gives."""
     module = sys.modules[__name__]
     for name, value in vars(module).items():
-        if not name.startswith("__") or name in ("__name__", "__spec__", "__file__", "__loader__", "__package__", "__doc__", "__all__"):
+        if not name.startswith("__") or name in (
+            "__name__",
+            "__spec__",
+            "__file__",
+            "__loader__",
+            "__package__",
+            "__doc__",
+            "__all__",
+        ):
             setattr(config, name, value)
     sys.modules[__name__] = config  # type: ignore[assignment]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List
 
-from dflow.io import Inputs, Outputs
 from dflow.op_template import OPTemplate
 from dflow.task import Task
+
+if TYPE_CHECKING:
+    from dflow.io import Inputs, Outputs
 
 __all__ = ["DAG"]
 
@@ -39,5 +41,5 @@ class DAG(OPTemplate):
         """Add a task or a list of tasks."""
         for item in task if isinstance(task, (list, tuple)) else [task]:
             if not isinstance(item, Task):
-                raise TypeError("DAG.add takes a Task or a list of Task, not {!r}".format(item))  # noqa: UP032
+                raise TypeError(f"DAG.add takes a Task or a list of Task, not {item!r}")
             self.tasks.append(item)

@@ -183,5 +183,3 @@ class _Reference(InputArtifact):
 
     def __str__(self) -> str:
         return "{{" + self._reference + "}}"
-
-

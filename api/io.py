@@ -57,7 +57,7 @@ class _Missing:
 MISSING: Any = _Missing()
 
 
-def type_to_str(type: Any) -> str:  # noqa: A002 - the name callers use
+def type_to_str(type: Any) -> str:
     """The text under which a type is recorded: ``int``, ``typing.List[str]``, ``mymodule.MyClass``."""
     if isinstance(type, str):
         return type
@@ -66,7 +66,7 @@ def type_to_str(type: Any) -> str:  # noqa: A002 - the name callers use
     module, name = getattr(type, "__module__", None), getattr(type, "__qualname__", None)
     if name is None:
         return str(type)
-    return name if module == "builtins" else "{}.{}".format(module, name)  # noqa: UP032 - Python 3.8 style
+    return name if module == "builtins" else f"{module}.{name}"
 
 
 def _quoted(text: str) -> str:
@@ -111,7 +111,7 @@ class ArgoVar:
         return True
 
     def __iter__(self) -> Iterator[Any]:
-        raise TypeError("{} has no elements before the workflow runs; loop with with_param=".format(self))  # noqa: UP032
+        raise TypeError(f"{self} has no elements before the workflow runs; loop with with_param=")
 
     # -- how this side of an operator is written ---
 
@@ -120,7 +120,7 @@ class ArgoVar:
         return None if self.is_str else "native"
 
     def _number(self) -> str:
-        return "asFloat({})".format(self.expr) if self.is_str else self._wrapped()  # noqa: UP032
+        return f"asFloat({self.expr})" if self.is_str else self._wrapped()
 
     def _wrapped(self) -> str:
         return self.expr
@@ -128,18 +128,18 @@ class ArgoVar:
     def _arithmetic(self, operator: str, other: Any, *, swapped: bool = False) -> ArgoVar:
         mine, theirs = self._number(), _number_of(other)
         left, right = (theirs, mine) if swapped else (mine, theirs)
-        return ArgoVar("({} {} {})".format(left, operator, right), is_str=False)  # noqa: UP032
+        return ArgoVar(f"({left} {operator} {right})", is_str=False)
 
     def _order(self, operator: str, other: Any) -> ArgoVar:
         if isinstance(other, str):
-            return ArgoVar("({} {} {})".format(self.expr, operator, _quoted(other)), is_str=False)  # noqa: UP032
+            return ArgoVar(f"({self.expr} {operator} {_quoted(other)})", is_str=False)
         if _both_texts(self, other):
-            return ArgoVar("({} {} {})".format(self.expr, operator, other.expr), is_str=False)  # noqa: UP032
+            return ArgoVar(f"({self.expr} {operator} {other.expr})", is_str=False)
         return self._arithmetic(operator, other)
 
     def _equality(self, operator: str, other: Any) -> ArgoVar:
         left, right = _equality_sides(self, other)
-        return ArgoVar("({} {} {})".format(left, operator, right), is_str=False)  # noqa: UP032
+        return ArgoVar(f"({left} {operator} {right})", is_str=False)
 
     def __add__(self, other: Any) -> Any:
         if isinstance(other, str):
@@ -173,10 +173,10 @@ class ArgoVar:
         return self._arithmetic("**", other)
 
     def __mod__(self, other: Any) -> ArgoVar:
-        return ArgoVar("(int({}) % int({}))".format(self._number(), _number_of(other)), is_str=False)  # noqa: UP032
+        return ArgoVar(f"(int({self._number()}) % int({_number_of(other)}))", is_str=False)
 
     def __neg__(self) -> ArgoVar:
-        return ArgoVar("(-{})".format(self._number()), is_str=False)  # noqa: UP032
+        return ArgoVar(f"(-{self._number()})", is_str=False)
 
     def __lt__(self, other: Any) -> ArgoVar:
         return self._order("<", other)
@@ -197,21 +197,21 @@ class ArgoVar:
         return self._equality("!=", other)
 
     def __and__(self, other: Any) -> ArgoVar:
-        return ArgoVar("({} && {})".format(_condition(self), _condition(other)), is_str=False)  # noqa: UP032
+        return ArgoVar(f"({_condition(self)} && {_condition(other)})", is_str=False)
 
     def __or__(self, other: Any) -> ArgoVar:
-        return ArgoVar("({} || {})".format(_condition(self), _condition(other)), is_str=False)  # noqa: UP032
+        return ArgoVar(f"({_condition(self)} || {_condition(other)})", is_str=False)
 
     def __invert__(self) -> ArgoVar:
-        return ArgoVar("(!{})".format(_condition(self)), is_str=False)  # noqa: UP032
+        return ArgoVar(f"(!{_condition(self)})", is_str=False)
 
     def __getitem__(self, key: Any) -> ArgoVar:
-        inner = "jsonpath({}, '$')".format(self.expr) if self.is_str else self.expr  # noqa: UP032
+        inner = f"jsonpath({self.expr}, '$')" if self.is_str else self.expr
         if isinstance(key, ArgoVar):
-            index = "int({})".format(key.expr)  # noqa: UP032
+            index = f"int({key.expr})"
         else:
             index = _quoted(key) if isinstance(key, str) else str(int(key))
-        return ArgoVar("{}[{}]".format(inner, index), is_str=False)  # noqa: UP032
+        return ArgoVar(f"{inner}[{index}]", is_str=False)
 
 
 def _number_of(value: Any) -> str:
@@ -219,9 +219,7 @@ def _number_of(value: Any) -> str:
         return value._number()
     if _is_number(value):
         return repr(value)
-    raise TypeError(
-        "an expression cannot compute with {!r} of type {}".format(value, type(value).__name__)  # noqa: UP032
-    )
+    raise TypeError(f"an expression cannot compute with {value!r} of type {type(value).__name__}")
 
 
 def _both_texts(left: ArgoVar, right: Any) -> bool:
@@ -244,12 +242,12 @@ def _equality_sides(left: ArgoVar, right: Any) -> tuple[str, str]:
 def _condition(value: Any) -> str:
     """The value as something true or false."""
     if isinstance(value, ArgoVar):
-        return "({} == 'true')".format(value.expr) if value.is_str else value.expr  # noqa: UP032
+        return f"({value.expr} == 'true')" if value.is_str else value.expr
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return "({})".format(value)  # noqa: UP032
-    raise TypeError("{!r} is no condition".format(value))  # noqa: UP032
+        return f"({value})"
+    raise TypeError(f"{value!r} is no condition")
 
 
 class Expression:
@@ -272,7 +270,7 @@ class IfExpression(ArgoVar):
     """One of two values, or artifacts, by a condition. Made by :func:`if_expression`."""
 
     def __init__(self, _if: Any, _then: Any, _else: Any) -> None:
-        super().__init__("({} ? {} : {})".format(_condition(_if), _branch(_then), _branch(_else)), is_str=False)  # noqa: UP032
+        super().__init__(f"({_condition(_if)} ? {_branch(_then)} : {_branch(_else)})", is_str=False)
         self._if, self._then, self._else = _if, _then, _else
 
 
@@ -313,16 +311,16 @@ class _Named(ArgoVar):
     @property
     def expr(self) -> str:
         """The reference as an expression: ``steps['a'].outputs.parameters['x']``."""
-        own = "{}['{}']".format(self._side, self.name)  # noqa: UP032
+        own = f"{self._side}['{self.name}']"
         if self.step is None:
             return own
-        return "{}['{}'].{}".format(self._root(), self.step.name, own)  # noqa: UP032
+        return f"{self._root()}['{self.step.name}'].{own}"
 
     def __str__(self) -> str:
-        own = "{}.{}".format(self._side, self.name)  # noqa: UP032
+        own = f"{self._side}.{self.name}"
         if self.step is None:
             return "{{" + own + "}}"
-        return "{{" + "{}.{}.{}".format(self._root(), self.step.name, own) + "}}"  # noqa: UP032
+        return "{{" + f"{self._root()}.{self.step.name}.{own}" + "}}"
 
     def bound(self, step: Step) -> Any:
         """The same parameter or artifact, as that of a step."""
@@ -360,7 +358,7 @@ class InputParameter(_Parameter):
         name: str | None = None,
         step: Any = None,
         template: Any = None,
-        type: Any = None,  # noqa: A002 - the name callers use
+        type: Any = None,
         save_as_artifact: bool = False,
         path: str | None = None,
         source: Any = None,
@@ -398,7 +396,7 @@ class OutputParameter(_Parameter):
         name: str | None = None,
         step: Any = None,
         template: Any = None,
-        type: Any = None,  # noqa: A002 - the name callers use
+        type: Any = None,
         global_name: str | None = None,
         value_from_expression: Any = None,
         save_as_artifact: bool = False,
@@ -437,7 +435,7 @@ class InputArtifact(_Named):
         step: Any = None,
         template: Any = None,
         optional: bool = False,
-        type: Any = None,  # noqa: A002 - the name callers use
+        type: Any = None,
         source: Any = None,
         mode: int | None = None,
         sub_path: str | None = None,
@@ -480,7 +478,7 @@ class OutputArtifact(_Named):
         name: str | None = None,
         step: Any = None,
         template: Any = None,
-        type: Any = None,  # noqa: A002 - the name callers use
+        type: Any = None,
         save: Any = None,
         archive: str | None = "default",
         global_name: str | None = None,
@@ -505,7 +503,7 @@ class OutputArtifact(_Named):
 
 def _part(artifact: Any, path: str) -> Any:
     twin = artifact.bound(artifact.step)
-    twin._sub_path = "{}/{}".format(artifact._sub_path, path) if artifact._sub_path else str(path)  # noqa: UP032
+    twin._sub_path = f"{artifact._sub_path}/{path}" if artifact._sub_path else str(path)
     return twin
 
 
@@ -528,7 +526,7 @@ _Item = Union[InputParameter, OutputParameter, InputArtifact, OutputArtifact]
 class AutonamedDict(UserDict):  # type: ignore[type-arg]
     """A dict whose values learn their key as their name, and whose they are."""
 
-    _accepts: Tuple[type, ...] = (ArgoVar,)
+    _accepts: Tuple[Any, ...] = (ArgoVar,)
     _what = "a parameter or artifact"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -538,11 +536,11 @@ class AutonamedDict(UserDict):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if self._sibling is not None and isinstance(value, self._sibling._accepts) and not isinstance(value, self._accepts):
+        if not isinstance(value, self._accepts):
+            if self._sibling is None or not isinstance(value, self._sibling._accepts):
+                raise TypeError(f"{key!r} must be {self._what}, not {value!r}")
             self._sibling[key] = value
             return
-        if not isinstance(value, self._accepts):
-            raise TypeError("{!r} must be {}, not {!r}".format(key, self._what, value))  # noqa: UP032
         if value.step is not None or value.template is not None:
             value = value.bound(None)
         value.name = key

@@ -103,7 +103,7 @@ def run_settings(graph: WorkflowGraph) -> RunSettings:
         python=sys.executable,
         module_path=tuple(os.path.abspath(p) for p in sys.path),
         packages=tuple(dict.fromkeys(packages)),
-        library=str(Path(list(dflow.__path__)[0]).absolute()),
+        library=str(Path(next(iter(dflow.__path__))).absolute()),
     )
 
 
@@ -154,9 +154,13 @@ def start_runner(layout: RunLayout) -> None:
 
 def _check_platform() -> None:
     if os.name != "posix":
-        raise UnsupportedError("workflows run on Linux and macOS; on Windows use WSL2 (building and exporting work here)")
+        raise UnsupportedError(
+            "workflows run on Linux and macOS; on Windows use WSL2 (building and exporting work here)"
+        )
     if config["mode"] not in _MODES:
-        raise UnsupportedError(f"config['mode'] is {config['mode']!r}; this version runs workflows locally, with mode 'debug'")
+        raise UnsupportedError(
+            f"config['mode'] is {config['mode']!r}; this version runs workflows locally, with mode 'debug'"
+        )
 
 
 def _warn_of_what_is_ignored(graph: WorkflowGraph) -> None:

@@ -21,8 +21,8 @@ def check_workflow_name(name: str, what: str = "workflow") -> str:
     """
     if not isinstance(name, str) or not _SUBDOMAIN.match(name) or len(name) > MAX_NAME:
         raise ValueError(
-            "the {} name {!r} must consist of lower-case letters, digits, '-' and '.', start and end with a letter or "  # noqa: UP032
-            "digit, and have at most {} characters, such as 'my-name'".format(what, name, MAX_NAME)
+            f"the {what} name {name!r} must consist of lower-case letters, digits, '-' and '.', start and end "
+            f"with a letter or digit, and have at most {MAX_NAME} characters, such as 'my-name'"
         )
     return name
 
@@ -44,8 +44,8 @@ def check_key(key: str) -> str:
     """
     if not isinstance(key, str) or not _SUBDOMAIN.match(key) or len(key) > MAX_KEY:
         raise ValueError(
-            "the key {!r} must consist of lower-case letters, digits, '-' and '.', and start and end with a letter or "  # noqa: UP032
-            "digit, such as 'iter-0.train'".format(key)
+            f"the key {key!r} must consist of lower-case letters, digits, '-' and '.', and start and end "
+            "with a letter or digit, such as 'iter-0.train'"
         )
     return key
 
@@ -58,8 +58,8 @@ def check_step_name(name: str, what: str = "step") -> str:
     """
     if not isinstance(name, str) or not _STEP.match(name):
         raise ValueError(
-            "the {} name {!r} must consist of letters, digits and '-', and start with a letter or digit, "  # noqa: UP032
-            "such as 'My-name1-2'".format(what, name)
+            f"the {what} name {name!r} must consist of letters, digits and '-', and start with a letter or digit, "
+            "such as 'My-name1-2'"
         )
     return name
 
@@ -71,7 +71,5 @@ def check_label(name: str, what: str = "parameter") -> str:
         ValueError: it is not.
     """
     if not isinstance(name, str) or not _LABEL.match(name):
-        raise ValueError(
-            "the {} name {!r} must consist of letters, digits, '_' and '-', such as 'my_param_1'".format(what, name)  # noqa: UP032
-        )
+        raise ValueError(f"the {what} name {name!r} must consist of letters, digits, '_' and '-', such as 'my_param_1'")
     return name

@@ -180,7 +180,7 @@ class ShellOPTemplate(ScriptOPTemplate):
 
 
 class PythonScriptOPTemplate(ShellOPTemplate):
-    """A Python script; without ``command`` it runs under the interpreter that submits. See :class:`ScriptOPTemplate`."""
+    """A Python script; without ``command`` the interpreter that submits runs it. See :class:`ScriptOPTemplate`."""
 
     language = "python"
 

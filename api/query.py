@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dflow.argo_objects import ArgoStep, ArgoWorkflow, rfc3339
@@ -17,6 +16,7 @@ from dflow.engine.state import read_phase, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 __all__ = ["NodeRecord", "list_runs", "load_values", "read_nodes", "read_status", "read_workflow"]
 
@@ -200,7 +200,12 @@ def _last_workflow_event(layout: RunLayout) -> dict[str, Any]:
     for event in read_events(layout.journal):
         if event.get("event") == "workflow":
             final = Phase(event["phase"]).is_final
-            result = {"first": result.get("first", event.get("at")), "at": event.get("at"), "final": final, "outputs": event.get("outputs", {})}
+            result = {
+                "first": result.get("first", event.get("at")),
+                "at": event.get("at"),
+                "final": final,
+                "outputs": event.get("outputs", {}),
+            }
     return result
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from dflow.engine.layout import RunLayout
     from dflow.engine.node import Node
     from dflow.engine.runner import RunResult
-    from dflow.query import NodeRecord
 
 __all__ = ["ended", "first_failure", "interrupted", "say"]
 
@@ -39,16 +38,22 @@ def ended(layout: RunLayout, result: RunResult) -> None:
     if result.failures:
         sys.stderr.write(_tail(layout, result.failures[0]))
         if others > 0:
-            sys.stderr.write(f"{others} more step{'s' if others > 1 else ''} failed; see: dflow getsteps {layout.id} --phase Failed,Error\n")
+            more = f"{others} more step{'s' if others > 1 else ''} failed"
+            sys.stderr.write(f"{more}; see: dflow getsteps {layout.id} --phase Failed,Error\n")
         node = result.failures[0]
-        sys.stderr.write(_sentence(layout, node.display, node.key, node.phase, node.message, node.place.root if node.place else None) + "\n")
+        sys.stderr.write(
+            _sentence(layout, node.display, node.key, node.phase, node.message, node.place.root if node.place else None)
+            + "\n"
+        )
     sys.stderr.flush()
 
 
 def interrupted(layout: RunLayout) -> None:
     """Print that all steps are ended, and how to go on."""
     sys.stdout.flush()
-    sys.stderr.write(f"\nInterrupted: all running steps of {layout.id} were ended. Go on with: dflow resume {layout.id}\n")
+    sys.stderr.write(
+        f"\nInterrupted: all running steps of {layout.id} were ended. Go on with: dflow resume {layout.id}\n"
+    )
     sys.stderr.flush()
 
 
@@ -66,7 +71,11 @@ def first_failure(layout: RunLayout) -> StepFailed | None:
 
 def _sentence(layout: RunLayout, name: str, key: str | None, phase: Phase, message: str, place: object) -> str:
     """Where, what, and what next, in a few lines."""
-    words = f"step {name!r}" + (f" (key {key})" if key else "") + f" {'failed' if phase is Phase.FAILED else 'ended ' + phase.value}"
+    words = (
+        f"step {name!r}"
+        + (f" (key {key})" if key else "")
+        + f" {'failed' if phase is Phase.FAILED else 'ended ' + phase.value}"
+    )
     lines = [f"{words}: {message}" if message else words]
     if place is not None:
         lines.append(f"  log:   {_relative(os.path.join(str(place), 'log.txt'))}")

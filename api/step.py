@@ -89,27 +89,22 @@ class Step:
         if isinstance(template, OPTemplate):
             return template
         raise TypeError(
-            "{} {!r}: the template is {!r}; a Python OP needs PythonOPTemplate(...) around it".format(  # noqa: UP032
-                self._what, self.name, template
-            )
+            f"{self._what} {self.name!r}: {template!r} is no template; put PythonOPTemplate(...) around a Python OP"
         )
 
     def _checked_names(self, given: Dict[str, Any] | None, declared: Any, what: str) -> Dict[str, Any]:
         given = dict(given or {})
         for name in given:
             if name not in declared.data and not self._is_growing():
-                import difflib
-
-                near = difflib.get_close_matches(str(name), list(declared.data), n=1)
-                hint = "did you mean {!r}?".format(near[0]) if near else "it has {}".format(  # noqa: UP032
-                    ", ".join(map(repr, declared.data)) or "none"
-                )
-                raise KeyError(
-                    "{} {!r}: the template {!r} has no input {} {!r}; {}".format(  # noqa: UP032
-                        self._what, self.name, self.template.name, what, name, hint
-                    )
-                )
+                raise KeyError(f"{self._what} {self.name!r}: {self._unknown(str(name), declared.data, what)}")
         return given
+
+    def _unknown(self, name: str, declared: Dict[str, Any], what: str) -> str:
+        import difflib
+
+        near = difflib.get_close_matches(name, list(declared), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(repr, declared)) or 'none'}"
+        return f"the template {self.template.name!r} has no input {what} {name!r}; {hint}"
 
     def _take_declarations(self) -> None:
         """Inputs and outputs that the template has now; what it gains later is found when it is asked for."""
@@ -135,7 +130,7 @@ class Step:
     @property
     def expr(self) -> str:
         """The reference as an expression: ``steps['name']``."""
-        return "{}['{}']".format(self._prefix, self.name)  # noqa: UP032 - Python 3.8 style
+        return f"{self._prefix}['{self.name}']"
 
     def __str__(self) -> str:
         return self.name

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List
 
-from dflow.io import Inputs, Outputs
 from dflow.op_template import OPTemplate
 from dflow.step import Step
+
+if TYPE_CHECKING:
+    from dflow.io import Inputs, Outputs
 
 __all__ = ["Steps"]
 
@@ -40,5 +42,5 @@ class Steps(OPTemplate):
         group = list(step) if isinstance(step, (list, tuple)) else [step]
         for item in group:
             if not isinstance(item, Step):
-                raise TypeError("Steps.add takes a Step or a list of Step, not {!r}".format(item))  # noqa: UP032
+                raise TypeError(f"Steps.add takes a Step or a list of Step, not {item!r}")
         self.steps.append(group if isinstance(step, (list, tuple)) else step)

@@ -39,7 +39,7 @@ def set_directory(dirname: Any, mkdir: bool = False) -> Iterator[Path]:
 def run_command(
     cmd: Any,
     raise_error: bool = True,
-    input: str | None = None,  # noqa: A002 - the name callers use
+    input: str | None = None,
     try_bash: bool = False,
     login: bool = True,
     interactive: bool = True,
@@ -68,13 +68,13 @@ def run_command(
         words, shell = ["bash", flags, text], False
     elif isinstance(cmd, str):
         shell = True
-    result = subprocess.run(  # noqa: S602 - a text for a shell is what the caller asks for
+    result = subprocess.run(
         words,
         input=input,
         shell=shell,
         stdout=subprocess.PIPE if stdout is None else stdout,
         stderr=subprocess.PIPE if stderr is None else stderr,
-        universal_newlines=True,
+        text=True,
         check=False,
         **kwargs,
     )
@@ -83,7 +83,7 @@ def run_command(
         sys.stdout.write(out)
         sys.stderr.write(err)
     if raise_error and result.returncode != 0:
-        raise RuntimeError("command {} ended with status {}:\n{}".format(cmd, result.returncode, err or out))  # noqa: UP032
+        raise RuntimeError(f"command {cmd} ended with status {result.returncode}:\n{err or out}")
     return result.returncode, out, err
 
 
@@ -93,7 +93,7 @@ def flatten(d: Any) -> Dict[str, Any]:
     pairs = d.items() if isinstance(d, dict) else enumerate(d)
     for key, value in pairs:
         if isinstance(value, (dict, list)):
-            result.update({"{}.{}".format(key, inner): item for inner, item in flatten(value).items()})  # noqa: UP032
+            result.update({f"{key}.{inner}": item for inner, item in flatten(value).items()})
         else:
             result[str(key)] = value
     return result

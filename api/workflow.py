@@ -33,7 +33,7 @@ class Workflow:
         steps: Steps | None = None,
         dag: DAG | None = None,
         namespace: str | None = None,
-        id: str | None = None,  # noqa: A002 - the name callers use
+        id: str | None = None,
         uid: str | None = None,
         host: str | None = None,
         token: str | None = None,
@@ -136,8 +136,8 @@ class Workflow:
         name: Any = None,
         key: Any = None,
         phase: Any = None,
-        id: Any = None,  # noqa: A002 - the name callers use
-        type: Any = None,  # noqa: A002
+        id: Any = None,
+        type: Any = None,
         parent_id: Any = None,
         sort_by_generation: bool = False,
     ) -> Any:
@@ -161,8 +161,8 @@ class Workflow:
         key: Any,
         name: Any = None,
         phase: Any = None,
-        id: Any = None,  # noqa: A002
-        type: Any = None,  # noqa: A002
+        id: Any = None,
+        type: Any = None,
     ) -> Any:
         """Steps with a key, or with one of a list of keys."""
         return self.query_step(name=name, key=key, phase=phase, id=id, type=type)
@@ -240,17 +240,17 @@ class Workflow:
         from dflow.engine.layout import RunLayout, is_run
 
         if self.id is None:
-            raise RunNotFound("workflow {!r} was not submitted yet".format(self.name))  # noqa: UP032
+            raise RunNotFound(f"workflow {self.name!r} was not submitted yet")
         root = Path(str(config["debug_workdir"])).absolute() / self.id
         if not is_run(root):
             raise RunNotFound(
-                "there is no run {!r} in {}; go to the directory where it was submitted, or set "  # noqa: UP032
-                "config['debug_workdir']".format(self.id, root.parent)
+                f"there is no run {self.id!r} in {root.parent}; go to the directory where it was submitted, or set "
+                "config['debug_workdir']"
             )
         return RunLayout(root)
 
     def __repr__(self) -> str:
-        return "Workflow(name={!r}, id={!r})".format(self.name, self.id)  # noqa: UP032 - Python 3.8 style
+        return f"Workflow(name={self.name!r}, id={self.id!r})"
 
 
 def query_workflows(labels: Dict[str, str] | None = None, fields: Any = None) -> List[Any]:

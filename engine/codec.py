@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any, TypeVar
+from typing import Any
 
 from dflow.engine import model
 from dflow.engine.errors import StateError
@@ -20,7 +20,6 @@ _RECORDS = {
     for name in model.__all__
     if isinstance(record := getattr(model, name), type) and dataclasses.is_dataclass(record)
 }
-_T = TypeVar("_T")
 
 
 def encode(value: Any) -> Any:
@@ -72,7 +71,9 @@ def loads(text: str) -> model.WorkflowGraph:
         raise StateError(f"the graph is not valid JSON: {exc}") from exc
     version = data.get("schema") if isinstance(data, dict) else None
     if not isinstance(version, int) or version > model.SCHEMA_VERSION:
-        raise StateError(f"the graph has schema {version}, this dflow reads up to {model.SCHEMA_VERSION}: update pydflow")
+        raise StateError(
+            f"the graph has schema {version}, this dflow reads up to {model.SCHEMA_VERSION}: update pydflow"
+        )
     graph = decode(data)
     if not isinstance(graph, model.WorkflowGraph):
         raise StateError("the JSON text holds no workflow graph")

@@ -52,7 +52,9 @@ class Group(ABC):
 
     prefix: str
 
-    def __init__(self, node: Node, parent: Group | None, scope: Scope, starter: Starter, parallelism: int | None) -> None:
+    def __init__(
+        self, node: Node, parent: Group | None, scope: Scope, starter: Starter, parallelism: int | None
+    ) -> None:
         self.node = node
         self.parent = parent
         self.scope = scope
@@ -101,7 +103,9 @@ class StepsGroup(Group):
 
     prefix = "steps"
 
-    def __init__(self, node: Node, parent: Group | None, scope: Scope, starter: Starter, template: StepsTemplate) -> None:
+    def __init__(
+        self, node: Node, parent: Group | None, scope: Scope, starter: Starter, template: StepsTemplate
+    ) -> None:
         super().__init__(node, parent, scope, starter, template.parallelism)
         self._groups = template.groups
         self._index = -1
@@ -203,7 +207,9 @@ class DagGroup(Group):
         return ((self._tasks[name], f"{self.node.name}.{name}") for name in names)
 
 
-def make_group(template: StepsTemplate | DagTemplate, node: Node, parent: Group | None, scope: Scope, starter: Starter) -> Group:
+def make_group(
+    template: StepsTemplate | DagTemplate, node: Node, parent: Group | None, scope: Scope, starter: Starter
+) -> Group:
     """The group that runs a template."""
     if isinstance(template, StepsTemplate):
         return StepsGroup(node, parent, scope, starter, template)
@@ -215,7 +221,9 @@ def _covered(node: Node) -> bool:
     if node.phase.is_ok:
         return True
     rule = node.call.continue_on if node.call else None
-    return rule is not None and ((rule.failed and node.phase is Phase.FAILED) or (rule.error and node.phase is Phase.ERROR))
+    return rule is not None and (
+        (rule.failed and node.phase is Phase.FAILED) or (rule.error and node.phase is Phase.ERROR)
+    )
 
 
 def _allows(node: Node) -> bool:

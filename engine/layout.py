@@ -15,11 +15,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Container
+    from pathlib import Path
 
 __all__ = ["RunLayout", "StepLayout", "fnv1a", "is_run", "name_step_directory", "node_id"]
 
@@ -199,7 +199,9 @@ def node_id(workflow_id: str, node_name: str) -> str:
     return workflow_id if node_name == workflow_id else f"{workflow_id}-{fnv1a(node_name)}"
 
 
-def name_step_directory(workflow_id: str, step_name: str, node_name: str, key: str | None, taken: Container[str]) -> str:
+def name_step_directory(
+    workflow_id: str, step_name: str, node_name: str, key: str | None, taken: Container[str]
+) -> str:
     """The directory name of a node: its key, or ``<workflow id>-<step name>-<hash>``.
 
     A key that is reserved, looks like a set-aside directory or is taken gets ``-<hash>``; so does, with more of

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dflow.engine.layout import RunLayout, StepLayout
-    from dflow.engine.model import InputArtifact, OutputArtifact, OutputParameter
+    from dflow.engine.model import InputArtifact, Inputs, OutputArtifact, OutputParameter, Outputs
     from dflow.engine.node import Node
     from dflow.engine.settings import RunSettings
 
@@ -46,7 +46,9 @@ class _Program:
     runtime: tuple[str, ...] | None = None
 
 
-def prepare(node: Node, template: LeafTemplate, values: Mapping[str, str | None], run: RunLayout, settings: RunSettings) -> Job:
+def prepare(
+    node: Node, template: LeafTemplate, values: Mapping[str, str | None], run: RunLayout, settings: RunSettings
+) -> Job:
     """Write all that the program of ``node`` needs into its directory.
 
     Args:
@@ -56,9 +58,7 @@ def prepare(node: Node, template: LeafTemplate, values: Mapping[str, str | None]
         LeafError: an input artifact is missing, a tag cannot be resolved.
         StateError: the file system refuses.
     """
-    step = node.place
-    if step is None:
-        raise LeafError(f"node {node.name} has no directory")
+    step = _place_of(node)
     with writing(step.root):
         step.workdir.mkdir(parents=True)
     _write_inputs(node, template, step, settings)
@@ -128,6 +128,12 @@ def collect(node: Node, template: LeafTemplate, settings: RunSettings, *, strict
         raise LeafError("; ".join(missing))
 
 
+def _place_of(node: Node) -> StepLayout:
+    if node.place is None:
+        raise LeafError(f"node {node.name} has no directory")
+    return node.place
+
+
 def _write_inputs(node: Node, template: LeafTemplate, step: StepLayout, settings: RunSettings) -> None:
     if node.inputs:
         with writing(step.input_parameters):
@@ -171,35 +177,44 @@ def _places(template: LeafTemplate, step: StepLayout) -> dict[str, str]:
     """Declared path → how the program must write it."""
     if isinstance(template, PythonOpTemplate):
         return {}
-    declared = [*template.inputs.parameters, *template.inputs.artifacts, *template.outputs.parameters, *template.outputs.artifacts]
-    return {item.path: placed(step.declared(item.path), step.workdir) for item in declared if item.path}
+    paths = _declared_paths(template.inputs) + _declared_paths(template.outputs)
+    return {path: placed(step.declared(path), step.workdir) for path in paths}
+
+
+def _declared_paths(side: Inputs | Outputs) -> list[str]:
+    parameters, artifacts = [p.path for p in side.parameters], [a.path for a in side.artifacts]
+    return [path for path in parameters + artifacts if path]
 
 
 def _path_names(template: LeafTemplate, places: Mapping[str, str], step: StepLayout) -> dict[str, str]:
     """The names ``inputs.artifacts.X.path``, ``outputs.parameters.X.path`` … of a leaf (TG-12)."""
     names = {}
-    for side, kind, items, folder in (
-        ("inputs", "parameters", template.inputs.parameters, step.input_parameters),
-        ("inputs", "artifacts", template.inputs.artifacts, step.input_artifacts),
-        ("outputs", "parameters", template.outputs.parameters, step.output_parameters),
-        ("outputs", "artifacts", template.outputs.artifacts, step.output_artifacts),
+    for side, declared, parameters, artifacts in (
+        ("inputs", template.inputs, step.input_parameters, step.input_artifacts),
+        ("outputs", template.outputs, step.output_parameters, step.output_artifacts),
     ):
-        for item in items:
-            place = places.get(item.path or "")
-            names[f"{side}.{kind}.{item.name}.path"] = place or str(folder / item.name)
+        for parameter in declared.parameters:
+            place = places.get(parameter.path or "") or str(parameters / parameter.name)
+            names[f"{side}.parameters.{parameter.name}.path"] = place
+        for artifact in declared.artifacts:
+            place = places.get(artifact.path or "") or str(artifacts / artifact.name)
+            names[f"{side}.artifacts.{artifact.name}.path"] = place
     return names
 
 
 def _make_output_parents(template: ScriptTemplate, step: StepLayout) -> None:
-    for item in (*template.outputs.parameters, *template.outputs.artifacts):
-        if item.path:
-            parent = step.declared(item.path).parent
-            with writing(parent):
-                parent.mkdir(parents=True, exist_ok=True)
+    for path in _declared_paths(template.outputs):
+        parent = step.declared(path).parent
+        with writing(parent):
+            parent.mkdir(parents=True, exist_ok=True)
 
 
 def _script_program(
-    template: ScriptTemplate, places: Mapping[str, str], scope: Mapping[str, str | None], step: StepLayout, settings: RunSettings
+    template: ScriptTemplate,
+    places: Mapping[str, str],
+    scope: Mapping[str, str | None],
+    step: StepLayout,
+    settings: RunSettings,
 ) -> _Program:
     def ready(text: str) -> str:
         return expressions.substitute(remap(text, places), scope, strict=("inputs",))
@@ -233,8 +248,7 @@ status = main([os.path.join(private, "ops", {op!r}), here{key}])
 def _python_program(
     node: Node, template: PythonOpTemplate, scope: Mapping[str, str | None], run: RunLayout, settings: RunSettings
 ) -> _Program:
-    step = node.place
-    assert step is not None  # noqa: S101 - prepare checked it
+    step = _place_of(node)
     command = template.pod.command or (settings.python,)
     command = tuple(expressions.substitute(word, scope) for word in command)
     op = f"{template.name}.json"
@@ -248,7 +262,11 @@ def _python_program(
         post=_block(template.post_script),
     )
     own = template.pre_script or template.post_script
-    return _Program((*command, str(step.script)), script, None if own else (str(run.ops / op), str(step.root), *([node.key] if node.key else [])))
+    return _Program(
+        (*command, str(step.script)),
+        script,
+        None if own else (str(run.ops / op), str(step.root), *([node.key] if node.key else [])),
+    )
 
 
 def _block(text: str) -> str:
@@ -291,7 +309,9 @@ def _write_output(step: StepLayout, name: str, text: str) -> None:
         write_text(place, text)
 
 
-def _output_artifact(artifact: OutputArtifact, step: StepLayout, template: LeafTemplate, settings: RunSettings) -> Path | None:
+def _output_artifact(
+    artifact: OutputArtifact, step: StepLayout, template: LeafTemplate, settings: RunSettings
+) -> Path | None:
     place = step.output_artifacts / artifact.name
     if isinstance(template, PythonOpTemplate) or not artifact.path:
         return place if place.exists() else None
@@ -328,6 +348,13 @@ def _reported_error(step: StepLayout) -> str | None:
 
 
 def _meaning(code: int) -> str:
-    known = {126: "the program cannot be executed", 127: "no such command", 130: "interrupted", 137: "killed, probably out of memory", 139: "segmentation fault", 143: "terminated"}
+    known = {
+        126: "the program cannot be executed",
+        127: "no such command",
+        130: "interrupted",
+        137: "killed, probably out of memory",
+        139: "segmentation fault",
+        143: "terminated",
+    }
     meaning = known.get(code)
     return f" ({meaning})" if meaning else ""

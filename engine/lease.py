@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dflow.engine.errors import LeaseHeld
 from dflow.engine.process import hostname, is_same_process, start_time
 from dflow.engine.state import PRIVATE, write_all, write_text, writing
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +29,6 @@ def lease(layout: RunLayout) -> Iterator[None]:
     Raises:
         LeaseHeld: a live process, or one on another host, holds it.
     """
-    from filelock import FileLock  # noqa: PLC0415 - costs 40 ms, and only runners need it
-
     guard = layout.lease.with_name("lease.lock")
     with writing(guard), FileLock(guard, mode=PRIVATE):
         current = holder(layout)
@@ -79,4 +78,6 @@ def _held_by(layout: RunLayout, current: dict[str, Any]) -> str:
     place = f"process {current.get('pid')} on {current.get('host')}"
     if current.get("host") == hostname():
         return f"workflow {layout.id} is being run by {place}; watch it with: dflow get {layout.id}"
-    return f"workflow {layout.id} is being run by {place}; when that is certainly gone, delete {layout.lease} and resume"
+    return (
+        f"workflow {layout.id} is being run by {place}; when that is certainly gone, delete {layout.lease} and resume"
+    )

@@ -7,6 +7,8 @@ import socket
 import sys
 from pathlib import Path
 
+_LINUX = sys.platform.startswith("linux")
+
 __all__ = ["hostname", "is_same_process", "start_time"]
 
 
@@ -17,7 +19,7 @@ def hostname() -> str:
 
 def start_time(pid: int) -> str | None:
     """A text that tells the process ``pid`` from a later one of the same number; None when there is none."""
-    if sys.platform == "linux":
+    if _LINUX:
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dflow.engine.node import Node
-from dflow.engine.phase import Phase
 from dflow.engine.state import read_phase, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dflow.engine.layout import RunLayout
+    from dflow.engine.phase import Phase
 
 __all__ = ["finished_nodes"]
 
 
-def finished_nodes(layout: RunLayout, again: Callable[[Node], bool]) -> dict[str, Node]:
+def finished_nodes(layout: RunLayout, again: Callable[[Node], bool] | None) -> dict[str, Node]:
     """Leaf nodes with a final phase, by node name, but for those that ``again`` asks to be run again.
 
     A directory whose phase is missing, not final or unreadable, or whose record is damaged, is not trusted: its
@@ -34,7 +34,7 @@ def finished_nodes(layout: RunLayout, again: Callable[[Node], bool]) -> dict[str
             continue
         node = _node(record, phase)
         node.place = step
-        if not again(node):
+        if again is None or not again(node):
             nodes[node.name] = node
     return nodes
 

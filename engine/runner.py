@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-
 from dflow.engine import codec
 from dflow.engine.control import take_requests
 from dflow.engine.errors import DflowError, StateError
@@ -25,7 +24,6 @@ from dflow.engine.state import write_json, write_text, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
@@ -57,7 +55,9 @@ def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLa
     """
     layout = RunLayout(root)
     if root.exists():
-        raise StateError(f"{root} is there already: choose another id, or continue that run with: dflow resume {root.name}")
+        raise StateError(
+            f"{root} is there already: choose another id, or continue that run with: dflow resume {root.name}"
+        )
     with writing(root):
         root.mkdir(parents=True)
         layout.ops.mkdir(parents=True, mode=0o700)
@@ -65,7 +65,7 @@ def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLa
         layout.lib.mkdir()
         layout.lib.joinpath("dflow").symlink_to(settings.library)
         for package in settings.packages:
-            target = layout.lib / os.path.basename(package.rstrip("/"))  # noqa: PTH119 - a text of the user
+            target = layout.lib / Path(package).name
             if not target.exists():
                 target.symlink_to(package)
     for template in graph.templates:
@@ -109,7 +109,7 @@ def run(
     """
     graph, settings = load_graph(layout), load_settings(layout.settings)
     with lease(layout):
-        finished = finished_nodes(layout, again or (lambda node: False))
+        finished = finished_nodes(layout, again)
         taken = {node.place.root.name for node in finished.values() if node.place}
         scheduler = Scheduler(graph, layout, settings, make_executor(settings), finished=finished, taken=taken)
         attempt = _Attempt(layout, scheduler)

@@ -6,6 +6,7 @@ workflow that nests a thousand deep needs no deeper stack than a flat one, and a
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections import deque
@@ -14,13 +15,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
-
 from dflow.engine import expressions, leaf
 from dflow.engine.commit import Commits
 from dflow.engine.errors import DflowError, ExpressionError, StateError
 from dflow.engine.groups import Group, make_group
 from dflow.engine.layout import name_step_directory, node_id
-from dflow.engine.model import Call, DagTemplate, StepsTemplate
+from dflow.engine.model import DagTemplate, Expr, Literal, StepsTemplate, Text
 from dflow.engine.node import Node, node_type
 from dflow.engine.outputs import declare_skipped, group_outputs, offer
 from dflow.engine.phase import Phase
@@ -30,10 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from anyio.abc import TaskGroup
-
     from dflow.engine.layout import RunLayout
     from dflow.engine.leaf import LeafTemplate
-    from dflow.engine.model import Template, WorkflowGraph
+    from dflow.engine.model import Call, Template, WorkflowGraph
     from dflow.engine.ports import Executor, Outcome
     from dflow.engine.settings import RunSettings
 
@@ -128,12 +127,11 @@ class Scheduler:
         self._wake.set()
 
     def _do_some_work(self) -> None:
-        for _ in range(min(_BATCH, len(self._work))):
-            try:
+        try:
+            for _ in range(min(_BATCH, len(self._work))):
                 self._work.popleft()()
-            except StateError as exc:
-                self._broken = exc
-                return
+        except StateError as exc:
+            self._broken = exc
 
     def _start_leaves(self, tasks: TaskGroup) -> None:
         while self._leaves and self._broken is None and (self._limit is None or len(self._running) < self._limit):
@@ -146,7 +144,9 @@ class Scheduler:
     def start(self, call: Call, name: str, group: Group) -> None:
         """Make a node for the call and run it; ``group`` is told of its end."""
         template = self._templates[call.template]
-        node = Node(node_id(self._layout.id, name), name, call.name, node_type(template), template.name, group.node.id, call)
+        node = Node(
+            node_id(self._layout.id, name), name, call.name, node_type(template), template.name, group.node.id, call
+        )
         self._post(lambda: self._begin(node, template, group))
 
     def omit(self, call: Call, name: str, group: Group, message: str) -> None:
@@ -169,7 +169,7 @@ class Scheduler:
             return
         outer = group.scope if group else Scope(dict(self._globals))
         try:
-            if node.call and node.call.when is not None and not self._is_wanted(node.call, outer):
+            if not _is_wanted(node, outer):
                 self._skip(node, group, Phase.SKIPPED, f"when {_source(node.call)} is false")
                 return
             self._bind(node, template, outer)
@@ -185,11 +185,6 @@ class Scheduler:
         else:
             self._leaves.append((node, template, group))
 
-    def _is_wanted(self, call: Call, scope: Scope) -> bool:
-        assert call.when is not None  # noqa: S101 - the caller looked
-        text = resolve(call.when, scope.values)
-        return expressions.evaluate_when(text if text is not None else "")
-
     def _bind(self, node: Node, template: Template, outer: Scope) -> None:
         """Resolve arguments, defaults and the key of a node."""
         call = node.call
@@ -202,7 +197,8 @@ class Scheduler:
             if parameter.name not in node.inputs:
                 text = None if parameter.default is None else resolve(parameter.default, values)
                 if text is None:
-                    raise ExpressionError(f"input parameter {parameter.name!r} has no value: its source was skipped, and there is no default")
+                    problem = "has no value: its source was skipped, and there is no default"
+                    raise ExpressionError(f"input parameter {parameter.name!r} {problem}")
                 node.inputs[parameter.name] = text
         sources = {a.name: a.source for a in template.inputs.artifacts if a.source is not None}
         sources.update(call.artifacts if call else ())
@@ -227,9 +223,17 @@ class Scheduler:
         if node.key is not None:
             first = self._keys.setdefault(node.key, node.name)
             if first != node.name:
-                _log.warning("steps %r and %r have the same key %r; the second one's directory is %r", first, node.name, node.key, name)
+                _log.warning(
+                    "steps %r and %r have the same key %r; the second one's directory is %r",
+                    first,
+                    node.name,
+                    node.key,
+                    name,
+                )
             elif name != node.key:
-                _log.warning("the key %r of step %r cannot name a directory here; its directory is %r", node.key, node.name, name)
+                _log.warning(
+                    "the key %r of step %r cannot name a directory here; its directory is %r", node.key, node.name, name
+                )
 
     def _open_group(self, node: Node, template: StepsTemplate | DagTemplate, parent: Group | None) -> None:
         scope = Scope(dict(self._globals))
@@ -244,7 +248,9 @@ class Scheduler:
 
     # -- running leaves ---------------------------------------------------------------------------------------
 
-    async def _run_leaf(self, node: Node, template: LeafTemplate, group: Group | None, scope: anyio.CancelScope) -> None:
+    async def _run_leaf(
+        self, node: Node, template: LeafTemplate, group: Group | None, scope: anyio.CancelScope
+    ) -> None:
         try:
             with scope:
                 phase, message = await self._execute(node, template)
@@ -315,11 +321,13 @@ class Scheduler:
         if node.started is None:
             node.started = node.finished
         self.commits.commit(node, phase, self._templates[node.template])
-        if phase.is_failure and node.type == "Pod":
-            self.failures.append(node)
-        elif phase is Phase.ERROR and not any(f.name.startswith(node.name) for f in self.failures):
+        if phase.is_failure and (node.type == "Pod" or self._is_own_fault(node, phase)):
             self.failures.append(node)
         self._conclude(node, group, phase)
+
+    def _is_own_fault(self, node: Node, phase: Phase) -> bool:
+        """A group that is Error although nothing inside it is: an argument or an output could not be resolved."""
+        return phase is Phase.ERROR and not any(failed.name.startswith(node.name) for failed in self.failures)
 
     def _conclude(self, node: Node, group: Group | None, phase: Phase) -> None:
         node.phase = phase
@@ -345,8 +353,6 @@ class Scheduler:
 
 def _global_names(graph: WorkflowGraph, layout: RunLayout) -> dict[str, str | None]:
     """The ``workflow.*`` names (TG-12)."""
-    import json  # noqa: PLC0415 - one use per run
-
     names: dict[str, str | None] = {
         "workflow.name": layout.id,
         "workflow.namespace": "argo",
@@ -372,12 +378,23 @@ def _leaf_names(node: Node, layout: RunLayout) -> dict[str, str | None]:
     return names
 
 
-def _text_of(value: object) -> str:
-    return str(getattr(value, "source", "") or getattr(value, "path", ""))
+def _is_wanted(node: Node, scope: Scope) -> bool:
+    """Whether the ``when`` of a node is true; without one it is (WH-01)."""
+    when = node.call.when if node.call else None
+    if when is None:
+        return True
+    text = resolve(when, scope.values)
+    return expressions.evaluate_when(text if text is not None else "")
 
 
-def _source(call: Call) -> str:
-    return repr(_text_of(call.when) or getattr(call.when, "text", ""))
+def _source(call: Call | None) -> str:
+    """The text of a ``when``, for messages."""
+    when = call.when if call else None
+    match when:
+        case Expr(source) | Text(source) | Literal(source):
+            return repr(source)
+        case _:
+            return repr(getattr(when, "path", ""))
 
 
 def _checked_key(key: str | None, node: Node) -> str | None:

@@ -66,7 +66,7 @@ def resolve(value: Value, values: Mapping[str, str | None]) -> str | None:
                 raise unknown_name(path, values)
             return values[path]
         case Expr(source):
-            result = expressions.evaluate(source, values)
+            result = expressions.evaluate(_without_tags(source, values), values)
             return None if result is None else expressions.to_text(result)
         case Text(source):
             return expressions.substitute(source, values, strict=STRICT)
@@ -86,11 +86,16 @@ def resolve_artifact(source: ArtifactSource, scope: Scope) -> ArtifactValue | No
                 raise unknown_name(path, scope.artifacts)
             found = scope.artifacts[path]
         case ArtifactFrom(Expr(text), sub_path):
-            result = expressions.evaluate(text, {**scope.values, **scope.artifacts})
+            result = expressions.evaluate(_without_tags(text, scope.values), {**scope.values, **scope.artifacts})
             if result is not None and not isinstance(result, ArtifactValue):
                 raise ExpressionError(f"the expression gives {result!r}, not an artifact", source=text)
             found = result
     return None if found is None else found.within(sub_path)
+
+
+def _without_tags(source: str, values: Mapping[str, str | None]) -> str:
+    """An expression whose own text holds simple tags: they are replaced first (TG-02)."""
+    return expressions.substitute(source, values, strict=STRICT) if "{{" in source else source
 
 
 def unknown_name(path: str, known: Iterable[str]) -> ExpressionError:

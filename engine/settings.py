@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import ConfigError, StateError
 from dflow.engine.state import write_json
@@ -77,14 +77,15 @@ def load_settings(path: Path) -> RunSettings:
         StateError: the file is missing or damaged.
     """
     try:
-        data = json.loads(path.read_text())
-        return RunSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        data: dict[str, Any] = json.loads(path.read_text())
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return RunSettings(**fields)
     except (OSError, ValueError, TypeError) as exc:
         raise StateError(f"cannot read the settings of the run in {path}: {exc}") from exc
 
 
 def _processors() -> int:
     """The processors that this process may use."""
-    if sys.platform == "linux":
+    if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -32,7 +32,12 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        hint = {28: "free some space", 122: "free some of your quota", 30: "the file system is read-only", 13: "check the owner and mode"}
+        hint = {
+            28: "free some space",
+            122: "free some of your quota",
+            30: "the file system is read-only",
+            13: "check the owner and mode",
+        }
         advice = hint.get(exc.errno or 0)
         text = f"cannot write {path}: {exc.strerror or exc}"
         raise StateError(f"{text}; {advice}, then resume" if advice else text) from exc
@@ -53,10 +58,10 @@ def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
                 write_all(file, text)
             finally:
                 os.close(file)
-            os.replace(temporary, path)  # noqa: PTH105 - str paths, this is the hot path
+            os.replace(temporary, path)
         except OSError:
             with _ignoring_missing():
-                os.unlink(temporary)  # noqa: PTH108
+                os.unlink(temporary)
             raise
 
 

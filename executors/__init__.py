@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dflow.executors.inline import InlineExecutor
+from dflow.executors.subprocess import SubprocessExecutor
+
 if TYPE_CHECKING:
     from dflow.engine.ports import Executor
     from dflow.engine.settings import RunSettings
@@ -14,9 +17,5 @@ __all__ = ["make_executor"]
 def make_executor(settings: RunSettings) -> Executor:
     """The executor for the isolation that a run asks for."""
     if settings.isolation == "inline":
-        from dflow.executors.inline import InlineExecutor  # noqa: PLC0415 - loaded when chosen
-
         return InlineExecutor()
-    from dflow.executors.subprocess import SubprocessExecutor  # noqa: PLC0415 - loaded when chosen
-
     return SubprocessExecutor()

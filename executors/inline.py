@@ -11,6 +11,7 @@ import importlib
 import io
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dflow.engine.ports import Capabilities, Outcome
@@ -65,7 +66,7 @@ class _Tee(io.TextIOBase):
 @contextlib.contextmanager
 def _own_world(env: Mapping[str, str]) -> Iterator[None]:
     """Give back working directory, environment and module path as they were."""
-    cwd, environment, path = os.getcwd(), dict(os.environ), list(sys.path)  # noqa: PTH109
+    cwd, environment, path = Path.cwd(), dict(os.environ), list(sys.path)
     os.environ.update(env)
     try:
         yield

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
-
 from dflow.engine.ports import Capabilities, Outcome, Usage
 
 if TYPE_CHECKING:

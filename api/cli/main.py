@@ -109,7 +109,7 @@ def _late(name: str) -> Callable[[argparse.Namespace], int | None]:
     """A verb whose code is loaded when it is used."""
 
     def call(options: argparse.Namespace) -> int | None:
-        from dflow.cli import verbs  # noqa: PLC0415 - loads the engine
+        from dflow.cli import verbs
 
         result: int | None = getattr(verbs, name)(options)
         return result

@@ -44,7 +44,7 @@ def resume(options: argparse.Namespace) -> int:
     if options.detach:
         local.start_runner(layout)
         return 0
-    return _continued(layout, lambda node: False)
+    return _continued(layout, None)
 
 
 def retry(options: argparse.Namespace) -> int:
@@ -74,7 +74,9 @@ def list_runs(options: argparse.Namespace) -> None:
     if options.json:
         _print_json(rows)
         return
-    _print_table(("ID", "STATUS", "STARTED", "STEPS"), ([r["id"], _marked(r["status"]), r["started"], r["steps"]] for r in rows))
+    _print_table(
+        ("ID", "STATUS", "STARTED", "STEPS"), ([r["id"], _marked(r["status"]), r["started"], r["steps"]] for r in rows)
+    )
 
 
 def get(options: argparse.Namespace) -> None:
@@ -111,7 +113,10 @@ def getsteps(options: argparse.Namespace) -> None:
     if options.json:
         _print_json([step.recover() for step in found])
         return
-    rows = ([s.displayName, s.key or "", _marked(s.phase), s.type, f"{s.get_duration():.0f} s", s.message or ""] for s in found)
+    rows = (
+        [s.displayName, s.key or "", _marked(s.phase), s.type, f"{s.get_duration():.0f} s", s.message or ""]
+        for s in found
+    )
     _print_table(("NAME", "KEY", "PHASE", "TYPE", "TIME", "MESSAGE"), rows)
 
 
@@ -134,7 +139,13 @@ def logs(options: argparse.Namespace) -> None:
     if not found:
         raise RunNotFound(f"run {layout.id} has no log of a step {options.step!r}; see: dflow getsteps {layout.id}")
     if options.json:
-        _print_json([{"id": n.id, "name": n.display, "log": (n.place / "log.txt").read_text(errors="replace")} for n in found if n.place])
+        _print_json(
+            [
+                {"id": n.id, "name": n.display, "log": (n.place / "log.txt").read_text(errors="replace")}
+                for n in found
+                if n.place
+            ]
+        )
         return
     for node in found:
         if len(found) > 1:
@@ -195,7 +206,12 @@ def _run_row(layout: RunLayout) -> dict[str, Any]:
         return {"id": layout.id, "status": "damaged", "started": "", "steps": ""}
     done = sum(1 for node in nodes if node.phase.is_ok and node.type == "Pod")
     started = time.strftime(_TABLE_FORMAT, time.localtime(layout.graph.stat().st_mtime))
-    return {"id": layout.id, "status": status, "started": started, "steps": f"{done}/{sum(n.type == 'Pod' for n in nodes)}"}
+    return {
+        "id": layout.id,
+        "status": status,
+        "started": started,
+        "steps": f"{done}/{sum(n.type == 'Pod' for n in nodes)}",
+    }
 
 
 def _counts(nodes: Iterable[query.NodeRecord]) -> dict[str, int]:

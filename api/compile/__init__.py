@@ -31,7 +31,7 @@ def compile_workflow(workflow: Workflow) -> WorkflowGraph:
     """
     problems = Problems()
     if workflow.entrypoint is None:
-        raise CompileError(["workflow {!r}: it has no steps; add some with wf.add(...)".format(workflow.name)])  # noqa: UP032
+        raise CompileError([f"workflow {workflow.name!r}: it has no steps; add some with wf.add(...)"])
     compiler = TemplateCompiler(problems)
     entry = compiler.compile(workflow.entrypoint, workflow.name)
     _refuse_what_is_not_here(workflow, problems)

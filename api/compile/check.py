@@ -54,7 +54,9 @@ def check_graph(graph: WorkflowGraph, problems: Problems) -> None:
     with problems.at(f"workflow {graph.name!r}"):
         for parameter in entry.inputs.parameters:
             if parameter.default is None and parameter.name not in parameters:
-                problems.add(f"its input parameter {parameter.name!r} has no value; give it with parameters= or a default")
+                problems.add(
+                    f"its input parameter {parameter.name!r} has no value; give it with parameters= or a default"
+                )
 
 
 class _TemplateCheck:
@@ -104,7 +106,9 @@ class _TemplateCheck:
         for name, count in counted.items():
             _allowed(self._problems, check_step_name, name)
             if count > 1:
-                self._problems.add(f"{count} of its {self._prefix} have the name {name!r}; each needs a name of its own")
+                self._problems.add(
+                    f"{count} of its {self._prefix} have the name {name!r}; each needs a name of its own"
+                )
 
     # -- calls ---------------------------------------------------------------------------------------------
 
@@ -123,14 +127,18 @@ class _TemplateCheck:
         declared = {p.name for p in target.inputs.parameters}
         for parameter in target.inputs.parameters:
             if parameter.name not in given and parameter.default is None:
-                self._problems.add(f"input parameter {parameter.name!r} of template {target.name!r} is not given and has no default")
+                self._problems.add(
+                    f"input parameter {parameter.name!r} of template {target.name!r} is not given and has no default"
+                )
         for name in sorted(given - declared):
             self._problems.add(f"template {target.name!r} has no input parameter {name!r}{_near(name, declared)}")
         sources = {name for name, _ in call.artifacts}
         known = {a.name for a in target.inputs.artifacts}
         for artifact in target.inputs.artifacts:
             if artifact.name not in sources and not artifact.optional and artifact.source is None:
-                self._problems.add(f"input artifact {artifact.name!r} of template {target.name!r} is not given and not optional")
+                self._problems.add(
+                    f"input artifact {artifact.name!r} of template {target.name!r} is not given and not optional"
+                )
         for name in sorted(sources - known):
             self._problems.add(f"template {target.name!r} has no input artifact {name!r}{_near(name, known)}")
 
@@ -142,7 +150,8 @@ class _TemplateCheck:
                 if dependency in self._calls:
                     edges.append((dependency, task.name))
                 else:
-                    self._problems.add(f"task {task.name!r} depends on {dependency!r}, which is no task of it{_near(dependency, self._calls)}")
+                    hint = _near(dependency, self._calls)
+                    self._problems.add(f"task {task.name!r} depends on {dependency!r}, which is no task of it{hint}")
         if not edges:
             return
         import networkx as nx
@@ -158,7 +167,9 @@ class _TemplateCheck:
         for parameter in self._template.outputs.parameters:
             with self._problems.at(f"output parameter {parameter.name!r}"):
                 if parameter.source is None and parameter.default is None:
-                    self._problems.add("it has no source; set value_from_parameter or value_from_expression, or a default")
+                    self._problems.add(
+                        "it has no source; set value_from_parameter or value_from_expression, or a default"
+                    )
                 self._references(parameter.source)
         for artifact in self._template.outputs.artifacts:
             with self._problems.at(f"output artifact {artifact.name!r}"):
@@ -176,10 +187,12 @@ class _TemplateCheck:
                 self._problems.add("it has neither a command nor args")
             for parameter in template.outputs.parameters:
                 if parameter.path is None and parameter.default is None:
-                    self._problems.add(f"output parameter {parameter.name!r} has no value_from_path, so no program can give it")
-            for artifact in (*template.inputs.artifacts, *template.outputs.artifacts):
-                if artifact.path is None:
-                    self._problems.add(f"artifact {artifact.name!r} has no path, so the program cannot find it")
+                    self._problems.add(
+                        f"output parameter {parameter.name!r} has no value_from_path, so no program can give it"
+                    )
+            inputs, outputs = template.inputs.artifacts, template.outputs.artifacts
+            for name in [a.name for a in inputs if a.path is None] + [a.name for a in outputs if a.path is None]:
+                self._problems.add(f"artifact {name!r} has no path, so the program cannot find it")
         for text in texts:
             self._leaf_text(text)
 
@@ -208,6 +221,8 @@ class _TemplateCheck:
                 self._sibling(name)
             elif name[0] == "workflow":
                 self._workflow(name)
+            elif name[0] == "item":
+                self._unknown(name, "it exists only in loops")
 
     def _input(self, name: Name) -> None:
         if len(name) < 3 or name[1] not in ("parameters", "artifacts"):
@@ -215,22 +230,23 @@ class _TemplateCheck:
         inputs = self._template.inputs
         known = [item.name for item in (inputs.parameters if name[1] == "parameters" else inputs.artifacts)]
         if name[2] not in known:
-            self._problems.add(f"{'.'.join(name)} is not known: template {self._template.name!r} has no input {name[1][:-1]} {name[2]!r}{_near(name[2], known)}")
+            what = f"template {self._template.name!r} has no input {name[1][:-1]} {name[2]!r}"
+            self._unknown(name, f"{what}{_near(name[2], known)}")
 
     def _sibling(self, name: Name) -> None:
         if name[0] != self._prefix or len(name) < 2:
-            other = "steps" if self._prefix == "tasks" else "tasks"
-            self._problems.add(f"{'.'.join(name)} cannot be used here: {name[0]}… belongs to a {'Steps' if other == 'tasks' else 'DAG'}")
+            home = "Steps" if name[0] == "steps" else "DAG"
+            self._problems.add(f"{'.'.join(name)} cannot be used here: {name[0]}.… belongs to a {home}")
             return
         call = self._calls.get(name[1])
         if call is None:
-            self._problems.add(f"{'.'.join(name)} is not known: {self._why_not(name[1])}")
+            self._unknown(name, self._why_not(name[1]))
             return
         if len(name) < 3:
             return
         if name[2] != "outputs":
             if name[2] not in _CALL_FIELDS:
-                self._problems.add(f"{'.'.join(name)} is not known: a {self._prefix[:-1]} has outputs, {', '.join(sorted(_CALL_FIELDS))}")
+                self._unknown(name, f"a {self._prefix[:-1]} has outputs, {', '.join(sorted(_CALL_FIELDS))}")
             return
         if len(name) > 4:
             self._output(name, self._templates[call.template])
@@ -239,7 +255,8 @@ class _TemplateCheck:
         outputs = target.outputs
         known = [item.name for item in (outputs.parameters if name[3] == "parameters" else outputs.artifacts)]
         if name[4] not in known:
-            self._problems.add(f"{'.'.join(name)} is not known: template {target.name!r} has no output {name[3][:-1]} {name[4]!r}{_near(name[4], known)}")
+            what = f"template {target.name!r} has no output {name[3][:-1]} {name[4]!r}"
+            self._unknown(name, f"{what}{_near(name[4], known)}")
 
     def _why_not(self, call: str) -> str:
         template = self._template
@@ -252,7 +269,11 @@ class _TemplateCheck:
         if len(name) > 1 and name[1] not in _WORKFLOW_FIELDS:
             self._problems.add(f"{'.'.join(name)} is not known{_near(name[1], _WORKFLOW_FIELDS)}")
         if len(name) > 2 and name[1] == "parameters" and name[2] != "json" and name[2] not in self._parameters:
-            self._problems.add(f"{'.'.join(name)} is not known: the workflow has no parameter {name[2]!r}{_near(name[2], self._parameters)}")
+            hint = _near(name[2], self._parameters)
+            self._unknown(name, f"the workflow has no parameter {name[2]!r}{hint}")
+
+    def _unknown(self, name: Name, why: str) -> None:
+        self._problems.add(f"{'.'.join(name)} is not known: {why}")
 
 
 def _allowed(problems: Problems, check: Callable[[str], str], name: str) -> None:

@@ -81,10 +81,9 @@ class TemplateCompiler:
                 if id(call.template) not in self._index:
                     self._reserve(call.template)
                     waiting.append(call.template)
-        for number, template in enumerate(self._keep_alive):
+        for template in self._keep_alive:
             name = template.name if template._named else entry_name if template is entry else _base_name(template)
             self.templates.append(self._one(template, name))
-            assert number == len(self.templates) - 1  # noqa: S101 - calls rely on it
         return self._index[id(entry)]
 
     def _reserve(self, template: OPTemplate) -> None:

@@ -31,71 +31,72 @@ def text_value(given: Any, problems: Problems) -> Value:
     """A text with tags, a reference or an expression."""
     if isinstance(given, RawText):
         return Literal(str(given))
-    if isinstance(given, _Named):
-        return _reference(given, problems)
     if isinstance(given, ArgoVar):
-        return Expr(given.expr)
+        return _reference(given, problems) if isinstance(given, _Named) else Expr(given.expr)
     text = str(given)
     try:
         parts = expressions.parse_text(text).parts
     except ExpressionError as exc:
         problems.add(str(exc))
         return Literal(text)
-    if all(isinstance(part, str) for part in parts):
-        return Literal(text)
-    if len(parts) == 1 and isinstance(parts[0], expressions.Tag):
-        return Ref(parts[0].name)
-    if len(parts) == 1 and isinstance(parts[0], expressions.ExprTag):
-        return Expr(parts[0].source)
-    return Text(text)
+    match parts:
+        case [expressions.Tag(name=name)]:
+            return Ref(name)
+        case [expressions.ExprTag(source=source)]:
+            return Expr(source)
+        case _:
+            return Literal(text) if all(isinstance(part, str) for part in parts) else Text(text)
 
 
 def parameter_value(given: Any, kind: Any, problems: Problems) -> Value:
     """The value of a parameter of a declared type; a constant is checked against it."""
+    if isinstance(given, RawText):
+        return Literal(str(given))
     if isinstance(given, ArgoVar):
-        value = text_value(given, problems)
         source = getattr(given, "type", None)
-        if isinstance(given, _Named) and not _can_feed(source, kind):
+        if not _can_feed(source, kind):
             problems.add(f"it is {type_to_str(source)}, which cannot feed {type_to_str(kind)}")
-        return value
+        return text_value(given, problems)
     if isinstance(given, str):
         value = text_value(given, problems)
-        return _literal(given, kind, problems) if isinstance(value, Literal) and not isinstance(given, RawText) else value
+        return _literal(given, kind, problems) if isinstance(value, Literal) else value
     if _holds_reference(given):
-        problems.add("a reference inside a list or dict is not resolved; build the list in an OP, or pass each by itself")
+        problems.add("a reference inside a list or dict is not resolved; build the list in an OP, or pass each alone")
         return _NOTHING
     return _literal(given, kind, problems)
 
 
-def artifact_source(given: Any, problems: Problems) -> ArtifactSource | None:
+def artifact_source(given: Any, problems: Problems) -> ArtifactSource | None:  # noqa: PLR0911 - one for each kind
     """Where an artifact comes from; None when there is none."""
-    if given is None:
-        return None
-    if isinstance(given, (InputArtifact, OutputArtifact)):
-        if isinstance(given, InputArtifact) and given.step is not None:
+    match given:
+        case None:
+            return None
+        case InputArtifact() if given.step is not None:
             return artifact_source(given.source, problems)
-        return ArtifactFrom(Ref(str(given)[2:-2]), given._sub_path)
-    if isinstance(given, _Named):
-        problems.add(f"{given} is a parameter, not an artifact")
-        return None
-    if isinstance(given, ArgoVar):
-        return ArtifactFrom(Expr(given.expr))
-    if isinstance(given, common.LocalArtifact):
-        if given.slice is not None:
-            problems.add("an element of an artifact ([...]) cannot be passed in this version; use .sub_path(...)")
-        return LocalArtifact(given.local_path, given._sub_path)
-    if isinstance(given, common.S3Artifact):
-        problems.add("an artifact in an object store cannot be used locally in this version")
-        return None
-    if isinstance(given, str):
-        value = text_value(given, problems)
-        if isinstance(value, (Ref, Expr)):
-            return ArtifactFrom(value)
-    local = getattr(given, "local_path", None)
-    if local is not None:
-        return LocalArtifact(str(local))
-    problems.add(f"{given!r} is no artifact; use upload_artifact(...) or step.outputs.artifacts[...]")
+        case InputArtifact() | OutputArtifact():
+            return ArtifactFrom(Ref(str(given)[2:-2]), given._sub_path)
+        case ArgoVar() if not isinstance(given, _Named):
+            return ArtifactFrom(Expr(given.expr))
+        case common.LocalArtifact():
+            if given.slice is not None:
+                problems.add("an element of an artifact ([...]) cannot be passed in this version; use .sub_path(...)")
+            return LocalArtifact(given.local_path, given._sub_path)
+        case str():
+            value = text_value(given, problems)
+            if isinstance(value, (Ref, Expr)):
+                return ArtifactFrom(value)
+    if getattr(given, "local_path", None) is not None:
+        return LocalArtifact(str(given.local_path))
+    problems.add(_why_no_artifact(given))
     return None
+
+
+def _why_no_artifact(given: Any) -> str:
+    if isinstance(given, _Named):
+        return f"{given} is a parameter, not an artifact"
+    if isinstance(given, common.S3Artifact):
+        return "an artifact in an object store cannot be used locally in this version"
+    return f"{_short(given)} is no artifact; use upload_artifact(...) or step.outputs.artifacts[...]"
 
 
 def _reference(given: _Named, problems: Problems) -> Value:

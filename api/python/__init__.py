@@ -22,7 +22,20 @@ _HOME = {
 upload_packages: list[str] = []
 """Packages that every step can import: paths of directories or files. Append to it before submitting."""
 
-__all__ = sorted([*_HOME, "upload_packages"])
+__all__ = [
+    "OP",
+    "OPIO",
+    "Artifact",
+    "BigParameter",
+    "FatalError",
+    "NestedDict",
+    "OPIOSign",
+    "Parameter",
+    "PythonOPTemplate",
+    "Slices",
+    "TransientError",
+    "upload_packages",
+]
 
 if TYPE_CHECKING:
     from dflow.python.errors import FatalError, TransientError
@@ -35,7 +48,7 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
-        raise AttributeError("module 'dflow.python' has no attribute {!r}".format(name))  # noqa: UP032
+        raise AttributeError(f"module 'dflow.python' has no attribute {name!r}")
     value = getattr(importlib.import_module("dflow.python." + home), name)
     globals()[name] = value
     return value

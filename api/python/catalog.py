@@ -40,7 +40,7 @@ def write_artifact(value: Any, root: Path, relative: Callable[[Path], str], link
             continue
         source = Path(os.path.abspath(path))
         if not source.exists():
-            raise FileNotFoundError("{} does not exist".format(path))  # noqa: UP032 - Python 3.8 style
+            raise FileNotFoundError(f"{path} does not exist")
         place = relative(source)
         target = root / place
         if not os.path.lexists(target):
@@ -68,7 +68,10 @@ def assemble(root: Path, kind: Any) -> Any:
     leaf: Callable[[str], Any] = str if _has_str_leaves(kind) else Path
     if items is None:
         return _without_catalog(root, kind, leaf)
-    paths = [(item.get("order"), None if item["dflow_list_item"] is None else leaf(str(root / item["dflow_list_item"]))) for item in items]
+    paths = [
+        (item.get("order"), None if item["dflow_list_item"] is None else leaf(str(root / item["dflow_list_item"])))
+        for item in items
+    ]
     shape = getattr(kind, "__origin__", kind)
     if shape is list:
         return _in_order(paths)
@@ -85,12 +88,12 @@ def flatten(value: Any, prefix: str | None = None) -> Iterable[Tuple[Any, Any]]:
     """Every path of an artifact value, with its order."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from flatten(item, str(key) if prefix is None else "{}.{}".format(prefix, key))  # noqa: UP032
+            yield from flatten(item, str(key) if prefix is None else f"{prefix}.{key}")
     elif isinstance(value, (list, tuple)):
         nested = prefix is not None or any(isinstance(item, (Mapping, list, tuple)) for item in value)
         for index, item in enumerate(value):
             if nested:
-                yield from flatten(item, str(index) if prefix is None else "{}.{}".format(prefix, index))  # noqa: UP032
+                yield from flatten(item, str(index) if prefix is None else f"{prefix}.{index}")
             else:
                 yield index, item
     elif isinstance(value, (set, frozenset)):

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, Mapping, Tuple
 
 from dflow.engine.errors import SignatureError
 from dflow.io import MISSING, type_to_str
-from dflow.python.opio import Artifact, NestedDictBase, NestedDictPath, NestedDictStr, OPIO, Parameter
+from dflow.python.opio import OPIO, Artifact, NestedDictBase, NestedDictPath, NestedDictStr, Parameter
 
 __all__ = ["check_side", "fits", "paths_in", "type_of"]
 
@@ -42,16 +42,20 @@ def check_side(op: str, side: str, sign: Mapping[str, Any], given: Mapping[str, 
     for name in given:
         if name not in sign:
             known = ", ".join(repr(n) for n in sign) or "none"
-            raise SignatureError("OP {}: {} {!r} is not declared; declared are {}".format(op, side, name, known))  # noqa: UP032
+            raise SignatureError(f"OP {op}: {side} {name!r} is not declared; declared are {known}")
     values = {}
     for name, kind in sign.items():
         if name not in given:
             values[name] = _default(op, side, name, kind, verb)
         else:
             values[name] = given[name]
-            problem = _artifact_mismatch(given[name], kind) if isinstance(kind, Artifact) else _mismatch(given[name], type_of(kind))
+            problem = (
+                _artifact_mismatch(given[name], kind)
+                if isinstance(kind, Artifact)
+                else _mismatch(given[name], type_of(kind))
+            )
             if problem is not None:
-                raise SignatureError("OP {}: {} {!r} {}".format(op, side, name, problem))  # noqa: UP032
+                raise SignatureError(f"OP {op}: {side} {name!r} {problem}")
     return OPIO(values)
 
 
@@ -59,10 +63,10 @@ def paths_in(value: Any, prefix: str = "") -> Iterator[Tuple[str, Any]]:
     """Every path of an artifact value with its place, such as ``[2]`` or ``['a'][0]``; None for a missing one."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from paths_in(item, "{}[{!r}]".format(prefix, key))  # noqa: UP032
+            yield from paths_in(item, f"{prefix}[{key!r}]")
     elif isinstance(value, (list, set, tuple, frozenset)):
         for index, item in enumerate(value):
-            yield from paths_in(item, "{}[{}]".format(prefix, index))  # noqa: UP032
+            yield from paths_in(item, f"{prefix}[{index}]")
     else:
         yield prefix, value
 
@@ -73,7 +77,7 @@ def _default(op: str, side: str, name: str, kind: Any, verb: str) -> Any:
     if isinstance(kind, Artifact) and kind.optional:
         return None
     what = "artifact" if isinstance(kind, Artifact) else "parameter"
-    raise SignatureError("OP {}: {} {} {!r} {}".format(op, side, what, name, verb))  # noqa: UP032
+    raise SignatureError(f"OP {op}: {side} {what} {name!r} {verb}")
 
 
 def _mismatch(value: Any, kind: Any) -> str | None:
@@ -83,11 +87,11 @@ def _mismatch(value: Any, kind: Any) -> str | None:
     if isinstance(kind, type) and not hasattr(kind, "__origin__") and not getattr(kind, "_is_protocol", False):
         if isinstance(value, kind) or (kind is float and isinstance(value, int)) or _is_typed_dict(kind):
             return None
-        return "must be {}, not {}: {}".format(type_to_str(kind), type_to_str(type(value)), _short(value))  # noqa: UP032
+        return f"must be {type_to_str(kind)}, not {type_to_str(type(value))}: {_short(value)}"
     detail = _typeguard(value, kind)
     if detail is None:
         return None
-    return "must be {}: {}; it is {}".format(type_to_str(kind), detail, _short(value))  # noqa: UP032
+    return f"must be {type_to_str(kind)}: {detail}; it is {_short(value)}"
 
 
 def _is_typed_dict(kind: type) -> bool:
@@ -115,7 +119,7 @@ def _plain(value: Any, kind: Any) -> str | None:
         logging.getLogger("dflow").warning("typeguard is not here: elements of lists and dicts are not checked")
     origin = getattr(kind, "__origin__", None)
     if isinstance(origin, type) and not isinstance(value, origin):
-        return "is not an instance of {}".format(type_to_str(origin))  # noqa: UP032
+        return f"is not an instance of {type_to_str(origin)}"
     return None
 
 
@@ -126,17 +130,15 @@ def _artifact_mismatch(value: Any, sign: Artifact) -> str | None:
     if value is None:
         return None
     if shape is not None and not isinstance(value, (dict, list) if _is_nested(kind) else shape):
-        return "must be {}, not {}: {}".format(type_to_str(kind), type_to_str(type(value)), _short(value))  # noqa: UP032
+        return f"must be {type_to_str(kind)}, not {type_to_str(type(value))}: {_short(value)}"
     if shape is None and not isinstance(value, (str, Path)):
-        return "must be a path ({}), not {}: {}".format(type_to_str(kind), type_to_str(type(value)), _short(value))  # noqa: UP032
+        return f"must be a path ({type_to_str(kind)}), not {type_to_str(type(value))}: {_short(value)}"
     for place, item in paths_in(value):
         depth = place.count("[")
         if item is not None and not isinstance(item, (str, Path)):
-            return "must be {}: element {} is {}: {}".format(  # noqa: UP032
-                type_to_str(kind), place, type_to_str(type(item)), _short(item)
-            )
+            return f"must be {type_to_str(kind)}: element {place} is {type_to_str(type(item))}: {_short(item)}"
         if depth > 1 and not _is_nested(kind):
-            return "must be {}: element {} is nested too deep; declare NestedDict[...]".format(type_to_str(kind), place)  # noqa: UP032
+            return f"must be {type_to_str(kind)}: element {place} is nested too deep; declare NestedDict[...]"
     return None
 
 
@@ -148,5 +150,5 @@ def _short(value: Any, limit: int = 80) -> str:
     try:
         text = repr(value)
     except Exception as exc:  # noqa: BLE001 - a broken __repr__ of a user must not hide the real problem
-        text = "<no repr: {}>".format(type(exc).__name__)  # noqa: UP032
+        text = f"<no repr: {type(exc).__name__}>"
     return text if len(text) <= limit else text[: limit - 1] + "…"

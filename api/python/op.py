@@ -6,7 +6,7 @@ import functools
 import inspect
 import typing
 from abc import ABC, abstractmethod
-from typing import Any, Callable, Dict
+from typing import Any, Callable, ClassVar, Dict, Tuple
 
 from dflow.python.check import check_side
 from dflow.python.opio import OPIO, Artifact, OPIOSign, Parameter
@@ -29,14 +29,14 @@ class OP(ABC):
     progress_current: int = 0
     key: str | None = None
     workflow_name: str | None = None
-    outputs: Dict[str, Any] = {}
-    slices: Dict[str, Any] = {}
+    outputs: ClassVar[Dict[str, Any]] = {}
+    slices: ClassVar[Dict[str, Any]] = {}
     tmp_root: str = "/tmp"  # noqa: S108 - the value scripts read
     create_slice_dir: bool = False
     pool_size: int | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: B027 - subclasses may have one, and need not
+        """Arguments are for subclasses."""
 
     @classmethod
     @abstractmethod
@@ -85,16 +85,16 @@ class FunctionOP(OP):
     def __init__(self, func: Callable[..., Any], **template: Any) -> None:
         self.func = func
         self.template_arguments = template
-        self.input_sign, self.output_sign = get_sign_from_func(func)
+        self._input_sign, self._output_sign = get_sign_from_func(func)
         functools.update_wrapper(self, func)
 
     def get_input_sign(self) -> OPIOSign:  # type: ignore[override]
         """Names and types of the function's arguments."""
-        return self.input_sign
+        return self._input_sign
 
     def get_output_sign(self) -> OPIOSign:  # type: ignore[override]
         """Names and types of what the function returns."""
-        return self.output_sign
+        return self._output_sign
 
     def execute(self, op_in: OPIO) -> OPIO:
         """Call the function with the inputs as keyword arguments."""
@@ -103,9 +103,9 @@ class FunctionOP(OP):
     @OP.exec_sign_check
     def _run(self, op_in: OPIO) -> Any:
         result = self.func(**op_in)
-        if set(self.output_sign) == {SINGLE_OUTPUT}:
+        if set(self._output_sign) == {SINGLE_OUTPUT}:
             return {SINGLE_OUTPUT: result}
-        if not self.output_sign:
+        if not self._output_sign:
             return {}
         return result
 
@@ -133,7 +133,7 @@ def op_name(op: Any) -> str:
 def check_returned(name: str, given: Any) -> None:
     """Raise TypeError when what an OP returned is no mapping."""
     if not hasattr(given, "keys"):
-        raise TypeError("OP {}: execute must return an OPIO or a dict, not {!r}".format(name, given))  # noqa: UP032
+        raise TypeError(f"OP {name}: execute must return an OPIO or a dict, not {given!r}")
 
 
 def type2opiosign(t: Any) -> Any:
@@ -145,13 +145,13 @@ def type2opiosign(t: Any) -> Any:
     return OPIOSign({SINGLE_OUTPUT: t})
 
 
-def get_sign_from_func(func: Callable[..., Any]) -> Any:
+def get_sign_from_func(func: Callable[..., Any]) -> Tuple[OPIOSign, OPIOSign]:
     """The input and the output sign of a function with annotations."""
     annotations = _annotations(func)
     sign = OPIOSign()
     for name, parameter in inspect.signature(func).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise TypeError("OP {}: *args and **kwargs have no place in a signature".format(func.__name__))  # noqa: UP032
+            raise TypeError(f"OP {func.__name__}: *args and **kwargs have no place in a signature")
         kind = annotations.get(name, Any)
         if parameter.default is not parameter.empty:
             kind = _with_default(kind, parameter.default)
@@ -171,9 +171,7 @@ def _annotations(func: Callable[..., Any]) -> Dict[str, Any]:
         if hasattr(inspect, "get_annotations"):
             return dict(inspect.get_annotations(func, eval_str=True))
         raise TypeError(
-            "OP {}: annotations as texts need Python 3.10; remove 'from __future__ import annotations'".format(  # noqa: UP032
-                func.__name__
-            )
+            f"OP {func.__name__}: annotations as texts need Python 3.10; remove 'from __future__ import annotations'"
         )
     return raw
 

@@ -41,7 +41,7 @@ class NestedDict:
             return NestedDictPath
         if item is str:
             return NestedDictStr
-        raise TypeError("NestedDict[...] takes Path or str, not {!r}".format(item))  # noqa: UP032 - Python 3.8 style
+        raise TypeError(f"NestedDict[...] takes Path or str, not {item!r}")
 
 
 _ARTIFACT_TYPES = (
@@ -56,7 +56,7 @@ _ARTIFACT_TYPES = (
     NestedDictStr,
     NestedDictPath,
 )
-_BUILTIN = {"list": List, "set": Set, "dict": Dict}
+_BUILTIN: Dict[str, Any] = {"list": List, "set": Set, "dict": Dict}
 
 
 def _known_artifact_type(kind: Any) -> Any:
@@ -74,7 +74,7 @@ def _known_artifact_type(kind: Any) -> Any:
         if kind == known:
             return known
     names = ", ".join(type_to_str(t) for t in _ARTIFACT_TYPES[:8])
-    raise TypeError("an artifact's type is {!r}; it must be one of {}, NestedDict[...]".format(kind, names))  # noqa: UP032
+    raise TypeError(f"an artifact's type is {kind!r}; it must be one of {names}, NestedDict[...]")
 
 
 def _without_optional(kind: Any) -> Any:
@@ -94,7 +94,7 @@ class Artifact:
 
     def __init__(
         self,
-        type: Any,  # noqa: A002 - the name callers use
+        type: Any,
         archive: str | None = "default",
         save: Any = None,
         optional: bool = False,
@@ -111,9 +111,7 @@ class Artifact:
         self.__dict__.update(kwargs)
 
     def __repr__(self) -> str:
-        return "Artifact(type={}, optional={}, sub_path={})".format(  # noqa: UP032
-            type_to_str(self.type), self.optional, self.sub_path
-        )
+        return f"Artifact(type={type_to_str(self.type)}, optional={self.optional}, sub_path={self.sub_path})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Artifact) and vars(self) == vars(other)
@@ -130,15 +128,15 @@ class Parameter:
         default: used when no value is given, or returned.
     """
 
-    def __init__(self, type: Any, global_name: str | None = None, **kwargs: Any) -> None:  # noqa: A002
+    def __init__(self, type: Any, global_name: str | None = None, **kwargs: Any) -> None:
         self.type = type
         self.global_name = global_name
         self.default = kwargs.pop("default", MISSING)
         self.__dict__.update(kwargs)
 
     def __repr__(self) -> str:
-        default = "" if self.default is MISSING else ", default={!r}".format(self.default)  # noqa: UP032
-        return "{}(type={}{})".format(type(self).__name__, type_to_str(self.type), default)  # noqa: UP032
+        default = "" if self.default is MISSING else f", default={self.default!r}"
+        return f"{type(self).__name__}(type={type_to_str(self.type)}{default})"
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
@@ -149,7 +147,7 @@ class Parameter:
 class BigParameter(Parameter):
     """The sign of a value that may be large: kept in a file, out of lists and manifests."""
 
-    def __init__(self, type: Any, **kwargs: Any) -> None:  # noqa: A002
+    def __init__(self, type: Any, **kwargs: Any) -> None:
         super().__init__(type, kwargs.pop("global_name", None), **kwargs)
 
 

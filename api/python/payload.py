@@ -79,33 +79,35 @@ def _pickled(op: Any, name: str) -> Tuple[str, str]:
 
 def _why_not(op: Any, name: str, exc: BaseException) -> str:
     culprit = next((place for place, value in _parts(op) if not _can_travel(value)), None)
-    where = "" if culprit is None else ": {} cannot be pickled".format(culprit)  # noqa: UP032 - Python 3.8 style
+    where = "" if culprit is None else f": {culprit} cannot be pickled"
     return (
-        "OP {} cannot be sent to the process that runs it{} ({}). "  # noqa: UP032
-        "Make that object inside execute, or put the OP in a module beside the script".format(name, where, exc)
+        f"OP {name} cannot be sent to the process that runs it{where} ({exc}). "
+        "Make that object inside execute, or put the OP in a module beside the script"
     )
 
 
 def _parts(op: Any) -> Iterator[Tuple[str, Any]]:
     """What an OP refers to: attributes of the instance and of the class, globals and closures of its functions."""
-    if not isinstance(op, (type, FunctionOP)):
+    if isinstance(op, FunctionOP):
+        yield from _references_of(op.func)
+        return
+    if not isinstance(op, type):
         for attribute, value in vars(op).items():
-            yield "its attribute {!r}".format(attribute), value  # noqa: UP032
-    owner = op if isinstance(op, type) else type(op)
-    functions = [op.func] if isinstance(op, FunctionOP) else []
-    for attribute, value in vars(owner).items():
-        if isinstance(value, (classmethod, staticmethod)):
-            value = value.__func__  # noqa: PLW2901
-        if inspect.isfunction(value):
-            functions.append(inspect.unwrap(value))
-        elif not isinstance(op, FunctionOP) and not attribute.startswith("__") and attribute != "_abc_impl":
-            yield "its class attribute {!r}".format(attribute), value  # noqa: UP032
-    for function in functions:
-        for variable in function.__code__.co_names:
-            if variable in function.__globals__:
-                yield "the global {!r} used in {}".format(variable, function.__name__), function.__globals__[variable]  # noqa: UP032
-        for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-            yield "the variable {!r} used in {}".format(variable, function.__name__), cell.cell_contents  # noqa: UP032
+            yield f"its attribute {attribute!r}", value
+    for attribute, value in vars(op if isinstance(op, type) else type(op)).items():
+        function = value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
+        if inspect.isfunction(function):
+            yield from _references_of(inspect.unwrap(function))
+        elif not attribute.startswith("__") and attribute != "_abc_impl":
+            yield f"its class attribute {attribute!r}", value
+
+
+def _references_of(function: Any) -> Iterator[Tuple[str, Any]]:
+    for variable in function.__code__.co_names:
+        if variable in function.__globals__:
+            yield f"the global {variable!r} used in {function.__name__}", function.__globals__[variable]
+    for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        yield f"the variable {variable!r} used in {function.__name__}", cell.cell_contents
 
 
 def _can_travel(value: Any) -> bool:
@@ -136,5 +138,7 @@ def _with_imports(definition: Any, source: str | None) -> str | None:
         tree = ast.parse(text)
     except SyntaxError:
         return source
-    imports = [ast.get_source_segment(text, node) or "" for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    imports = [
+        ast.get_source_segment(text, node) or "" for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
     return "\n".join([*imports, "", source])

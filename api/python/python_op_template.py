@@ -81,7 +81,7 @@ class PythonOPTemplate(PythonScriptOPTemplate):
         _check_op(op_class)
         self.op_class = op_class
         super().__init__(
-            name="{}-{}".format(_dns_name(op_name(op_class)), randstr()),  # noqa: UP032 - Python 3.8 style
+            name=f"{_dns_name(op_name(op_class))}-{randstr()}",
             image=image,
             command=command,
             annotations=annotations,
@@ -128,7 +128,7 @@ class PythonOPTemplate(PythonScriptOPTemplate):
         for name, sign in self.op_class.get_input_sign().items():
             if isinstance(sign, Artifact):
                 self.inputs.artifacts[name] = InputArtifact(
-                    path="{}/inputs/artifacts/{}".format(self.tmp_root, name),  # noqa: UP032
+                    path=f"{self.tmp_root}/inputs/artifacts/{name}",
                     optional=sign.optional,
                     type=sign.type,
                     archive=sign.archive,
@@ -148,7 +148,7 @@ class PythonOPTemplate(PythonScriptOPTemplate):
             default = defaults.get(name, default)
             given = {} if default is MISSING else {"default": default}
             self.outputs.parameters[name] = OutputParameter(
-                value_from_path="{}/outputs/parameters/{}".format(self.tmp_root, name),  # noqa: UP032
+                value_from_path=f"{self.tmp_root}/outputs/parameters/{name}",
                 type=kind,
                 global_name=global_names.get(name, getattr(sign, "global_name", None)),
                 save_as_artifact=isinstance(sign, BigParameter),
@@ -161,7 +161,7 @@ class PythonOPTemplate(PythonScriptOPTemplate):
         for name, sign in self.op_class.get_output_sign().items():
             if isinstance(sign, Artifact):
                 self.outputs.artifacts[name] = OutputArtifact(
-                    path="{}/outputs/artifacts/{}".format(self.tmp_root, name),  # noqa: UP032
+                    path=f"{self.tmp_root}/outputs/artifacts/{name}",
                     type=sign.type,
                     save=save.get(name, sign.save),
                     archive=archive.get(name, sign.archive),
@@ -173,11 +173,11 @@ class PythonOPTemplate(PythonScriptOPTemplate):
 def _check_op(op: Any) -> None:
     if not (isinstance(op, OP) or (isinstance(op, type) and issubclass(op, OP))):
         raise TypeError(
-            "PythonOPTemplate takes an OP class, an OP instance or a function decorated with @OP.function, not {!r}".format(op)  # noqa: UP032
+            f"PythonOPTemplate takes an OP class, an OP instance or a function decorated with @OP.function, not {op!r}"
         )
     missing = sorted(getattr(op, "__abstractmethods__", ()))
     if missing:
-        raise TypeError("OP {} lacks {}".format(op_name(op), ", ".join(missing)))  # noqa: UP032
+        raise TypeError(f"OP {op_name(op)} lacks {', '.join(missing)}")
 
 
 def _kind_and_default(sign: Any) -> Any:

@@ -16,7 +16,7 @@ __all__ = ["decode", "encode"]
 _ATOMS = (type(None), bool, int, float, str)
 
 
-def encode(value: Any, type: Any = None) -> str:  # noqa: A002 - as everywhere in this API
+def encode(value: Any, type: Any = None) -> str:
     """The text of a value, for a parameter of a declared type (None: text).
 
     Raises:
@@ -31,10 +31,10 @@ def encode(value: Any, type: Any = None) -> str:  # noqa: A002 - as everywhere i
     try:
         return str(jsonpickle.dumps(value))
     except Exception as exc:
-        raise TypeError("{!r} cannot be written as a parameter: {}".format(value, exc)) from exc  # noqa: UP032
+        raise TypeError(f"{value!r} cannot be written as a parameter: {exc}") from exc
 
 
-def decode(text: str, type: Any = None) -> Any:  # noqa: A002
+def decode(text: str, type: Any = None) -> Any:
     """The value that a text stands for, for a declared type.
 
     Text that is no JSON, or JSON of another type where text itself fits, is the value as it stands.
@@ -54,7 +54,7 @@ def decode(text: str, type: Any = None) -> Any:  # noqa: A002
     return value
 
 
-def _reads_as_something_else(text: str, type: Any) -> bool:  # noqa: A002
+def _reads_as_something_else(text: str, type: Any) -> bool:
     """Whether a str for a parameter that could be more than a str would come back as another value."""
     if not fits(text, type):
         return False
@@ -73,5 +73,7 @@ def _is_plain(value: Any) -> bool:
     if kind is list:
         return all(_is_plain(item) for item in value)
     if kind is dict:
-        return all(key.__class__ is str and not key.startswith("py/") and _is_plain(item) for key, item in value.items())
+        return all(
+            key.__class__ is str and not key.startswith("py/") and _is_plain(item) for key, item in value.items()
+        )
     return False

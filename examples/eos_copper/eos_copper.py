@@ -9,7 +9,6 @@ For another method, change the calculator in `ComputeEnergy` and nothing else.
 
 # ruff: noqa: UP006, UP035 - the signs of dflow spell a list of paths List[Path]
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, List
@@ -115,16 +114,14 @@ class FitEquationOfState(OP):
         e0, v0 = parameters[0], parameters[3]
         margin = 0.04 * np.ptp(volumes)
         curve = np.linspace(volumes.min() - margin, volumes.max() + margin, 200)
-        axes.plot(
-            curve, birchmurnaghan(curve, *parameters), color="#b5651d", label="Birch-Murnaghan fit", zorder=2
-        )
+        axes.plot(curve, birchmurnaghan(curve, *parameters), color="#b5651d", label="Birch-Murnaghan fit", zorder=2)
         axes.plot(volumes, energies, "o", color="#1f3b57", markersize=7, label="EMT energies", zorder=3)
         axes.axvline(v0, color="0.6", linewidth=1, linestyle="--", zorder=1)
         axes.annotate(
             label,
             xy=(v0, e0),
-            xytext=(0.5, 0.55),
-            textcoords="axes fraction",
+            xytext=(v0, 0.5),
+            textcoords=("data", "axes fraction"),
             horizontalalignment="center",
             fontsize=12,
             bbox={"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "0.8"},
@@ -136,7 +133,7 @@ class FitEquationOfState(OP):
             xlim=(curve[0], curve[-1]),
         )
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, loc="upper right")
+        axes.legend(frameon=False, loc="upper center")
         figure.savefig("eos_copper.png")
 
 
@@ -179,12 +176,15 @@ def build_workflow(
 
 
 def main() -> None:
-    """Run the workflow, print the result and leave the plot in the current directory."""
+    """Run the workflow, print the result and leave the plot in the current directory.
+
+    Raises RuntimeError when the workflow did not succeed.
+    """
     workflow = build_workflow()
     workflow.submit()
     workflow.wait()
     if workflow.query_status() != "Succeeded":
-        sys.exit(f"workflow {workflow.id} ended {workflow.query_status()}: see the log.txt of its steps")
+        raise RuntimeError(f"workflow {workflow.id} ended {workflow.query_status()}: see log.txt of its steps")
 
     fit = workflow.query_step(key="fit")[0]
     result = {name: fit.outputs.parameters[name].value for name in ("a0", "B0", "e0", "residual")}

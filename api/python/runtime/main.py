@@ -7,8 +7,9 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
+from dflow.engine.errors import DflowError
 from dflow.python.catalog import assemble, write_artifact
 from dflow.python.check import check_side, paths_in, type_of
 from dflow.python.errors import FatalError, TransientError
@@ -20,7 +21,6 @@ from dflow.python.values import decode, encode
 __all__ = ["main"]
 
 UNEXPECTED, FATAL, TRANSIENT = 1, 2, 75
-_PACKAGE = str(Path(__file__).parents[2])
 
 
 def main(arguments: List[str]) -> int:
@@ -32,7 +32,7 @@ def main(arguments: List[str]) -> int:
         return _left(step, exc)
     except KeyboardInterrupt:
         raise
-    except BaseException as exc:  # noqa: BLE001 - whatever an OP raises is reported, none of it is ours to handle
+    except BaseException as exc:  # noqa: BLE001 - whatever an OP raises is reported; none of it is ours to handle
         return _report(step, exc)
     finally:
         sys.stdout.flush()
@@ -78,9 +78,7 @@ def _check_existence(op: str, sign: OPIOSign, outputs: Any) -> None:
             for place, path in paths_in(outputs[name]):
                 if path is not None and not os.path.exists(path):
                     raise FileNotFoundError(
-                        "OP {}: output artifact {!r}{} is {}, which does not exist in {}".format(  # noqa: UP032
-                            op, name, place, path, os.getcwd()
-                        )
+                        f"OP {op}: output artifact {name!r}{place} is {path}, which does not exist in {os.getcwd()}"
                     )
 
 
@@ -120,7 +118,7 @@ def _linker(method: str) -> Callable[[Path, Path], None]:
 def _left(step: Path, exc: SystemExit) -> int:
     """An OP that calls ``sys.exit``: status 0 is no success, for it returned nothing."""
     code = exc.code if isinstance(exc.code, int) else 1
-    text = "it called sys.exit({!r}) before it returned its outputs".format(exc.code)  # noqa: UP032
+    text = f"it called sys.exit({exc.code!r}) before it returned its outputs"
     _write_error(step, text, "SystemExit", "exception")
     sys.stderr.write(text + "\n")
     return code or UNEXPECTED
@@ -128,19 +126,42 @@ def _left(step: Path, exc: SystemExit) -> int:
 
 def _report(step: Path, exc: BaseException) -> int:
     """Print the OP's own part of the traceback, and leave the reason for the engine."""
-    frames = [f for f in traceback.extract_tb(exc.__traceback__) if not f.filename.startswith(_PACKAGE)]
-    full = os.environ.get("DFLOW_TRACEBACK") == "full"
-    if full or exc.__cause__ is not None or exc.__context__ is not None:
+    if os.environ.get("DFLOW_TRACEBACK") == "full":
         traceback.print_exception(type(exc), exc, exc.__traceback__)
     else:
-        if frames:
-            sys.stderr.write("Traceback (most recent call last):\n")
-            sys.stderr.write("".join(traceback.format_list(frames)))
-        sys.stderr.write("".join(traceback.format_exception_only(type(exc), exc)))
+        sys.stderr.write(_trimmed(exc))
     kind = "transient" if isinstance(exc, TransientError) else "fatal" if isinstance(exc, FatalError) else "exception"
-    message = "".join(traceback.format_exception_only(type(exc), exc)).strip()
+    message = _summary(exc)
     _write_error(step, message, type(exc).__name__, kind)
     return {"transient": TRANSIENT, "fatal": FATAL}.get(kind, UNEXPECTED)
+
+
+def _trimmed(exc: BaseException) -> str:
+    """The traceback without our own frames."""
+    frames = [frame for frame, module in _frames(exc) if not module.startswith("dflow.")]
+    if not frames:
+        return _summary(exc) + "\n"
+    before = ""
+    cause = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
+    if cause is not None:
+        link = "direct cause of" if exc.__cause__ is not None else "handled when this happened, before"
+        before = _trimmed(cause) + "\n(the above was the " + link + " the following)\n\n"
+    lines = traceback.format_list(traceback.StackSummary.from_list(frames))
+    return before + "Traceback (most recent call last):\n" + "".join(lines) + _summary(exc) + "\n"
+
+
+def _frames(exc: BaseException) -> List[Tuple[Any, str]]:
+    summaries = traceback.extract_tb(exc.__traceback__)
+    modules = [str(frame.f_globals.get("__name__", "")) for frame, _ in traceback.walk_tb(exc.__traceback__)]
+    return list(zip(summaries, modules))
+
+
+def _summary(exc: BaseException) -> str:
+    """The last line of a traceback; our own errors speak for themselves."""
+    if isinstance(exc, DflowError):
+        return str(exc)
+    text = str(exc)
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
 
 
 def _write_error(step: Path, message: str, kind_of_error: str, kind: str) -> None:

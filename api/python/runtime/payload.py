@@ -8,11 +8,13 @@ import os
 import stat
 import sys
 import types
-from pathlib import Path
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any, Dict
 
 from dflow.engine.errors import PayloadError
 from dflow.python.op import OP
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["extend_path", "load_op"]
 
@@ -55,9 +57,7 @@ def _imported(payload: Dict[str, Any]) -> Any:
             found = getattr(found, name)
     except (ImportError, AttributeError) as exc:
         raise PayloadError(
-            "OP {} cannot be imported from {} by {}: {}".format(  # noqa: UP032 - Python 3.8 style
-                payload["name"], payload["module"], sys.executable, exc
-            )
+            f"OP {payload['name']} cannot be imported from {payload['module']} by {sys.executable}: {exc}"
         ) from exc
     return found
 
@@ -68,12 +68,11 @@ def _unpickled(payload: Dict[str, Any], file: Path) -> Any:
     import pickle
 
     try:
-        return pickle.loads(base64.b64decode(payload["data"]))
+        return pickle.loads(base64.b64decode(payload["data"]))  # noqa: S301 - nobody else could write it
     except Exception as exc:
         raise PayloadError(
-            "OP {} cannot be unpickled here ({}: {}); it was pickled by cloudpickle {}; define it in a module".format(  # noqa: UP032
-                payload["name"], type(exc).__name__, exc, payload.get("cloudpickle")
-            )
+            f"OP {payload['name']} cannot be unpickled here ({type(exc).__name__}: {exc}); it was pickled by "
+            f"cloudpickle {payload.get('cloudpickle')}; define it in a module"
         ) from exc
 
 
@@ -82,7 +81,7 @@ def _refuse_if_others_can_write(place: Path) -> None:
     found = place.stat()
     if found.st_uid not in (os.geteuid(), 0) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise PayloadError(
-            "{} can be written by others, so the OP in it is not trusted; if it is yours: chmod go-w '{}'".format(place, place)  # noqa: UP032
+            f"{place} can be written by others, so the OP in it is not trusted; if it is yours: chmod go-w '{place}'"
         )
 
 
@@ -91,14 +90,13 @@ def _from_source(payload: Dict[str, Any]) -> Any:
     source = payload.get("source")
     if not source:
         raise PayloadError(
-            "OP {} was packed by Python {}, this is {}, and its source was not to be had; define it in a module".format(  # noqa: UP032
-                payload["name"], payload.get("python"), _version()
-            )
+            f"OP {payload['name']} was packed by Python {payload.get('python')}, this is {_version()}, and its source "
+            "was not to be had; define it in a module"
         )
     module = types.ModuleType("dflow_op_source")
     sys.modules[module.__name__] = module
-    exec(compile(source, "<source of OP {}>".format(payload["name"]), "exec"), module.__dict__)  # noqa: S102, UP032
+    exec(compile(source, f"<source of OP {payload['name']}>", "exec"), module.__dict__)  # noqa: S102 - the user\'s own OP
     found = getattr(module, payload["qualname"].split(".")[-1], None)
     if found is None or not (isinstance(found, OP) or (isinstance(found, type) and issubclass(found, OP))):
-        raise PayloadError("the source of OP {} defines no OP of that name".format(payload["name"]))  # noqa: UP032
+        raise PayloadError(f"the source of OP {payload['name']} defines no OP of that name")
     return found
