@@ -34,6 +34,7 @@ __all__ = [
     "OutputParameters",
     "Outputs",
     "if_expression",
+    "quoted",
     "type_to_str",
 ]
 
@@ -69,7 +70,8 @@ def type_to_str(type: Any) -> str:
     return name if module == "builtins" else f"{module}.{name}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as the literal of an expression."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
 
 
@@ -132,7 +134,7 @@ class ArgoVar:
 
     def _order(self, operator: str, other: Any) -> ArgoVar:
         if isinstance(other, str):
-            return ArgoVar(f"({self.expr} {operator} {_quoted(other)})", is_str=False)
+            return ArgoVar(f"({self.expr} {operator} {quoted(other)})", is_str=False)
         if _both_texts(self, other):
             return ArgoVar(f"({self.expr} {operator} {other.expr})", is_str=False)
         return self._arithmetic(operator, other)
@@ -210,7 +212,7 @@ class ArgoVar:
         if isinstance(key, ArgoVar):
             index = f"int({key.expr})"
         else:
-            index = _quoted(key) if isinstance(key, str) else str(int(key))
+            index = quoted(key) if isinstance(key, str) else str(int(key))
         return ArgoVar(f"{inner}[{index}]", is_str=False)
 
 
@@ -235,8 +237,8 @@ def _equality_sides(left: ArgoVar, right: Any) -> tuple[str, str]:
     if _is_number(right) and left._kind() in ("number", "native"):
         return left._number(), repr(right)
     if left.is_str:
-        return left.expr, _quoted(right if isinstance(right, str) else json.dumps(right))
-    return left.expr, _quoted(right) if isinstance(right, str) else json.dumps(right)
+        return left.expr, quoted(right if isinstance(right, str) else json.dumps(right))
+    return left.expr, quoted(right) if isinstance(right, str) else json.dumps(right)
 
 
 def _condition(value: Any) -> str:
@@ -278,7 +280,7 @@ def _branch(value: Any) -> str:
     if isinstance(value, ArgoVar):
         return value.expr
     if isinstance(value, str):
-        return _quoted(value)
+        return quoted(value)
     if value is None:
         return "nil"
     return json.dumps(value)

@@ -79,8 +79,7 @@ def continue_run(layout: RunLayout, again: Callable[[Node], bool] | None = None)
     try:
         result = run(layout, make_executor, again=again)
     except KeyboardInterrupt:
-        report.interrupted(layout)
-        raise
+        raise KeyboardInterrupt(report.interrupted(layout)) from None
     _last[:] = [result.phase.value]
     report.ended(layout, result)
     return result

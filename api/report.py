@@ -48,13 +48,9 @@ def ended(layout: RunLayout, result: RunResult) -> None:
     sys.stderr.flush()
 
 
-def interrupted(layout: RunLayout) -> None:
-    """Print that all steps are ended, and how to go on."""
-    sys.stdout.flush()
-    sys.stderr.write(
-        f"\nInterrupted: all running steps of {layout.id} were ended. Go on with: dflow resume {layout.id}\n"
-    )
-    sys.stderr.flush()
+def interrupted(layout: RunLayout) -> str:
+    """What Ctrl-C did, and how to go on."""
+    return f"all running steps of {layout.id} were ended; go on with: dflow resume {layout.id}"
 
 
 def first_failure(layout: RunLayout) -> StepFailed | None:
@@ -78,7 +74,8 @@ def _sentence(layout: RunLayout, name: str, key: str | None, phase: Phase, messa
     )
     lines = [f"{words}: {message}" if message else words]
     if place is not None:
-        lines.append(f"  log:   {_relative(os.path.join(str(place), 'log.txt'))}")
+        log = os.path.join(str(place), "log.txt")
+        lines.append(f"  log:   {_relative(log)}" if os.path.exists(log) else f"  step:  {_relative(str(place))}")
     lines.append(f"  retry: dflow retry {layout.id} --step {key or name}")
     return "\n".join(lines)
 

@@ -84,13 +84,13 @@ def prepare(
     )
 
 
-def judge(node: Node, template: LeafTemplate, outcome: Outcome) -> tuple[Phase, str]:
+def judge(node: Node, template: LeafTemplate, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
     """The phase and the message that an outcome means, before outputs are looked at (PH-03, TM-01)."""
     step = node.place
     if outcome.message is not None:
         return Phase.ERROR, outcome.message
     if outcome.timed_out:
-        return Phase.FAILED, "its time limit was over"
+        return Phase.FAILED, f"it was ended after its time limit of {limit:g} s"
     if outcome.exit_code == 0:
         return Phase.SUCCEEDED, ""
     reported = _reported_error(step) if step and isinstance(template, PythonOpTemplate) else None
@@ -230,7 +230,7 @@ def _script_program(
 
 _DRIVER = '''\
 #!{python}
-"""Runs step {name} again, in this directory: {run} {{this file}}"""
+"""Runs step {name} again in this directory; start it with: {run} FILE"""
 import os
 import sys
 

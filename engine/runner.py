@@ -146,11 +146,7 @@ class _Attempt:
         return phase
 
     def _run_in_loop(self) -> Phase:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return anyio.run(self._main)
-        return self._run_in_thread()
+        return self._run_in_thread() if _in_event_loop() else anyio.run(self._main)
 
     def _run_in_thread(self) -> Phase:
         result: list[Phase] = []
@@ -211,6 +207,15 @@ class _Attempt:
         outputs = {"parameters": self._scheduler.global_outputs, "artifacts": self._scheduler.global_artifacts}
         self._scheduler.commits.workflow(phase, outputs=outputs)
         write_text(self._layout.status, phase.value)
+
+
+def _in_event_loop() -> bool:
+    """Whether the caller is inside a running event loop, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _try_to_say(layout: RunLayout, phase: Phase) -> None:

@@ -75,6 +75,7 @@ class Scheduler:
         self._wake = anyio.Event()
         self._broken: DflowError | None = None
         self._keys: dict[str, str] = {}
+        self._ids: set[str] = set()
         limit = settings.workers() if graph.parallelism is None else graph.parallelism
         self._limit = 1 if not executor.capabilities.parallel else limit
         self.commits = Commits(layout)
@@ -144,15 +145,22 @@ class Scheduler:
     def start(self, call: Call, name: str, group: Group) -> None:
         """Make a node for the call and run it; ``group`` is told of its end."""
         template = self._templates[call.template]
-        node = Node(
-            node_id(self._layout.id, name), name, call.name, node_type(template), template.name, group.node.id, call
-        )
+        node = Node(self._new_id(name), name, call.name, node_type(template), template.name, group.node.id, call)
         self._post(lambda: self._begin(node, template, group))
 
     def omit(self, call: Call, name: str, group: Group, message: str) -> None:
         """Make a node for a call that will not run."""
-        node = Node(node_id(self._layout.id, name), name, call.name, "Skipped", call.template, group.node.id, call)
+        node = Node(self._new_id(name), name, call.name, "Skipped", call.template, group.node.id, call)
         self._post(lambda: self._skip(node, group, Phase.OMITTED, message))
+
+    def _new_id(self, name: str) -> str:
+        """Argo's node id; where two names have the same hash, the second gets another."""
+        candidate, extra = node_id(self._layout.id, name), 0
+        while candidate in self._ids:
+            extra += 1
+            candidate = node_id(self._layout.id, f"{name}#{extra}")
+        self._ids.add(candidate)
+        return candidate
 
     def _start_root(self) -> None:
         template = self._templates[self._graph.entrypoint]
@@ -272,15 +280,15 @@ class Scheduler:
             values = {**self._globals, **_leaf_names(node, self._layout)}
             job = leaf.prepare(node, template, values, self._layout, self._settings)
             outcome = await self._executor.run(job)
-            return self._take(node, template, outcome)
+            return self._take(node, template, outcome, job.timeout)
         except (leaf.LeafError, ExpressionError) as exc:
             return Phase.ERROR, str(exc)
 
-    def _take(self, node: Node, template: LeafTemplate, outcome: Outcome) -> tuple[Phase, str]:
+    def _take(self, node: Node, template: LeafTemplate, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
         node.exit_code = outcome.exit_code
         if outcome.usage is not None:
             node.usage = {"cpu": round(outcome.usage.cpu, 4), "maxRss": outcome.usage.max_rss}
-        phase, message = leaf.judge(node, template, outcome)
+        phase, message = leaf.judge(node, template, outcome, limit)
         leaf.collect(node, template, self._settings, strict=phase is Phase.SUCCEEDED)
         return phase, message
 

@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DflowError as exc:
         sys.stderr.write(f"dflow: {exc}\n")
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as exc:
+        sys.stderr.write(f"\nInterrupted: {exc}\n" if exc.args else "\nInterrupted\n")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

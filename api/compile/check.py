@@ -117,6 +117,8 @@ class _TemplateCheck:
             if isinstance(call.key, Literal):
                 _allowed(self._problems, check_key, call.key.text)
             target = self._templates[call.template]
+            if call.timeout is not None and isinstance(target, (StepsTemplate, DagTemplate)):
+                self._problems.add("timeout= limits leaf steps; set it on the steps inside of " + repr(target.name))
             self._arguments(call, target)
             for place, value in call_mentions(call):
                 with self._problems.at(place):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from dflow import common
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
 from dflow.engine.model import ArtifactFrom, Expr, Literal, LocalArtifact, Ref, Text
-from dflow.io import MISSING, ArgoVar, InputArtifact, InputParameter, OutputArtifact, _Named, type_to_str
+from dflow.io import MISSING, ArgoVar, InputArtifact, InputParameter, OutputArtifact, _Named, quoted, type_to_str
 from dflow.python.check import fits
 from dflow.python.values import decode, encode
 
@@ -61,8 +62,11 @@ def parameter_value(given: Any, kind: Any, problems: Problems) -> Value:
         value = text_value(given, problems)
         return _literal(given, kind, problems) if isinstance(value, Literal) else value
     if _holds_reference(given):
-        problems.add("a reference inside a list or dict is not resolved; build the list in an OP, or pass each alone")
-        return _NOTHING
+        try:
+            return Expr(f"toJson( {_collection(given)} )")
+        except TypeError as exc:
+            problems.add(str(exc))
+            return _NOTHING
     return _literal(given, kind, problems)
 
 
@@ -136,6 +140,28 @@ def _holds_reference(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(_holds_reference(item) for item in value)
     return isinstance(value, ArgoVar)
+
+
+def _collection(value: Any) -> str:
+    """A list or dict with references inside, as an expression that builds it.
+
+    Raises:
+        TypeError: it holds something that an expression cannot write.
+    """
+    if isinstance(value, ArgoVar):
+        is_text = value.is_str and getattr(value, "type", None) in (None, str, "str")
+        return value.expr if is_text or not value.is_str else f"fromJSON({value.expr})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{quoted(str(key))}: {_collection(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_collection(item) for item in value) + "]"
+    if isinstance(value, str):
+        return quoted(value)
+    if value is None:
+        return "nil"
+    if isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    raise TypeError(f"a list or dict with references cannot hold {_short(value)} of type {type_to_str(type(value))}")
 
 
 def _short(value: Any) -> str:

@@ -80,9 +80,10 @@ def _pickled(op: Any, name: str) -> Tuple[str, str]:
 def _why_not(op: Any, name: str, exc: BaseException) -> str:
     culprit = next((place for place, value in _parts(op) if not _can_travel(value)), None)
     where = "" if culprit is None else f": {culprit} cannot be pickled"
+    module = "" if culprit and culprit.startswith("its attribute") else ", or put the OP in a module beside the script"
     return (
         f"OP {name} cannot be sent to the process that runs it{where} ({exc}). "
-        "Make that object inside execute, or put the OP in a module beside the script"
+        f"Make that object inside execute{module}"
     )
 
 

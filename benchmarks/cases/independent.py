@@ -1,4 +1,7 @@
-"""A DAG of n trivial tasks that do not depend on each other."""
+"""A DAG of n trivial tasks that do not depend on each other.
+
+The tasks have keys: without them, upstream fails most runs (its record of parallel steps is a race).
+"""
 
 from dflow import DAG, Task, Workflow
 from dflow.python import OP, OPIO, OPIOSign, PythonOPTemplate
@@ -29,5 +32,5 @@ if __name__ == "__main__":
     template = PythonOPTemplate(PlusOne, image="python:3.11") if op == "python" else shell.PLUS_ONE
     dag = DAG("tasks")
     for index in range(size):
-        dag.add(Task(f"task-{index}", template=template, parameters={"x": index}))
+        dag.add(Task(f"task-{index}", template=template, parameters={"x": index}, key=f"task-{index}"))
     measured.run(Workflow("independent", dag=dag), steps=size, last=f"task-{size - 1}", expected=size)

@@ -79,8 +79,8 @@ class Branch:
     def get(self, key: str) -> object:
         """The member ``key``: a value, a branch, or None."""
         if "." in key:
-            return self.expand().get(key)
-        return self.environment.get(f"{self.prefix}.{key}")
+            return None
+        return self.environment.get(f"{self.prefix}.{key}" if self.prefix else key)
 
     def expand(self) -> dict[str, object]:
         """The whole branch as nested maps."""

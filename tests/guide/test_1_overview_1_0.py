@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dflow import OutputArtifact, OutputParameter, ShellOPTemplate, download_artifact
 
 SHELL_TEMPLATE = """\
@@ -120,6 +122,23 @@ Path("foo.txt").write_text("what foo says")
 foo = upload_artifact("foo.txt")
 """
 
+FOO_OF_ANOTHER_STEP = """\
+from dflow import OutputArtifact, ShellOPTemplate, Step
+
+make_foo = ShellOPTemplate(name="make-foo", script="printf 'what foo says' > /tmp/made.txt")
+make_foo.outputs.artifacts["foo"] = OutputArtifact(path="/tmp/made.txt")
+before = Step(name="before", template=make_foo)
+foo = before.outputs.artifacts["foo"]
+"""
+
+BEFORE = ("wf.add(simple_example_step)", "wf.add(before)\nwf.add(simple_example_step)", "the step that makes foo")
+
+both_kinds_of_foo = pytest.mark.parametrize(
+    ("foo", "differences"),
+    [(UPLOADED_FOO, []), (FOO_OF_ANOTHER_STEP, [BEFORE])],
+    ids=["uploaded", "of-another-step"],
+)
+
 
 def assert_hello_world(wf, folder):
     """The step has copied foo and repeated the message."""
@@ -131,23 +150,25 @@ def assert_hello_world(wf, folder):
     assert Path(copy).read_text() == "what foo says"
 
 
-def test_1_2_the_shell_template_copies_foo_and_writes_the_message(run, tmp_path):
-    wf = run(SHELL_TEMPLATE, DECLARATIONS, UPLOADED_FOO, STEP, WORKFLOW, SUBMIT)
+@both_kinds_of_foo
+def test_1_2_the_shell_template_copies_foo_and_writes_the_message(run, tmp_path, foo, differences):
+    wf = run(SHELL_TEMPLATE, DECLARATIONS, foo, STEP, WORKFLOW, SUBMIT, differences=differences)
 
     assert_hello_world(wf, tmp_path / "downloaded")
-    assert not Path("/tmp/msg.txt").exists() or "HelloWorld!" not in Path("/tmp/msg.txt").read_text()
 
 
-def test_1_2_2_the_same_operation_as_a_python_script(run, tmp_path):
+@both_kinds_of_foo
+def test_1_2_2_the_same_operation_as_a_python_script(run, tmp_path, foo, differences):
     wf = run(
         "from dflow import PythonScriptOPTemplate",
         PYTHON_TEMPLATE,
         DECLARATIONS,
-        UPLOADED_FOO,
+        foo,
         STEP,
         WORKFLOW,
         SUBMIT,
         differences=[
+            *differences,
             ("simple_example=Python", "simple_example_templ = Python", "the following blocks use this name"),
             ("f.write({{inputs.parameters.msg}})", "f.write('{{inputs.parameters.msg}}')", "the text has no quotes"),
         ],
@@ -175,21 +196,21 @@ def test_1_2_2_the_value_of_an_input_parameter_is_a_default_that_a_step_can_over
     wf = run(
         SHELL_TEMPLATE,
         DECLARATIONS,
-        UPLOADED_FOO,
+        FOO_OF_ANOTHER_STEP,
         'simple_example_templ.inputs.parameters["msg"] = InputParameter(value="the default")',
-        "from dflow import Step, Workflow",
-        'wf = Workflow(name="hello-world")',
-        'wf.add(Step(name="plain", template=simple_example_templ, artifacts={"inp_art": foo}))',
         STEP,
-        "wf.add(simple_example_step)",
+        WORKFLOW,
+        'wf.add(Step(name="plain", template=simple_example_templ, artifacts={"inp_art": foo}))',
         SUBMIT,
+        differences=[BEFORE],
     )
 
     assert wf.query_step(name="plain").outputs.parameters["msg"].value == "the default"
     assert wf.query_step(name="step0").outputs.parameters["msg"].value == "HelloWorld!"
 
 
-def test_1_3_the_python_op_copies_its_artifact_and_repeats_the_message(run, tmp_path):
-    wf = run(PYTHON_OP, PYTHON_OP_TEMPLATE, UPLOADED_FOO, STEP, WORKFLOW, SUBMIT)
+@both_kinds_of_foo
+def test_1_3_the_python_op_copies_its_artifact_and_repeats_the_message(run, tmp_path, foo, differences):
+    wf = run(PYTHON_OP, PYTHON_OP_TEMPLATE, foo, STEP, WORKFLOW, SUBMIT, differences=differences)
 
     assert_hello_world(wf, tmp_path / "downloaded")

@@ -1,0 +1,125 @@
+"""docs/compatibility.md says what is true: every name of upstream has a line, and the line fits the package."""
+
+import importlib
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dflow
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
+NAMES = json.loads(Path(__file__).with_name("data").joinpath("api-names.json").read_text(encoding="utf-8"))
+ROW = re.compile(r"\| `(?P<name>[^`]+)` \| (?P<state>works|works differently|not yet \([A-H]\)) \| (?P<how>.*?) ?\|")
+NOT_IN_THE_PACKAGE = ("config", "s3_config", "environment", "behaviour")
+ELIDED = "…"
+
+
+class Line(NamedTuple):
+    """One line of the page."""
+
+    state: str
+    how: str
+
+    @property
+    def is_present(self) -> bool:
+        """The package has the name."""
+        return not self.state.startswith("not yet")
+
+
+def read_page() -> dict[str, Line]:
+    """The lines of the part "Every name"."""
+    _, _, table = PAGE.read_text(encoding="utf-8").partition("\n## Every name\n")
+    lines = [line for line in table.splitlines() if line.startswith("| `")]
+    found = [ROW.fullmatch(line) for line in lines]
+    assert all(found), "malformed: " + "; ".join(
+        line for line, match in zip(lines, found, strict=True) if match is None
+    )
+    names = [match["name"] for match in found if match]
+    assert len(names) == len(set(names)), "twice: " + ", ".join(sorted({n for n in names if names.count(n) > 1}))
+    return {match["name"]: Line(match["state"], match["how"]) for match in found if match}
+
+
+LINES = read_page()
+IN_THE_PACKAGE = [item for item in NAMES if item["kind"] not in NOT_IN_THE_PACKAGE]
+
+
+def look_up(name: str) -> Any:
+    """The object of a dotted name; LookupError when there is none."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[count:]:
+            if not hasattr(found, part):
+                raise LookupError(name)
+            found = getattr(found, part)
+        return found
+    raise LookupError(name)
+
+
+def parameters_of(callable_: Any) -> list[list[str]]:
+    """Names in order, each with the text of its default where there is one; without self."""
+    function = callable_.__init__ if inspect.isclass(callable_) else callable_
+    result = []
+    for position, parameter in enumerate(inspect.signature(function).parameters.values()):
+        if position == 0 and parameter.name in ("self", "cls"):
+            continue
+        stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        default = [] if parameter.default is parameter.empty else [repr(parameter.default)]
+        result.append([stars + parameter.name, *default])
+    return result
+
+
+def is_same(wanted: list[str], found: list[str]) -> bool:
+    """Equal name, and equal default unless upstream's has no short form."""
+    return wanted[0] == found[0] and len(wanted) == len(found) and (ELIDED in wanted[-1] or wanted == found)
+
+
+def test_every_name_of_upstream_has_a_line_and_every_line_a_name() -> None:
+    names = {item["name"] for item in NAMES}
+    assert sorted(names - set(LINES)) == []
+    assert sorted(set(LINES) - names) == []
+
+
+@pytest.mark.parametrize("item", IN_THE_PACKAGE, ids=lambda item: item["name"])
+def test_line_says_what_is_there(item: dict[str, Any]) -> None:
+    line = LINES[item["name"]]
+    if not line.is_present:
+        with pytest.raises(LookupError):
+            look_up(item["name"])
+        return
+    found = look_up(item["name"])
+    if "default" in item:
+        assert str(found) == item["default"]
+    if line.state == "works":
+        assert set(item.get("bases", ())) <= {base.__name__ for base in getattr(found, "__mro__", ())}
+    if "parameters" in item:
+        wanted, have = item["parameters"], parameters_of(found)
+        assert all(map(is_same, wanted, have)), f"upstream: {wanted}\nhere: {have}"
+        extra = have[len(wanted) :]
+        assert len(have) >= len(wanted)
+        assert extra == [] or line.state == "works differently", f"more than upstream has: {extra}"
+
+
+@pytest.mark.parametrize("kind", ["config", "s3_config"])
+def test_every_setting_has_a_default(kind: str) -> None:
+    settings = getattr(dflow, kind)
+    wanted = {item["name"].split('"')[1] for item in NAMES if item["kind"] == kind}
+    assert sorted(wanted - set(settings)) == []
+
+
+def test_what_works_differently_says_how() -> None:
+    assert [name for name, line in LINES.items() if line.state == "works differently" and not line.how] == []
+
+
+def test_count_at_the_top_is_right() -> None:
+    works = sum(line.state == "works" for line in LINES.values())
+    differs = sum(line.state == "works differently" for line in LINES.values())
+    missing = sum(not line.is_present for line in LINES.values())
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert f"({len(LINES)} lines: {works} work, {differs} work differently, {missing} not yet)" in text
