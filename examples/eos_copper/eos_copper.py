@@ -19,8 +19,8 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.eos import EquationOfState, birchmurnaghan
 from ase.io import read, write
-from dflow import DAG, Task, Workflow, argo_range, download_artifact
-from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate, Slices
+from dflow import DAG, Task, Workflow, download_artifact
+from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate
 from matplotlib.figure import Figure
 
 LATTICE_CONSTANT = 3.615  # Å, measured at room temperature: a fair centre for the scan
@@ -36,7 +36,7 @@ class BuildCells(OP):
 
     @classmethod
     def get_output_sign(cls) -> OPIOSign:
-        return OPIOSign({"cells": Artifact(List[Path])})
+        return OPIOSign({"cells": Artifact(List[Path], archive=None)})
 
     @OP.exec_sign_check
     def execute(self, op_in: OPIO) -> OPIO:
@@ -140,7 +140,7 @@ class FitEquationOfState(OP):
 def build_workflow(
     lattice_constant: float = LATTICE_CONSTANT, strains: Sequence[float] = STRAINS, image: str = "python:3.11"
 ) -> Workflow:
-    """A DAG of three tasks; the middle one runs once per strain.
+    """A DAG: one task builds all cells, one per strain computes an energy, the last one gathers them.
 
     The image is used on Kubernetes only and must contain ASE and matplotlib.
     """
@@ -149,29 +149,27 @@ def build_workflow(
         template=PythonOPTemplate(BuildCells, image=image),
         parameters={"lattice_constant": lattice_constant, "strains": list(strains)},
     )
-    energy = Task(
-        "energy",
-        template=PythonOPTemplate(
-            ComputeEnergy,
-            image=image,
-            slices=Slices("{{item}}", input_artifact=["cell"], output_parameter=["volume", "energy"]),
-        ),
-        artifacts={"cell": build.outputs.artifacts["cells"]},
-        with_param=argo_range(len(strains)),
-        key="energy-{{item}}",
-    )
+    energy_template = PythonOPTemplate(ComputeEnergy, image=image)
+    energies = [
+        Task(
+            f"energy-{index}",
+            template=energy_template,
+            artifacts={"cell": build.outputs.artifacts["cells"].sub_path(f"cell-{index}.xyz")},
+            key=f"energy-{index}",
+        )
+        for index in range(len(strains))
+    ]
     fit = Task(
         "fit",
         template=PythonOPTemplate(FitEquationOfState, image=image),
         parameters={
-            "volumes": energy.outputs.parameters["volume"],
-            "energies": energy.outputs.parameters["energy"],
+            "volumes": [task.outputs.parameters["volume"] for task in energies],
+            "energies": [task.outputs.parameters["energy"] for task in energies],
         },
         key="fit",
     )
     dag = DAG("eos")
-    for task in (build, energy, fit):
-        dag.add(task)
+    dag.add([build, *energies, fit])
     return Workflow("eos-copper", dag=dag)
 
 
