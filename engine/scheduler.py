@@ -6,7 +6,6 @@ workflow that nests a thousand deep needs no deeper stack than a flat one, and a
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections import deque
@@ -15,16 +14,18 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
-from dflow.engine import expressions, leaf
+from dflow.engine import leaf
+from dflow.engine.binding import bind, is_wanted, when_text
 from dflow.engine.commit import Commits
 from dflow.engine.errors import DflowError, ExpressionError, StateError
 from dflow.engine.groups import Group, make_group
 from dflow.engine.layout import name_step_directory, node_id
-from dflow.engine.model import DagTemplate, Expr, Literal, StepsTemplate, Text
+from dflow.engine.model import DagTemplate, StepsTemplate
+from dflow.engine.names import leaf_names, workflow_names
 from dflow.engine.node import Node, node_type
 from dflow.engine.outputs import declare_skipped, group_outputs, offer
 from dflow.engine.phase import Phase
-from dflow.engine.scope import Scope, resolve, resolve_artifact
+from dflow.engine.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +41,6 @@ __all__ = ["Scheduler"]
 
 _log = logging.getLogger("dflow.engine")
 _BATCH = 64
-_KEY_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
 
 
 class Scheduler:
@@ -68,7 +68,7 @@ class Scheduler:
         self._executor = executor
         self._finished = finished
         self._taken = taken
-        self._globals = _global_names(graph, layout)
+        self._globals = workflow_names(graph, layout)
         self._work: deque[Callable[[], None]] = deque()
         self._leaves: deque[tuple[Node, LeafTemplate, Group | None]] = deque()
         self._running: dict[str, anyio.CancelScope] = {}
@@ -177,10 +177,10 @@ class Scheduler:
             return
         outer = group.scope if group else Scope(dict(self._globals))
         try:
-            if not _is_wanted(node, outer):
-                self._skip(node, group, Phase.SKIPPED, f"when {_source(node.call)} is false")
+            if not is_wanted(node, outer):
+                self._skip(node, group, Phase.SKIPPED, f"when {when_text(node.call)} is false")
                 return
-            self._bind(node, template, outer)
+            bind(node, template, outer)
         except ExpressionError as exc:
             self._finish(node, group, Phase.ERROR, str(exc))
             return
@@ -192,30 +192,6 @@ class Scheduler:
             self._adopt(node, earlier, template, group)
         else:
             self._leaves.append((node, template, group))
-
-    def _bind(self, node: Node, template: Template, outer: Scope) -> None:
-        """Resolve arguments, defaults and the key of a node."""
-        call = node.call
-        values = outer.values
-        for name, value in call.parameters if call else ():
-            text = resolve(value, values)
-            if text is not None:
-                node.inputs[name] = text
-        for parameter in template.inputs.parameters:
-            if parameter.name not in node.inputs:
-                text = None if parameter.default is None else resolve(parameter.default, values)
-                if text is None:
-                    problem = "has no value: its source was skipped, and there is no default"
-                    raise ExpressionError(f"input parameter {parameter.name!r} {problem}")
-                node.inputs[parameter.name] = text
-        sources = {a.name: a.source for a in template.inputs.artifacts if a.source is not None}
-        sources.update(call.artifacts if call else ())
-        for name, source in sources.items():
-            artifact = resolve_artifact(source, outer)
-            if artifact is not None:
-                node.input_artifacts[name] = artifact
-        if call is not None and call.key is not None:
-            node.key = _checked_key(resolve(call.key, values), node)
 
     def _place(self, node: Node, template: Template) -> None:
         """Choose the directory of a node; a group has one only when it has a key."""
@@ -277,7 +253,7 @@ class Scheduler:
         node.started = time.time()
         try:
             self.commits.begin(node)
-            values = {**self._globals, **_leaf_names(node, self._layout)}
+            values = {**self._globals, **leaf_names(node, self._layout)}
             job = leaf.prepare(node, template, values, self._layout, self._settings)
             outcome = await self._executor.run(job)
             return self._take(node, template, outcome, job.timeout)
@@ -357,63 +333,3 @@ class Scheduler:
             value = node.output_artifacts.get(artifact.name)
             if artifact.global_name and value is not None:
                 self.global_artifacts[artifact.global_name] = value.location
-
-
-def _global_names(graph: WorkflowGraph, layout: RunLayout) -> dict[str, str | None]:
-    """The ``workflow.*`` names (TG-12)."""
-    names: dict[str, str | None] = {
-        "workflow.name": layout.id,
-        "workflow.namespace": "argo",
-        "workflow.uid": layout.id,
-        "workflow.mainEntrypoint": graph.entrypoint,
-        "workflow.serviceAccountName": "default",
-        "workflow.creationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "workflow.parameters": json.dumps([{"name": n, "value": v} for n, v in graph.parameters]),
-    }
-    names["workflow.parameters.json"] = names["workflow.parameters"]
-    names.update({f"workflow.parameters.{name}": text for name, text in graph.parameters})
-    names.update({f"workflow.labels.{name}": text for name, text in graph.labels})
-    names.update({f"workflow.annotations.{name}": text for name, text in graph.annotations})
-    return names
-
-
-def _leaf_names(node: Node, layout: RunLayout) -> dict[str, str | None]:
-    """The names that the program of a leaf can use, beside the workflow's."""
-    names: dict[str, str | None] = {f"inputs.parameters.{name}": text for name, text in node.inputs.items()}
-    names["node.name"] = node.name
-    names["pod.name"] = f"{layout.id}-{node.template}-{node.id.rpartition('-')[2]}"
-    names["retries"] = "0"
-    return names
-
-
-def _is_wanted(node: Node, scope: Scope) -> bool:
-    """Whether the ``when`` of a node is true; without one it is (WH-01)."""
-    when = node.call.when if node.call else None
-    if when is None:
-        return True
-    text = resolve(when, scope.values)
-    return expressions.evaluate_when(text if text is not None else "")
-
-
-def _source(call: Call | None) -> str:
-    """The text of a ``when``, for messages."""
-    when = call.when if call else None
-    match when:
-        case Expr(source) | Text(source) | Literal(source):
-            return repr(source)
-        case _:
-            return repr(getattr(when, "path", ""))
-
-
-def _checked_key(key: str | None, node: Node) -> str | None:
-    """The key, when it is one that Kubernetes allows as a name.
-
-    Raises:
-        ExpressionError: it is not; the key is part of directory names and of Argo's labels.
-    """
-    if key is None or (key and _KEY_NAME.issuperset(key) and key[0].isalnum() and key[-1].isalnum()):
-        return key
-    raise ExpressionError(
-        f"the key {key!r} of {node.display!r} must consist of lower-case letters, digits, '-' and '.', "
-        "and start and end with a letter or digit"
-    )

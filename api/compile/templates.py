@@ -13,7 +13,8 @@ from dflow.compile.values import RawText, artifact_source, parameter_value, text
 from dflow.dag import DAG
 from dflow.engine import model
 from dflow.engine.errors import ExpressionError, PayloadError
-from dflow.io import MISSING, ArgoVar, type_to_str
+from dflow.expression import MISSING
+from dflow.io import ArgoVar, type_to_str
 from dflow.op_template import ContainerOPTemplate, OPTemplate, ScriptOPTemplate, Secret
 from dflow.python.op import op_name
 from dflow.python.payload import pack_op

@@ -9,7 +9,8 @@ from dflow import common
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
 from dflow.engine.model import ArtifactFrom, Expr, Literal, LocalArtifact, Ref, Text
-from dflow.io import MISSING, ArgoVar, InputArtifact, InputParameter, OutputArtifact, _Named, quoted, type_to_str
+from dflow.expression import MISSING, quoted
+from dflow.io import ArgoVar, InputArtifact, InputParameter, OutputArtifact, _Named, type_to_str
 from dflow.python.check import fits
 from dflow.python.values import decode, encode
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Tuple
 
 from dflow.engine.errors import SignatureError
-from dflow.io import MISSING, type_to_str
+from dflow.expression import MISSING
+from dflow.io import type_to_str
 from dflow.python.opio import OPIO, Artifact, NestedDictBase, NestedDictPath, NestedDictStr, Parameter
 
 __all__ = ["check_side", "fits", "paths_in", "type_of"]

@@ -6,7 +6,8 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Set
 
-from dflow.io import MISSING, type_to_str
+from dflow.expression import MISSING
+from dflow.io import type_to_str
 
 __all__ = [
     "OPIO",

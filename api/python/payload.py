@@ -82,8 +82,7 @@ def _why_not(op: Any, name: str, exc: BaseException) -> str:
     where = "" if culprit is None else f": {culprit} cannot be pickled"
     module = "" if culprit and culprit.startswith("its attribute") else ", or put the OP in a module beside the script"
     return (
-        f"OP {name} cannot be sent to the process that runs it{where} ({exc}). "
-        f"Make that object inside execute{module}"
+        f"OP {name} cannot be sent to the process that runs it{where} ({exc}). Make that object inside execute{module}"
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List
 
-from dflow.io import MISSING, InputArtifact, InputParameter, OutputArtifact, OutputParameter
+from dflow.expression import MISSING
+from dflow.io import InputArtifact, InputParameter, OutputArtifact, OutputParameter
 from dflow.op_template import PythonScriptOPTemplate
 from dflow.python.errors import FatalError, TransientError
 from dflow.python.op import OP, op_name

@@ -28,7 +28,7 @@ if __name__ == "__main__":
     size, op = measured.arguments()
     template = PythonOPTemplate(PlusOne, image="python:3.11") if op == "python" else shell.PLUS_ONE
     workflow = Workflow("chain")
-    value = 0
+    value: object = 0
     for index in range(size):
         step = Step(f"step-{index}", template=template, parameters={"x": value})
         workflow.add(step)

@@ -76,7 +76,7 @@ def run(interpreter: Interpreter, arguments: Sequence[str], *, folder: Path, lim
 
 
 def ends_within(process: subprocess.Popen[bytes], limit: float) -> bool:
-    """Wait for the process, at most `limit` seconds; by pidfd where there is one: `Popen.wait(limit)` naps up to 50 ms."""
+    """Wait for the process, at most `limit` seconds; by pidfd if possible: `Popen.wait(limit)` naps up to 50 ms."""
     if hasattr(os, "pidfd_open"):
         descriptor = os.pidfd_open(process.pid)
         try:

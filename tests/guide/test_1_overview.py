@@ -213,8 +213,9 @@ def test_1_1_2_an_artifact_is_a_path_a_list_a_dict_or_nested_as_its_sign_says(ru
 
 
 SERIAL_AND_CONCURRENT = """\
-from dflow import InputParameter, ShellOPTemplate, Step, Workflow
+from dflow import InputParameter, ShellOPTemplate, Step, Workflow, config
 
+config["debug_pool_workers"] = -1
 note = ShellOPTemplate(name="note", script="echo {{inputs.parameters.what}} >> ../../order; sleep 0.2; echo - >> ../../order")
 note.inputs.parameters["what"] = InputParameter()
 wf = Workflow(name="order")

@@ -1,0 +1,80 @@
+"""Binding a call to its node: is it wanted, and with which values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dflow.engine import expressions
+from dflow.engine.errors import ExpressionError
+from dflow.engine.model import Expr, Literal, Text
+from dflow.engine.scope import Scope, resolve, resolve_artifact
+
+if TYPE_CHECKING:
+    from dflow.engine.model import Call, Template
+    from dflow.engine.node import Node
+
+__all__ = ["bind", "is_wanted", "when_text"]
+
+_KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
+
+
+def bind(node: Node, template: Template, outer: Scope) -> None:
+    """Resolve arguments, defaults and the key of a node.
+
+    Raises:
+        ExpressionError: something cannot be resolved, or the key is none.
+    """
+    call = node.call
+    values = outer.values
+    for name, value in call.parameters if call else ():
+        text = resolve(value, values)
+        if text is not None:
+            node.inputs[name] = text
+    for parameter in template.inputs.parameters:
+        if parameter.name not in node.inputs:
+            text = None if parameter.default is None else resolve(parameter.default, values)
+            if text is None:
+                problem = "has no value: its source was skipped, and there is no default"
+                raise ExpressionError(f"input parameter {parameter.name!r} {problem}")
+            node.inputs[parameter.name] = text
+    sources = {a.name: a.source for a in template.inputs.artifacts if a.source is not None}
+    sources.update(call.artifacts if call else ())
+    for name, source in sources.items():
+        artifact = resolve_artifact(source, outer)
+        if artifact is not None:
+            node.input_artifacts[name] = artifact
+    if call is not None and call.key is not None:
+        node.key = _checked_key(resolve(call.key, values), node)
+
+
+def is_wanted(node: Node, scope: Scope) -> bool:
+    """Whether the ``when`` of a node is true; without one it is (WH-01)."""
+    when = node.call.when if node.call else None
+    if when is None:
+        return True
+    text = resolve(when, scope.values)
+    return expressions.evaluate_when(text if text is not None else "")
+
+
+def when_text(call: Call | None) -> str:
+    """The text of a ``when``, for messages."""
+    when = call.when if call else None
+    match when:
+        case Expr(source) | Text(source) | Literal(source):
+            return repr(source)
+        case _:
+            return repr(getattr(when, "path", ""))
+
+
+def _checked_key(key: str | None, node: Node) -> str | None:
+    """The key, when it is one that Kubernetes allows as a name.
+
+    Raises:
+        ExpressionError: it is not; the key is part of directory names and of Argo's labels.
+    """
+    if key is None or (key and _KEY_CHARACTERS.issuperset(key) and key[0].isalnum() and key[-1].isalnum()):
+        return key
+    raise ExpressionError(
+        f"the key {key!r} of {node.display!r} must consist of lower-case letters, digits, '-' and '.', "
+        "and start and end with a letter or digit"
+    )
