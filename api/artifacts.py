@@ -62,7 +62,7 @@ def download_artifact(
     Raises:
         FileNotFoundError: the artifact is not there.
     """
-    from dflow.python.catalog import CATALOG, read_catalog
+    from dflow.engine.catalog import CATALOG, read_catalog
 
     root = _root_of(artifact)
     wanted = slice if slice is not None else getattr(artifact, "slice", None)
@@ -83,14 +83,14 @@ def download_artifact(
 
 def path_object_of_artifact(art: Any, **kwargs: Any) -> Any:
     """The relative paths in an artifact, as the list or dict that it is."""
-    from dflow.python.catalog import read_catalog
+    from dflow.engine.catalog import read_catalog
 
     return _path_object(read_catalog(_root_of(art)) or [], None)
 
 
 def path_list_of_artifact(art: Any, **kwargs: Any) -> List[Any]:
     """The relative paths in an artifact, as a list."""
-    from dflow.python.catalog import read_catalog
+    from dflow.engine.catalog import read_catalog
 
     items = read_catalog(_root_of(art)) or []
     return [item["dflow_list_item"] for item in items]

@@ -130,6 +130,8 @@ def _from_environment(settings: dict[str, tuple[Any, Callable[[str], Any]]], pre
 class _Settings(Dict[str, Any]):
     """A dict that can stand in ``sys.modules``: attributes are those of the module."""
 
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a module can be hashed, and tools rely on that
+
     def __repr__(self) -> str:
         return repr(
             {name: "***" if name in ("token", "secret_key") and value else value for name, value in self.items()}

@@ -16,7 +16,7 @@ from dflow import report
 from dflow.compile import compile_workflow
 from dflow.config import config
 from dflow.engine import control
-from dflow.engine.errors import LeaseHeld, StateError, UnsupportedError
+from dflow.engine.errors import ConfigError, LeaseHeld, StateError, UnsupportedError
 from dflow.engine.lease import is_running
 from dflow.engine.model import PythonOpTemplate
 from dflow.engine.phase import Phase
@@ -41,6 +41,7 @@ __all__ = ["continue_run", "delete", "last_phase", "request", "run_settings", "s
 _log = logging.getLogger("dflow")
 _MODES = ("debug",)
 _IGNORED = ("volumes", "mounts", "init_containers", "sidecars", "pvcs")
+_IN_BACKGROUND = ("/bin/sh", "-c", '"$@" >>"$0" 2>&1 </dev/null &')
 _last: list[str] = []
 
 
@@ -94,6 +95,9 @@ def run_settings(graph: WorkflowGraph) -> RunSettings:
     """The settings of a run, from ``config`` and this process."""
     packages = [os.path.abspath(str(p)) for p in upload_packages]
     packages += [p for t in graph.templates if isinstance(t, PythonOpTemplate) for p in t.packages]
+    for package in packages:
+        if not os.path.exists(package):
+            raise ConfigError(f"there is no package {package}, which upload_packages or python_packages= names")
     return RunSettings(
         pool_workers=config["debug_pool_workers"],
         copy_method=str(config["debug_copy_method"]),
@@ -138,14 +142,9 @@ def delete(layout: RunLayout) -> None:
 
 def start_runner(layout: RunLayout) -> None:
     """Run the workflow in a process of its own that outlives this one, and return when it has begun."""
-    with layout.runner_log.open("ab") as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "dflow.cli", "resume", str(layout.root)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    runner = [sys.executable, "-m", "dflow.cli", "resume", str(layout.root)]
+    # The shell ends at once, so the runner has no parent that would have to wait for it.
+    subprocess.run([*_IN_BACKGROUND, str(layout.runner_log), *runner], check=True, start_new_session=True)
     deadline = time.monotonic() + 10
     while layout.status.read_text() == Phase.PENDING.value and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from dflow.engine.layout import is_key
+
 __all__ = ["check_key", "check_label", "check_step_name", "check_template_name", "check_workflow_name"]
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 _STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 _LABEL = re.compile(r"[A-Za-z0-9_-]+\Z")
 MAX_NAME = 57
-MAX_KEY = 253
 
 
 def check_workflow_name(name: str, what: str = "workflow") -> str:
@@ -42,7 +43,7 @@ def check_key(key: str) -> str:
     Raises:
         ValueError: it is not.
     """
-    if not isinstance(key, str) or not _SUBDOMAIN.match(key) or len(key) > MAX_KEY:
+    if not is_key(key):
         raise ValueError(
             f"the key {key!r} must consist of lower-case letters, digits, '-' and '.', and start and end "
             "with a letter or digit, such as 'iter-0.train'"

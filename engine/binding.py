@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
+from dflow.engine.layout import is_key
 from dflow.engine.model import Expr, Literal, Text
 from dflow.engine.scope import Scope, resolve, resolve_artifact
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from dflow.engine.node import Node
 
 __all__ = ["bind", "is_wanted", "when_text"]
-
-_KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
 
 
 def bind(node: Node, template: Template, outer: Scope) -> None:
@@ -72,7 +71,7 @@ def _checked_key(key: str | None, node: Node) -> str | None:
     Raises:
         ExpressionError: it is not; the key is part of directory names and of Argo's labels.
     """
-    if key is None or (key and _KEY_CHARACTERS.issuperset(key) and key[0].isalnum() and key[-1].isalnum()):
+    if key is None or is_key(key):
         return key
     raise ExpressionError(
         f"the key {key!r} of {node.display!r} must consist of lower-case letters, digits, '-' and '.', "

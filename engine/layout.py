@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Container
     from pathlib import Path
 
-__all__ = ["RunLayout", "StepLayout", "fnv1a", "is_run", "name_step_directory", "node_id"]
+__all__ = ["RunLayout", "StepLayout", "fnv1a", "is_key", "is_run", "name_step_directory", "node_id"]
 
 RESERVED = frozenset({"status", "type", "pid", ".dflow"})
 _BACKUP = re.compile(r"\.bk\d+\Z")
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
+_MAX_KEY = 253
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -184,6 +187,11 @@ class StepLayout:
 def is_run(path: Path) -> bool:
     """Whether ``path`` is the directory of a workflow."""
     return RunLayout(path).graph.is_file()
+
+
+def is_key(text: str) -> bool:
+    """Whether a text can be the key of a step: a lower-case RFC 1123 subdomain, as Kubernetes has it."""
+    return len(text) <= _MAX_KEY and _SUBDOMAIN.match(text) is not None
 
 
 def fnv1a(text: str) -> int:

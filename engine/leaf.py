@@ -6,10 +6,11 @@ import json
 import os
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
+from dflow.engine.catalog import single_file
 from dflow.engine.errors import DflowError
 from dflow.engine.model import PythonOpTemplate, ScriptTemplate
 from dflow.engine.paths import placed, remap
@@ -170,7 +171,18 @@ def _place_artifact(
     if artifact.path and isinstance(template, ScriptTemplate):
         place = step.declared(artifact.path)
         if not os.path.lexists(place):
-            link_or_copy(target, place, "symlink")
+            link_or_copy(_as_declared(artifact.path, target), place, "symlink")
+
+
+def _as_declared(path: str, artifact: Path) -> Path:
+    """What a script finds at the path that it declares.
+
+    An artifact of one file, whether uploaded or made by an OP, is that file where the declared path looks like one
+    (``/tmp/foo.txt``); otherwise it is the artifact's directory.
+    """
+    if PurePosixPath(path).suffix and artifact.is_dir():
+        return single_file(artifact) or artifact
+    return artifact
 
 
 def _places(template: LeafTemplate, step: StepLayout) -> dict[str, str]:

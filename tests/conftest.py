@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +21,30 @@ def project_root() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test works in a directory of its own, where its runs and uploads go."""
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test works in a directory of its own, where its runs and uploads go.
+
+    Every graph that a test leaves there must come back from a trip through the objects of the API: this makes
+    ``compile(decompile(g)) == g`` a property of all graphs of the suite, those of scripts included.
+    """
     monkeypatch.chdir(tmp_path)
+    yield
+    for file in [*tmp_path.glob("*/.dflow/graph.json"), *tmp_path.glob("*/*/.dflow/graph.json")]:
+        assert_comes_back(file)
+
+
+def assert_comes_back(file: Path) -> None:
+    """Check ``compile(decompile(g)) == g`` for the graph in a file."""
+    from dflow.compile import compile_workflow
+    from dflow.decompile import decompile
+    from dflow.engine import codec
+    from dflow.engine.errors import StateError
+
+    try:
+        graph = codec.loads(file.read_text())
+    except StateError:
+        return  # damaged on purpose
+    assert compile_workflow(decompile(graph)) == graph, f"{file} does not come back"
 
 
 @pytest.fixture

@@ -1,9 +1,4 @@
-"""The catalog of an artifact: which of its files is which element of a list or a dict.
-
-An artifact is a directory; ``.dflow/<uuid>`` in it holds ``{"path_list": [{"dflow_list_item": "a/x", "order": 0}]}``.
-``order`` is the index in a list, the key in a dict, or ``"a.0.b"`` in nested ones. A missing element is null. An
-artifact without a catalog is the file or directory as it stands.
-"""
+"""Artifacts as the paths, lists and dicts that OPs see; the catalog in them is that of ``dflow.engine.catalog``."""
 
 from __future__ import annotations
 
@@ -13,13 +8,10 @@ import uuid
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Tuple
 
+from dflow.engine.catalog import CATALOG, Item, read_catalog
 from dflow.python.opio import NestedDictBase
 
-__all__ = ["CATALOG", "assemble", "flatten", "read_catalog", "unflatten", "write_artifact"]
-
-CATALOG = ".dflow"
-
-_Item = Dict[str, Any]
+__all__ = ["assemble", "flatten", "unflatten", "write_artifact"]
 
 
 def write_artifact(value: Any, root: Path, relative: Callable[[Path], str], link: Callable[[Path, Path], None]) -> None:
@@ -32,7 +24,7 @@ def write_artifact(value: Any, root: Path, relative: Callable[[Path], str], link
     Raises:
         FileNotFoundError: a path does not exist.
     """
-    items: List[_Item] = []
+    items: List[Item] = []
     root.mkdir(parents=True, exist_ok=True)
     for order, path in flatten(value):
         if path is None:
@@ -49,17 +41,6 @@ def write_artifact(value: Any, root: Path, relative: Callable[[Path], str], link
     folder = root / CATALOG
     folder.mkdir(exist_ok=True)
     (folder / str(uuid.uuid4())).write_text(json.dumps({"path_list": items}))
-
-
-def read_catalog(root: Path) -> List[_Item] | None:
-    """The elements of an artifact; None when it has no catalog."""
-    folder = root / CATALOG
-    if not folder.is_dir():
-        return None
-    items: List[_Item] = []
-    for entry in sorted(folder.iterdir()):
-        items.extend(json.loads(entry.read_text()).get("path_list", []))
-    return items
 
 
 def assemble(root: Path, kind: Any) -> Any:

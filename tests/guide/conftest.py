@@ -14,15 +14,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from dflow import config, query_workflows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from dflow import Workflow
 
@@ -78,3 +78,30 @@ def run(execute: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..
         return Workflow(id=query_workflows()[0].id)
 
     return run
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., None]:
+    """Poll until a condition holds."""
+
+    def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    return wait_until
+
+
+@pytest.fixture
+def wait_until_gone(wait_until: Callable[..., None]) -> Callable[[str], None]:
+    """Wait for the end, due by now, of a process whose id a program has written down."""
+
+    def is_gone(pid: int) -> bool:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        return state == "Z"
+
+    return lambda pid: wait_until(lambda: is_gone(int(pid)), seconds=2.0)

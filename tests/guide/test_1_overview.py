@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from dflow import download_artifact
 
 CLASS_OP = """\
@@ -174,7 +173,10 @@ for name in "abc":
 
 @OP.function
 def read(
-    one: Artifact(Path), several: Artifact(List[Path]), named: Artifact(Dict[str, Path]), deep: Artifact(NestedDict[Path])
+    one: Artifact(Path),
+    several: Artifact(List[Path]),
+    named: Artifact(Dict[str, Path]),
+    deep: Artifact(NestedDict[Path]),
 ) -> {"text": str, "several": Artifact(List[Path]), "named": Artifact(Dict[str, Path])}:
     text = [one.read_text(), several[0].read_text() + several[1].read_text(), named["x"].read_text()]
     text.append(deep["outer"]["inner"][0].read_text())
@@ -216,7 +218,9 @@ SERIAL_AND_CONCURRENT = """\
 from dflow import InputParameter, ShellOPTemplate, Step, Workflow, config
 
 config["debug_pool_workers"] = -1
-note = ShellOPTemplate(name="note", script="echo {{inputs.parameters.what}} >> ../../order; sleep 0.2; echo - >> ../../order")
+note = ShellOPTemplate(
+    name="note", script="echo {{inputs.parameters.what}} >> ../../order; sleep 0.2; echo - >> ../../order"
+)
 note.inputs.parameters["what"] = InputParameter()
 wf = Workflow(name="order")
 wf.add(Step(name="first", template=note, parameters={"what": "first"}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from dflow import OutputArtifact, OutputParameter, ShellOPTemplate, download_artifact
 
 SHELL_TEMPLATE = """\
@@ -19,11 +18,14 @@ simple_example_templ = ShellOPTemplate(
 """
 
 # The guide has this one in a comment of its source.
-PYTHON_TEMPLATE = """\
+PYTHON_TEMPLATE = (
+    """\
 simple_example=PythonScriptOPTemplate(name = "Hello",
                                 image = "alpine:latest",
-                                script = "import shutil,sys\\nshutil.copy('/tmp/foo.txt','/tmp/bar.txt')\\nf=open('/tmp/msg.txt','w')\\nf.write({{inputs.parameters.msg}})\\nf.close()")
 """
+    r"""                                script = "import shutil,sys\nshutil.copy('/tmp/foo.txt','/tmp/bar.txt')"""
+    r"""\nf=open('/tmp/msg.txt','w')\nf.write({{inputs.parameters.msg}})\nf.close()")"""
+)
 
 DECLARATIONS = """\
 from dflow import InputParameter, InputArtifact, OutputParameter, OutputArtifact

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from dflow import download_artifact, path_list_of_artifact, path_object_of_artifact, s3_config, upload_artifact
 
 # The same in both guides.

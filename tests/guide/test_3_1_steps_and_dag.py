@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from dflow import download_artifact
 
 DECLARE = """\
@@ -84,7 +83,9 @@ def test_3_1_3_a_steps_is_a_template_with_inputs_and_outputs_of_its_own(run, tmp
         OUTPUT_PARAMETER,
         OUTPUT_ARTIFACT,
         USE_IT_TWICE,
-        differences=[('parameters["bar"] =', 'parameters["foo"] =', "the artifact that is assigned below is called foo")],
+        differences=[
+            ('parameters["bar"] =', 'parameters["foo"] =', "the artifact that is assigned below is called foo")
+        ],
     )
 
     assert wf.query_status() == "Succeeded"
@@ -122,7 +123,9 @@ def test_3_1_3_inputs_and_outputs_can_be_declared_in_any_order_with_the_steps(ru
         OUTPUT_PARAMETER,
         OUTPUT_ARTIFACT,
         "wf.submit()",
-        differences=[('parameters["bar"] =', 'parameters["foo"] =', "the artifact that is assigned below is called foo")],
+        differences=[
+            ('parameters["bar"] =', 'parameters["foo"] =', "the artifact that is assigned below is called foo")
+        ],
     )
 
     assert wf.query_step(name="twice").outputs.parameters["msg"].value == "abababab"

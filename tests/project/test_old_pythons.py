@@ -67,7 +67,7 @@ def test_old_modules_import_on_python_3_8(old_modules, tmp_path):
     if python is None or subprocess.run([python, "-V"], env=env, capture_output=True, check=False).returncode != 0:
         pytest.skip("there is no working python3.8 on PATH")
     shutil.copytree(dflow.__path__[0], tmp_path / "bare" / "dflow", ignore=shutil.ignore_patterns("__pycache__"))
-    names = [name for name in old_modules if not name.endswith("__main__") and name != "dflow.python.payload"]
+    names = [name for name in old_modules if not name.endswith("__main__")]
     code = (
         f"import sys, importlib; sys.path.insert(0, {str(tmp_path / 'bare')!r})\n"
         f"for name in {names!r}: importlib.import_module(name)\n"

@@ -1,0 +1,39 @@
+"""The catalog of an artifact: which of its files is which element of a list or a dict.
+
+An artifact is a directory; ``.dflow/<uuid>`` in it holds ``{"path_list": [{"dflow_list_item": "a/x", "order": 0}]}``.
+``order`` is the index in a list, the key in a dict, or ``"a.0.b"`` in nested ones. A missing element is null. An
+artifact without a catalog is the file or directory as it stands.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Dict  # noqa: UP035 - a value at run time, on Python 3.8 too
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["CATALOG", "Item", "read_catalog", "single_file"]
+
+CATALOG = ".dflow"
+Item = Dict[str, Any]  # noqa: UP006 - the same
+
+
+def read_catalog(root: Path) -> list[Item] | None:
+    """The elements of an artifact; None when it has no catalog."""
+    folder = root / CATALOG
+    if not folder.is_dir():
+        return None
+    items: list[Item] = []
+    for entry in sorted(folder.iterdir()):
+        items.extend(json.loads(entry.read_text()).get("path_list", []))
+    return items
+
+
+def single_file(root: Path) -> Path | None:
+    """The file that an artifact consists of; None when it is a directory or more than one element."""
+    items = read_catalog(root)
+    if items is None or len(items) != 1 or items[0]["dflow_list_item"] is None:
+        return None
+    file = root / items[0]["dflow_list_item"]
+    return file if file.is_file() else None

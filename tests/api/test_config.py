@@ -1,0 +1,177 @@
+"""Settings: every way of importing them, every variable, what is said of wrong ones."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dflow import config, s3_config, set_config, set_s3_config
+
+VALUES = {
+    "host": ("http://h", "http://h"),
+    "namespace": ("ns", "ns"),
+    "token": ("t", "t"),
+    "k8s_config_file": ("f", "f"),
+    "k8s_api_server": ("s", "s"),
+    "private_key_host_path": ("p", "p"),
+    "save_path_as_parameter": ("1", True),
+    "catalog_dir_name": (".c", ".c"),
+    "archive_mode": ("none", None),
+    "util_image": ("u", "u"),
+    "util_image_pull_policy": ("Always", "Always"),
+    "extender_image": ("e", "e"),
+    "extender_image_pull_policy": ("Never", "Never"),
+    "dispatcher_image": ("d", "d"),
+    "dispatcher_image_pull_policy": ("Never", "Never"),
+    "save_keys_in_global_outputs": ("true", True),
+    "mode": ("default", "default"),
+    "lineage": ("a.b", "a.b"),
+    "register_tasks": ("yes", True),
+    "http_headers": ("a:b; c:d:e", {"a": "b", "c": "d:e"}),
+    "workflow_annotations": ('{"a": "b"}', {"a": "b"}),
+    "overwrite_reused_artifact": ("False", False),
+    "detach": ("TRUE", True),
+    "debug_copy_method": ("copy", "copy"),
+    "debug_save_copy_method": ("link", "link"),
+    "debug_pool_workers": ("-1", -1),
+    "debug_batch_size": ("5", 5),
+    "debug_batch_interval": ("7", 7),
+    "detect_empty_dir": ("0", False),
+    "artifact_register": ('{"a": 1}', {"a": 1}),
+    "debug_s3": ("on", True),
+    "debug_workdir": ("/w", "/w"),
+    "debug_artifact_dir": ("/a", "/a"),
+    "debug_failfast": ("y", True),
+    "raise_for_group": ("t", True),
+    "dispatcher_debug": ("1", True),
+    "dereference_symlink": ("1", True),
+}
+S3_VALUES = {
+    "endpoint": ("e:1", "e:1"),
+    "console": ("c", "c"),
+    "access_key": ("a", "a"),
+    "secret_key": ("s", "s"),
+    "secure": ("1", True),
+    "bucket_name": ("b", "b"),
+    "repo_key": ("k", "k"),
+    "repo": ('{"r": 1}', {"r": 1}),
+    "repo_type": ("oss", "oss"),
+    "repo_prefix": ("rp", "rp"),
+    "prefix": ("p", "p"),
+    "storage_client": ("m.C", "m.C"),
+    "extra_prefixes": ("x;y", ["x", "y"]),
+}
+DEFAULTS = {
+    "host": "https://127.0.0.1:2746",
+    "namespace": "argo",
+    "archive_mode": "tar",
+    "catalog_dir_name": ".dflow",
+    "util_image": "python:3.8",
+    "mode": "debug",
+    "overwrite_reused_artifact": True,
+    "debug_copy_method": "symlink",
+    "debug_save_copy_method": "symlink",
+    "debug_pool_workers": None,
+    "debug_batch_interval": 30,
+    "detect_empty_dir": True,
+    "debug_workdir": ".",
+    "debug_artifact_dir": ".",
+    "http_headers": {},
+}
+
+
+def python(code: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **env}
+    )
+
+
+def test_every_variable_of_config_is_honoured():
+    env = {f"DFLOW_{name.upper()}": text for name, (text, _) in VALUES.items()}
+    found = json.loads(python("import json, dflow; print(json.dumps(dict(dflow.config)))", **env).stdout)
+    assert {name: found[name] for name in VALUES} == {name: value for name, (_, value) in VALUES.items()}
+
+
+def test_every_variable_of_s3_config_is_honoured():
+    env = {f"DFLOW_S3_{name.upper()}": text for name, (text, _) in S3_VALUES.items()}
+    found = json.loads(python("import json, dflow; print(json.dumps(dict(dflow.s3_config)))", **env).stdout)
+    assert found == {name: value for name, (_, value) in S3_VALUES.items()}
+
+
+def test_every_setting_of_upstream_has_a_variable_test():
+    assert set(config) - set(VALUES) == {"isolation"}
+    assert set(s3_config) == set(S3_VALUES)
+
+
+def test_dispatcher_debug_has_its_old_variable():
+    assert python("import dflow; print(dflow.config['dispatcher_debug'])", DISPATCHER_DEBUG="1").stdout == "True\n"
+
+
+def test_defaults_are_those_of_upstream():
+    assert {name: config[name] for name in DEFAULTS} == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from dflow import config; import dflow.config; print(config is dflow.config)",
+        "import dflow.config; from dflow import config; print(config is dflow.config)",
+        "from dflow.config import config; import dflow; print(config is dflow.config)",
+        "import dflow; from dflow.config import config, s3_config; print(config is dflow.config)",
+        "import dflow.config as c; print(c['mode'] == 'debug' and c is c.config)",
+        "import sys, dflow.config; print(sys.modules['dflow.config'] is dflow.config)",
+        "import importlib; c = importlib.import_module('dflow.config'); print(c['mode'] == 'debug')",
+        "import dflow.config, dflow; dflow.config['mode'] = 'x'; from dflow import config; print(config['mode'] == 'x')",
+        "from dflow import *; print(config['mode'] == 'debug' and s3_config['prefix'] == '')",
+        "import dflow.workflow; from dflow import config; print(dflow.workflow.config is config)",
+        "from dflow.config import set_config; from dflow import config; set_config(mode='x'); print(config['mode'] == 'x')",
+    ],
+)
+def test_config_is_a_dict_and_a_module_in_any_order_of_imports(code):
+    assert python(code).stdout == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"), [("DFLOW_DEBUG_POOL_WORKERS", "many"), ("DFLOW_WORKFLOW_ANNOTATIONS", "{a")]
+)
+def test_bad_value_is_named_and_the_default_used(variable, text):
+    done = python("import dflow; print(dflow.config['debug_pool_workers'])", **{variable: text})
+    assert done.stdout == "None\n"
+    assert variable in done.stderr
+    assert text in done.stderr
+
+
+def test_a_setting_can_be_set_in_every_way():
+    set_config(mode="a")
+    assert config["mode"] == "a"
+    config["mode"] = "b"
+    config.update({"host": "h"})
+    set_s3_config(prefix="p")
+    assert (config["mode"], config["host"], s3_config.get("prefix")) == ("b", "h", "p")
+
+
+def test_unknown_setting_is_said_with_a_near_miss_and_kept(caplog):
+    with caplog.at_level(logging.WARNING):
+        set_config(debug_workdirr="x")
+        set_s3_config(entirely_new=1)
+    assert "no setting 'debug_workdirr'; did you mean 'debug_workdir'?" in caplog.text
+    assert "no setting 'entirely_new'" in caplog.text
+    assert config["debug_workdirr"] == "x"
+
+
+def test_secrets_are_not_shown():
+    config["token"] = "abc-secret"
+    s3_config["secret_key"] = "def-secret"
+    assert "secret" not in repr(config) + str(config) + f"{config}"
+    assert "def-secret" not in repr(s3_config)
+    assert config["token"] == "abc-secret"
+
+
+def test_mutable_defaults_are_not_shared_between_processes_values():
+    code = "import dflow.config as c; c['http_headers']['a'] = 1; print(c._SETTINGS['http_headers'][0])"
+    assert python(code).stdout == "{}\n"

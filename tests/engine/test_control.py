@@ -1,0 +1,54 @@
+"""Requests from other processes are files."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+from dflow.engine.control import post_request, take_requests
+from dflow.engine.layout import RunLayout
+
+
+@pytest.fixture
+def layout(tmp_path):
+    layout = RunLayout(tmp_path / "wf-1")
+    layout.private.mkdir(parents=True)
+    return layout
+
+
+def test_requests_are_taken_in_the_order_in_which_they_came(layout):
+    for number in range(12):
+        post_request(layout, f"verb-{number}")
+    assert [r["verb"] for r in take_requests(layout)] == [f"verb-{n}" for n in range(12)]
+
+
+def test_a_request_is_taken_once(layout):
+    post_request(layout, "stop")
+    take_requests(layout)
+    assert take_requests(layout) == []
+    assert list(layout.control.iterdir()) == []
+
+
+def test_a_request_carries_its_arguments_and_who_sent_it(layout):
+    post_request(layout, "retry", step="a")
+    assert take_requests(layout) == [{"verb": "retry", "from": os.getpid(), "step": "a"}]
+
+
+def test_requests_and_their_folder_are_private(layout):
+    post_request(layout, "stop")
+    assert stat.S_IMODE(layout.control.stat().st_mode) == 0o700
+    assert [stat.S_IMODE(p.stat().st_mode) for p in layout.control.iterdir()] == [0o600]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"verb": 7}', "\0"])
+def test_a_damaged_request_is_removed_and_the_others_are_taken(layout, text):
+    post_request(layout, "first")
+    (layout.control / "2.json").write_text(text)
+    post_request(layout, "third")
+    assert [r["verb"] for r in take_requests(layout)] == ["first", "third"]
+    assert list(layout.control.iterdir()) == []
+
+
+def test_a_run_that_was_never_asked_has_no_requests(layout):
+    assert take_requests(layout) == []

@@ -1,0 +1,105 @@
+"""One runner for one workflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+from dflow.engine.errors import LeaseHeld
+from dflow.engine.layout import RunLayout
+from dflow.engine.lease import holder, is_running, lease
+from dflow.engine.process import hostname, is_same_process, start_time
+
+
+@pytest.fixture
+def layout(tmp_path):
+    layout = RunLayout(tmp_path / "wf-1")
+    layout.private.mkdir(parents=True)
+    return layout
+
+
+@pytest.fixture
+def dead_pid():
+    process = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def _held_by(layout, **changes):
+    data = {"host": hostname(), "pid": os.getpid(), "start": start_time(os.getpid()), "fence": 4, **changes}
+    layout.lease.write_text(json.dumps(data))
+
+
+def test_a_lease_says_who_holds_it_and_is_gone_afterwards(layout):
+    with lease(layout):
+        assert holder(layout) == {"host": hostname(), "pid": os.getpid(), "start": start_time(os.getpid()), "fence": 1}
+        assert layout.pid.read_text() == str(os.getpid())
+        assert is_running(layout)
+    assert holder(layout) is None
+    assert not is_running(layout)
+
+
+def test_a_lease_is_private(layout):
+    with lease(layout):
+        assert stat.S_IMODE(layout.lease.stat().st_mode) == 0o600
+
+
+def test_a_lease_is_given_back_after_an_error(layout):
+    with pytest.raises(ZeroDivisionError), lease(layout):
+        raise ZeroDivisionError
+    assert not layout.lease.exists()
+
+
+def test_a_second_holder_is_refused_and_told_how_to_watch(layout):
+    with lease(layout):
+        with pytest.raises(LeaseHeld) as caught, lease(layout):
+            pass
+        assert holder(layout) is not None
+    place = f"process {os.getpid()} on {hostname()}"
+    assert str(caught.value) == f"workflow wf-1 is being run by {place}; watch it with: dflow get wf-1"
+
+
+def test_a_lease_of_a_dead_process_is_taken_over_and_the_fence_counts_up(layout, dead_pid):
+    _held_by(layout, pid=dead_pid)
+    assert not is_running(layout)
+    with lease(layout):
+        assert holder(layout)["fence"] == 5
+
+
+def test_a_lease_of_another_host_is_refused_with_the_way_out(layout, dead_pid):
+    _held_by(layout, host="elsewhere", pid=dead_pid)
+    with pytest.raises(LeaseHeld, match=f"process {dead_pid} on elsewhere; .* delete {layout.lease} and resume"):
+        lease(layout).__enter__()
+    assert holder(layout)["host"] == "elsewhere"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="start times are known on Linux only")
+def test_a_process_that_got_the_number_of_the_holder_is_not_the_holder(layout):
+    _held_by(layout, start="1")
+    assert not is_running(layout)
+    with lease(layout):
+        assert holder(layout)["fence"] == 5
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]"])
+def test_a_damaged_lease_holds_nobody(layout, text):
+    layout.lease.write_text(text)
+    with lease(layout):
+        assert holder(layout)["pid"] == os.getpid()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="zombies are told apart on Linux only")
+def test_a_zombie_is_not_alive():
+    process = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert start_time(process.pid) is None
+    assert not is_same_process(process.pid, None)
+    process.wait()
+
+
+def test_this_process_is_the_same_process():
+    assert is_same_process(os.getpid(), start_time(os.getpid()))
