@@ -34,7 +34,19 @@ def upload_artifact(
         if item is not None and not os.path.exists(str(item)):
             raise FileNotFoundError(f"cannot upload {item}: there is no such file or directory in {os.getcwd()}")
     root = Path(str(config["debug_artifact_dir"])).absolute() / "upload" / str(uuid.uuid4())
-    write_artifact(path, root, _relative_to_cwd, lambda source, target: link_or_copy(source, target, "symlink"))
+    store = os.path.realpath(str(root.parent))
+
+    def link(source: Path, target: Path) -> None:
+        """A link, but for what holds the store itself: that would hold itself then."""
+        if not _is_inside(store, os.path.realpath(str(source))):
+            link_or_copy(source, target, "symlink")
+            return
+        target.mkdir(parents=True)
+        for entry in sorted(source.iterdir()):
+            if os.path.realpath(str(entry)) != store:
+                link(entry, target / entry.name)
+
+    write_artifact(path, root, _relative_to_cwd, link)
     return LocalArtifact(root)
 
 
@@ -129,6 +141,10 @@ def _only_locally(s3: bool = False) -> None:
         )
 
 
+def _is_inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
 def _relative_to_cwd(path: Path) -> str:
     here = os.getcwd() + os.sep
     text = str(path)
@@ -140,8 +156,9 @@ def _copy_plain(source: Path, target: Path, skip_exists: bool) -> List[str]:
     if not source.exists():
         raise FileNotFoundError(f"there is no {source} in the artifact")
     if not source.is_dir():
-        _copy(source, target / source.name, skip_exists)
-        return [str(target / source.name)]
+        name = os.path.basename(os.readlink(source)) if source.is_symlink() else source.name  # as the program made it
+        _copy(source, target / name, skip_exists)
+        return [str(target / name)]
     copies = []
     for entry in sorted(source.iterdir()):
         _copy(entry, target / entry.name, skip_exists)

@@ -25,7 +25,7 @@ def remap(text: str, places: Mapping[str, str]) -> str:
     ``/tmp/out`` is replaced in ``cat /tmp/out/x`` but not in ``/tmp/output``, ``/data/tmp/out`` or ``$HOME/tmp/out``.
     """
     absolute = sorted((p for p in places if p.startswith("/")), key=len, reverse=True)
-    if not absolute or not any(path in text for path in absolute):
+    if not any(path.rstrip("/") in text for path in absolute):
         return text
     alternatives = "|".join(re.escape(path.rstrip("/") or "/") for path in absolute)
     pattern = re.compile(rf"(?<![\w.~/}})\-])(?:{alternatives})(?![\w\-]|\.\w)")

@@ -32,9 +32,9 @@ class SubprocessExecutor:
         """Start the program and wait; when cancelled or out of time, end its whole process group."""
         try:
             process = _start(job)
-        except OSError as exc:
-            message = f"cannot start {job.argv[0]!r}: {exc.strerror}"
-            return Outcome(_CANNOT_START, message=message)
+        except (OSError, ValueError) as exc:  # ValueError: an argument that holds a NUL
+            reason = exc.strerror if isinstance(exc, OSError) else exc
+            return Outcome(_CANNOT_START, message=f"cannot start {job.argv[0]!r}: {reason}")
         waiter = _Waiter(process.pid)
         try:
             with anyio.move_on_after(job.timeout) as limit:

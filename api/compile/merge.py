@@ -37,15 +37,24 @@ def merge(templates: Sequence[Template]) -> tuple[tuple[Template, ...], dict[int
         by_name[template.name].setdefault(colours[index], index)
     names: dict[int, str] = {}
     chosen: dict[str, str] = {}
+    taken = {base for base, members in by_name.items() if len(members) == 1}
     for base, members in by_name.items():
         for colour in members:
-            alone = len(members) == 1
-            chosen[colour] = base if alone else f"{base[: MAX_NAME - _SUFFIX - 1].rstrip('-.')}-{colour[:_SUFFIX]}"
+            chosen[colour] = base if len(members) == 1 else _free_name(base, colour, taken)
     for index in range(len(templates)):
         names[index] = chosen[colours[index]]
     unique = {names[index]: index for index in reversed(range(len(templates)))}
     result = [_renamed(templates[index], name, names) for name, index in sorted(unique.items())]
     return tuple(result), names
+
+
+def _free_name(base: str, colour: str, taken: set[str]) -> str:
+    """``base`` with as much of the hash as no other template's name has."""
+    size = _SUFFIX
+    while (name := f"{base[: MAX_NAME - size - 1].rstrip('-.')}-{colour[:size]}") in taken:
+        size += 1
+    taken.add(name)
+    return name
 
 
 def _colours(templates: Sequence[Template]) -> list[str]:

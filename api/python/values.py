@@ -29,7 +29,7 @@ def encode(value: Any, type: Any = None) -> str:
     import jsonpickle
 
     try:
-        return str(jsonpickle.dumps(value))
+        return str(jsonpickle.dumps(value, keys=True))
     except Exception as exc:
         raise TypeError(f"{value!r} cannot be written as a parameter: {exc}") from exc
 
@@ -45,10 +45,10 @@ def decode(text: str, type: Any = None) -> Any:
         value = json.loads(text)
     except ValueError:
         return text
-    if '"py/' in text:
+    if '"py/' in text or '"json://' in text:
         import jsonpickle
 
-        value = jsonpickle.loads(text)
+        value = jsonpickle.loads(text, keys=True)
     if not isinstance(value, str) and not isinstance(type, str) and not fits(value, type) and fits(text, type):
         return text
     return value
@@ -74,6 +74,7 @@ def _is_plain(value: Any) -> bool:
         return all(_is_plain(item) for item in value)
     if kind is dict:
         return all(
-            key.__class__ is str and not key.startswith("py/") and _is_plain(item) for key, item in value.items()
+            key.__class__ is str and not key.startswith(("py/", "json://")) and _is_plain(item)
+            for key, item in value.items()
         )
     return False

@@ -46,7 +46,7 @@ def run(workflow: Workflow, *, steps: int, last: str, expected: int) -> None:
         value = workflow.query_step(name=last)[0].outputs.parameters["y"].value
         if int(value) != expected:
             status = f"wrong result: {value} instead of {expected}"
-    entries = count_entries(workflow.id)
+    entries = count_entries(str(workflow.id))
     result = {"wall": wall, "cpu": cpu, "steps": steps, "status": status}
     print(json.dumps(result | {kind: number / steps for kind, number in entries.items()}))
     sys.exit(status != "Succeeded")

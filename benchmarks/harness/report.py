@@ -83,7 +83,7 @@ def entries_text(cell: Cell | None, job: Job) -> str:
     """Files + directories + links per step."""
     if cell is None or not cell.samples or not job.steps:
         return "-"
-    return "+".join(f"{cell.median(kind):.3g}" for kind in ("files", "directories", "links"))
+    return "+".join(f"{round(cell.median(kind) or 0, 1):g}" for kind in ("files", "directories", "links"))
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.expressions import nodes as n
+from dflow.engine.expressions import regex
 from dflow.engine.expressions.limits import Budget
+from dflow.engine.expressions.near import near
 from dflow.engine.expressions.operators import ORDER, kind
 from dflow.engine.expressions.signatures import EXTRA, KINDS, SIGNATURES, Signature
 
@@ -91,10 +93,13 @@ class _Checker:
         self.items: list[tuple[str, bool]] = []
         self.budget = Budget(100_000)
 
-    def fail(self, message: str, node: n.Node) -> NoReturn:
-        raise ExpressionError(message, source=self.source, position=node.position if self.source else None)
+    def error(self, message: str, node: n.Node) -> ExpressionError:
+        return ExpressionError(message, source=self.source, position=node.position if self.source else None)
 
-    def type(self, node: n.Node) -> str:
+    def fail(self, message: str, node: n.Node) -> NoReturn:
+        raise self.error(message, node)
+
+    def type(self, node: n.Node) -> str:  # noqa: C901, PLR0911 - one for each kind of node
         self.budget.spend()
         match node:
             case n.Nil() | n.Bool() | n.Integer() | n.Float() | n.String():
@@ -139,7 +144,7 @@ class _Checker:
             case n.Slice():
                 return self.slice(node)
             case _:
-                self.fail("a predicate cannot stand here", node)
+                raise self.error("a predicate cannot stand here", node)
 
     def name(self, node: n.Name) -> str:
         if node.name in self.bound:
@@ -155,14 +160,8 @@ class _Checker:
             return "func"
         if node.name == "sprig":
             return "map"
-        self.fail(f"unknown name {node.name!r}{self._near(node.name)}", node)
-
-    def _near(self, name: str) -> str:
-        import difflib
-
-        words = [*{full.partition(".")[0] for full in self.environment.scope}, *SIGNATURES, *EXTRA]
-        near = difflib.get_close_matches(name, words, n=1)
-        return f"; did you mean {near[0]!r}?" if near else ""
+        words = {*(full.partition(".")[0] for full in environment.scope), *SIGNATURES, *EXTRA}
+        raise self.error(f"unknown name {node.name!r}{near(node.name, sorted(words))}", node)
 
     def pointer(self, node: n.Node, name: str) -> str:
         if not self.items:
@@ -172,7 +171,7 @@ class _Checker:
             return "int" if name else item
         if name == "acc" and reducing:
             return "any"
-        self.fail(f"unknown pointer #{name}", node)
+        raise self.error(f"unknown pointer #{name}", node)
 
     def unary(self, node: n.Unary) -> str:
         word = self.type(node.operand)
@@ -222,7 +221,7 @@ class _Checker:
         if base in {"time", "duration"} and isinstance(node.key, n.String):
             return "any"
         named = f" {node.key.value!r}" if isinstance(node.key, n.String) else ""
-        self.fail(f"{shown(base)} has no member{named}", node)
+        raise self.error(f"{shown(base)} has no member{named}", node)
 
     def call(self, node: n.Call) -> str:
         args = [self.type(arg) for arg in node.args]
@@ -288,7 +287,9 @@ class _Checker:
             self.membership(node, left, right)
         elif symbol in {"==", "!="}:
             if not _comparable(left, right):
-                self.fail(f"{shown(left)} and {shown(right)} cannot be compared with {symbol}{_hint(left, right)}", node)
+                self.fail(
+                    f"{shown(left)} and {shown(right)} cannot be compared with {symbol}{_hint(left, right)}", node
+                )
         elif "any" in {left, right}:
             if not {left, right} <= _OPERANDS[symbol] | {"any"}:
                 self.fail(f"{shown(left)} {symbol} {shown(right)} is not defined", node)
@@ -299,8 +300,6 @@ class _Checker:
         else:
             return self.times(node, left, right)
         if symbol == "matches" and isinstance(node.right, n.String):
-            from dflow.engine.expressions import regex
-
             regex.compiled(node.right.value)
         return _GIVES.get(symbol, "any")
 
@@ -339,7 +338,7 @@ def _either(left: str, right: str) -> str:
     return left if right in {left, "nil"} else "any"
 
 
-def _looped(name: str, source: str, body: str) -> str:
+def _looped(name: str, source: str, body: str) -> str:  # noqa: PLR0911 - one for each kind of function
     match name:
         case "all" | "any" | "none" | "one":
             return "bool"

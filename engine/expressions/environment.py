@@ -26,7 +26,7 @@ class Environment:
     def listing(self) -> str:
         """All dotted names in one text, which is quick to search."""
         if self._all is None:
-            self._all = _STOP + _STOP.join(name for name in self.scope if "." in name) + _STOP
+            self._all = _STOP + _STOP.join(self.scope) + _STOP
         return self._all
 
     def has_children(self, prefix: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
+from dflow.engine.expressions import functions, operators, predicates
 from dflow.engine.expressions import nodes as n
-from dflow.engine.expressions import operators
 from dflow.engine.expressions.environment import Branch
 from dflow.engine.expressions.limits import Budget
 from dflow.engine.expressions.signatures import EXTRA, PREDICATES, SIGNATURES
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Evaluator"]
 
 
-class _Skip(Exception):  # noqa: N818 - control flow, never seen outside of this module
+class _Skip(Exception):
     """A ``?.`` met nil: the rest of its chain is skipped."""
 
 
@@ -48,7 +48,7 @@ class Evaluator:
         result = self.part(node)
         return result.expand() if isinstance(result, Branch) else result
 
-    def part(self, node: n.Node) -> object:
+    def part(self, node: n.Node) -> object:  # noqa: PLR0911 - one for each kind of node
         """The value of ``node``, which may be a branch of the variables."""
         self.budget.spend()
         try:
@@ -72,7 +72,7 @@ class Evaluator:
                 raise
             raise ExpressionError(str(exc), source=self.source, position=node.position) from exc
 
-    def _other(self, node: n.Node) -> object:
+    def _other(self, node: n.Node) -> object:  # noqa: C901, PLR0911 - one for each kind of node
         match node:
             case n.Conditional():
                 return self._conditional(node)
@@ -106,7 +106,7 @@ class Evaluator:
         if name in EXTRA and not self.environment.known(name):
             return _extra(name)
         if name == "sprig" and not self.environment.known(name):
-            from dflow.engine.expressions import sprig
+            from dflow.engine.expressions import sprig  # noqa: PLC0415 - large, and seldom used
 
             return sprig.FUNCTIONS
         return self.environment.get(name)
@@ -150,7 +150,9 @@ class Evaluator:
         try:
             return operators.apply(symbol, left, right)
         except ExpressionError as exc:
-            raise ExpressionError(str(exc), source=self.source, position=node.position if self.source else None) from exc
+            raise ExpressionError(
+                str(exc), source=self.source, position=node.position if self.source else None
+            ) from exc
 
     def _conditional(self, node: n.Conditional) -> object:
         test = self.value(node.test)
@@ -206,8 +208,6 @@ class Evaluator:
         return value
 
     def _builtin(self, name: str, args: tuple[n.Node, ...]) -> object:
-        from dflow.engine.expressions import functions, predicates
-
         if name in PREDICATES:
             return predicates.FUNCTIONS[name](self, args)
         values = [self.value(arg) for arg in args]
@@ -217,15 +217,15 @@ class Evaluator:
         function = self.part(callee)
         values = [self.value(arg) for arg in args]
         if not callable(function):
-            named = f" {callee.key.value!r}" if isinstance(callee, n.Member) and isinstance(callee.key, n.String) else ""
+            named = (
+                f" {callee.key.value!r}" if isinstance(callee, n.Member) and isinstance(callee.key, n.String) else ""
+            )
             raise ExpressionError(f"there is no function{named}")
         result: object = function(*values)
         return result
 
 
 def _extra(name: str) -> Callable[..., object]:
-    from dflow.engine.expressions import functions
-
     def call(*values: object) -> object:
         return functions.call(name, EXTRA[name], list(values))
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
-from dflow.engine.expressions import gotext, lists
+from dflow.engine.expressions import gotext, jsonpath, lists
 from dflow.engine.expressions.limits import check_size
 from dflow.engine.expressions.operators import kind
 from dflow.engine.expressions.signatures import KINDS, Signature
@@ -14,9 +14,7 @@ from dflow.engine.expressions.signatures import KINDS, Signature
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FUNCTIONS", "call", "ordered"]
-
-ordered = lists.ordered
+__all__ = ["FUNCTIONS", "call"]
 
 
 def call(name: str, signature: Signature, values: list[object]) -> object:
@@ -85,12 +83,6 @@ def as_float(value: object) -> float:
     return float(value)
 
 
-def _jsonpath(text: str, path: str) -> object:
-    from dflow.engine.expressions import jsonpath
-
-    return jsonpath.find(text, path)
-
-
 def _round(value: float) -> float:
     if math.isnan(value) or math.isinf(value):
         return float(value)
@@ -118,7 +110,7 @@ def _len(value: str | list[object] | dict[str, object]) -> int:
     return len(value)
 
 
-_SPACE = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+_SPACE = " \t\n\v\f\r\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
 def trim(text: str, characters: str | None = None) -> str:
@@ -181,20 +173,13 @@ def _last_index(text: str, part: str) -> int:
     return at if at < 0 else len(text[:at].encode("utf-8", "surrogatepass"))
 
 
-def _to_base64(text: str) -> str:
-    import base64
+def _digests(name: str) -> Callable[[str], object]:
+    def run(text: str) -> object:
+        from dflow.engine.expressions import digests  # noqa: PLC0415 - hashlib is slow to import
 
-    return base64.b64encode(text.encode("utf-8", "surrogatepass")).decode("ascii")
+        return getattr(digests, name)(text)
 
-
-def _from_base64(text: str) -> str:
-    import base64
-    import binascii
-
-    try:
-        return base64.b64decode("".join(text.split("\n")), validate=True).decode("utf-8", "replace")
-    except (binascii.Error, ValueError) as exc:
-        raise ExpressionError(f"not base64: {exc}") from exc
+    return run
 
 
 def _shift(count: int) -> int:
@@ -203,28 +188,13 @@ def _shift(count: int) -> int:
     return min(count, 64)
 
 
-def _now() -> object:
-    from dflow.engine.expressions import gotime
+def _times(name: str) -> Callable[..., object]:
+    def run(*values: object) -> object:
+        from dflow.engine.expressions import gotime  # noqa: PLC0415 - datetime is slow to import
 
-    return gotime.now()
+        return getattr(gotime, name)(*values)
 
-
-def _date(value: object, *how: str) -> object:
-    from dflow.engine.expressions import gotime
-
-    return gotime.date(value, *how)
-
-
-def _duration(text: str) -> object:
-    from dflow.engine.expressions import gotime
-
-    return gotime.duration(text)
-
-
-def _timezone(name: str) -> object:
-    from dflow.engine.expressions import gotime
-
-    return gotime.timezone(name)
+    return run
 
 
 FUNCTIONS: dict[str, Callable[..., object]] = {
@@ -241,29 +211,29 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
     "bitushr": lambda a, b: gotext.wrap((a & 0xFFFFFFFFFFFFFFFF) >> _shift(b)),
     "bitxor": lambda a, b: a ^ b,
     "ceil": _ceil,
-    "date": _date,
-    "duration": _duration,
+    "date": _times("date"),
+    "duration": _times("duration"),
     "float": to_float,
     "floor": _floor,
-    "fromBase64": _from_base64,
+    "fromBase64": _digests("from_base64"),
     "fromJSON": gotext.unmarshal,
     "hasPrefix": str.startswith,
     "hasSuffix": str.endswith,
     "indexOf": _index,
     "int": to_int,
-    "jsonpath": _jsonpath,
+    "jsonpath": jsonpath.find,
     "lastIndexOf": _last_index,
     "len": _len,
     "lower": str.lower,
-    "now": _now,
+    "now": _times("now"),
     "repeat": repeat,
     "replace": replace,
     "round": _round,
     "split": split,
     "splitAfter": _split_after,
     "string": gotext.sprint,
-    "timezone": _timezone,
-    "toBase64": _to_base64,
+    "timezone": _times("timezone"),
+    "toBase64": _digests("to_base64"),
     "toJSON": lambda value: gotext.marshal(value, indent="  "),
     "toJson": gotext.marshal,
     "trim": trim,

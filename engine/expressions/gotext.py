@@ -12,14 +12,41 @@ import re
 from dflow.engine.errors import ExpressionError
 from dflow.engine.expressions.limits import MAX_DEPTH, Budget
 
-__all__ = ["Int64", "go_float", "json_float", "marshal", "parse_float", "parse_int", "sprint", "unmarshal", "wrap"]
+__all__ = [
+    "Int64",
+    "Special",
+    "go_float",
+    "json_float",
+    "marshal",
+    "parse_float",
+    "parse_int",
+    "sprint",
+    "unmarshal",
+    "wrap",
+]
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SPECIAL = re.compile(r"[+-]?(?:inf|infinity)|nan", re.IGNORECASE)
-_UNSAFE = str.maketrans(
-    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-)
+_UNSAFE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+
+
+class Special:
+    """A value of a type that only Go knows."""
+
+    go_kind = "any"
+
+    def go_json(self) -> str:
+        """The value as JSON."""
+        raise NotImplementedError
+
+    def go_method(self, name: str) -> object:
+        """The method ``name``.
+
+        Raises:
+            ExpressionError: there is none.
+        """
+        raise NotImplementedError
 
 
 class Int64(int):
@@ -102,7 +129,7 @@ def sprint(value: object) -> str:
     return _sprint(value, Budget(), 0)
 
 
-def _sprint(value: object, budget: Budget, depth: int) -> str:
+def _sprint(value: object, budget: Budget, depth: int) -> str:  # noqa: PLR0911 - one for each type
     budget.spend()
     if depth > MAX_DEPTH:
         raise ExpressionError("the value is nested too deeply")
@@ -117,7 +144,11 @@ def _sprint(value: object, budget: Budget, depth: int) -> str:
             return "[" + " ".join(_sprint(item, budget, depth + 1) for item in value) + "]"
         case dict():
             pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
-            return "map[" + " ".join(f"{_sprint(k, budget, depth)}:{_sprint(v, budget, depth + 1)}" for k, v in pairs) + "]"
+            return (
+                "map["
+                + " ".join(f"{_sprint(k, budget, depth)}:{_sprint(v, budget, depth + 1)}" for k, v in pairs)
+                + "]"
+            )
         case str():
             budget.spend(len(value))
             return value
@@ -134,7 +165,7 @@ def marshal(value: object, *, indent: str = "") -> str:
     return _marshal(value, indent, Budget(), 0)
 
 
-def _marshal(value: object, indent: str, budget: Budget, depth: int) -> str:
+def _marshal(value: object, indent: str, budget: Budget, depth: int) -> str:  # noqa: PLR0911 - one for each type
     budget.spend()
     if depth > MAX_DEPTH:
         raise ExpressionError("the value is nested too deeply")
@@ -162,12 +193,9 @@ def _marshal(value: object, indent: str, budget: Budget, depth: int) -> str:
 
 
 def _foreign(value: object) -> str:
-    from dflow.engine.expressions import gotime
-
-    text = gotime.json_text(value)
-    if text is None:
-        raise ExpressionError(f"a value of type {type(value).__name__} cannot be written as JSON")
-    return text
+    if isinstance(value, Special):
+        return value.go_json()
+    raise ExpressionError(f"a value of type {type(value).__name__} cannot be written as JSON")
 
 
 def _key(key: object) -> str:

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 
 from dflow.engine.errors import ExpressionError
-from dflow.engine.expressions.gotext import json_float
+from dflow.engine.expressions.gotext import Special, json_float
 
-__all__ = ["Duration", "Time", "apply", "date", "duration", "json_text", "now", "parse", "timezone"]
+__all__ = ["Duration", "Time", "apply", "date", "duration", "now", "parse", "timezone"]
 
 _UNITS = {"ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
@@ -38,7 +38,7 @@ _NUMBERS = {
 
 
 @dataclass(frozen=True)
-class Duration:
+class Duration(Special):
     """A span of time.
 
     Attributes:
@@ -62,6 +62,10 @@ class Duration:
         if hours or minutes:
             text = f"{minutes}m{text}"
         return sign + (f"{hours}h{text}" if hours else text)
+
+    def go_json(self) -> str:
+        """Its nanoseconds."""
+        return str(self.nanoseconds)
 
     def go_method(self, name: str) -> object:
         """The method ``name``."""
@@ -87,7 +91,7 @@ def _decimal(count: int, size: int) -> str:
 
 
 @dataclass(frozen=True)
-class Time:
+class Time(Special):
     """A point in time.
 
     Attributes:
@@ -102,9 +106,9 @@ class Time:
         name = "UTC" if zone == "+0000" else zone
         return f"{self.moment:%Y-%m-%d %H:%M:%S}{_fraction(self.moment)} {zone} {name}"
 
-    def rfc3339(self) -> str:
-        """The time as in JSON."""
-        return self.format("2006-01-02T15:04:05") + _fraction(self.moment) + self.format("Z07:00")
+    def go_json(self) -> str:
+        """The time by RFC 3339."""
+        return f'"{self.format("2006-01-02T15:04:05")}{_fraction(self.moment)}{self.format("Z07:00")}"'
 
     def format(self, layout: str) -> str:
         """The time in a layout of Go."""
@@ -203,7 +207,7 @@ def date(value: object, layout: str | None = None, zone: str | None = None) -> T
 
 def timezone(name: str) -> datetime.tzinfo:
     """The zone of a name such as ``Europe/Zurich``."""
-    import zoneinfo
+    import zoneinfo  # noqa: PLC0415 - slow to import, and seldom used
 
     if name in {"", "UTC"}:
         return datetime.timezone.utc
@@ -253,18 +257,7 @@ def _moment(parts: dict[str, str], zone: datetime.tzinfo) -> Time | None:
     return Time(datetime.datetime(max(1, year), month, day, hour, minute, int(seconds), micro, tzinfo=zone))
 
 
-def json_text(value: object) -> str | None:
-    """A time or a duration as JSON; None for anything else."""
-    match value:
-        case Time():
-            return f'"{value.rfc3339()}"'
-        case Duration(nanoseconds):
-            return str(nanoseconds)
-        case _:
-            return None
-
-
-def apply(symbol: str, left: object, right: object) -> object:
+def apply(symbol: str, left: object, right: object) -> object:  # noqa: PLR0911 - one for each pair of types
     """``left symbol right`` where one of the two is a time or a duration; None when it is not defined."""
     try:
         match symbol, left, right:
@@ -274,11 +267,11 @@ def apply(symbol: str, left: object, right: object) -> object:
                 return Time(a - datetime.timedelta(microseconds=b / 1000))
             case "-", Time(a), Time(b):
                 return Duration(round((a - b) / datetime.timedelta(microseconds=1)) * 1000)
-            case ("<" | "<=" | ">" | ">="), Time(a), Time(b):
+            case (("<" | "<=" | ">" | ">="), Time(a), Time(b)):
                 return {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[symbol]
             case _, Duration(a), Duration(b):
                 return _spans(symbol, a, b)
-            case ("*" | "/"), Duration(a), int() | float():
+            case (("*" | "/"), Duration(a), int() | float()):
                 return _spans(symbol, a, right)
             case "*", int() | float(), Duration(b):
                 return _spans(symbol, b, left)
@@ -288,7 +281,7 @@ def apply(symbol: str, left: object, right: object) -> object:
         raise ExpressionError(f"the time is out of range: {exc}") from exc
 
 
-def _spans(symbol: str, a: int, b: object) -> object:
+def _spans(symbol: str, a: int, b: object) -> object:  # noqa: PLR0911 - one for each operator
     if not isinstance(b, (int, float)):
         return None
     match symbol:

@@ -6,7 +6,7 @@ import re
 from typing import NoReturn
 
 from dflow.engine.errors import ExpressionError
-from dflow.engine.expressions import gotext
+from dflow.engine.expressions import gotext, regex
 from dflow.engine.expressions.limits import Budget
 from dflow.engine.expressions.operators import apply
 
@@ -56,7 +56,7 @@ def _walk(root: object, path: str) -> object:
     return values if many else values[0]
 
 
-def _step(value: object, match: re.Match[str], budget: Budget, *, strict: bool) -> list[object]:
+def _step(value: object, match: re.Match[str], budget: Budget, *, strict: bool) -> list[object]:  # noqa: PLR0911 - one for each kind of step
     budget.spend()
     kind = str(match.lastgroup)
     text = match[kind]
@@ -80,7 +80,11 @@ def _step(value: object, match: re.Match[str], budget: Budget, *, strict: bool) 
             return [child for child in _children(value) if _passes(child, text)]
         case "deep":
             below = _descend(value, budget)
-            return [found for one in below for found in (_children(one) if text == "*" else _member(one, text, strict=False))]
+            return [
+                found
+                for one in below
+                for found in (_children(one) if text == "*" else _member(one, text, strict=False))
+            ]
         case _:
             return _descend(value, budget)
 
@@ -126,10 +130,7 @@ def _descend(value: object, budget: Budget) -> list[object]:
 
 
 def _passes(value: object, text: str) -> bool:
-    for part in text.split("||"):
-        if all(_test(value, piece.strip()) for piece in part.split("&&")):
-            return True
-    return False
+    return any(all(_test(value, piece.strip()) for piece in part.split("&&")) for part in text.split("||"))
 
 
 def _test(value: object, text: str) -> bool:
@@ -143,8 +144,6 @@ def _test(value: object, text: str) -> bool:
     if match["operator"] is None:
         return left not in (None, False)
     if match["operator"] == "=~":
-        from dflow.engine.expressions import regex
-
         return isinstance(left, str) and regex.compiled(match["right"].strip("/'\" ")).search(left) is not None
     try:
         return apply(match["operator"], left, _constant(match["right"].strip())) is True

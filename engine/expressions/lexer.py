@@ -9,9 +9,7 @@ from dflow.engine.errors import ExpressionError
 
 __all__ = ["KEYWORDS", "Token", "tokenize", "unquote"]
 
-KEYWORDS = frozenset(
-    {"and", "contains", "else", "endsWith", "if", "in", "let", "matches", "not", "or", "startsWith"}
-)
+KEYWORDS = frozenset({"and", "contains", "else", "endsWith", "if", "in", "let", "matches", "not", "or", "startsWith"})
 """Words that are operators, and no names."""
 
 _TOKEN = re.compile(
@@ -27,7 +25,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _WORD = re.compile(r"[\w$]")
-_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|u\{[0-9a-fA-F]{1,6}\}|[0-7]{3}|.)", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|u\{[0-9a-fA-F]{1,6}\}|[0-7]{3}|.)", re.DOTALL
+)
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 
 

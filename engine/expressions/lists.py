@@ -30,8 +30,8 @@ def ordered(pairs: list[tuple[object, object]], order: object) -> list[object]:
     """The second members of ``pairs``, sorted by the first; ``order`` is "asc" or "desc"."""
     if order not in {"asc", "desc"}:
         raise ExpressionError(f"the order is 'asc' or 'desc', not {order!r}")
-    by_first = functools.cmp_to_key(lambda a, b: compare(a[0], b[0]))
-    return [item for _, item in sorted(pairs, key=by_first, reverse=order == "desc")]
+    rank = functools.cmp_to_key(compare)
+    return [item for _, item in sorted(pairs, key=lambda pair: rank(pair[0]), reverse=order == "desc")]
 
 
 def unique(items: list[object]) -> list[object]:

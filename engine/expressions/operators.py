@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import ExpressionError
-from dflow.engine.expressions import gotext
+from dflow.engine.expressions import gotext, regex
 from dflow.engine.expressions.limits import check_size
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ORDER", "apply", "contains", "equal", "kind", "negative", "power", "remainder"]
 
-ORDER: dict[str, Callable[[object, object], bool]] = {
+ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -23,7 +23,7 @@ ORDER: dict[str, Callable[[object, object], bool]] = {
 }
 
 
-def kind(value: object) -> str:
+def kind(value: object) -> str:  # noqa: PLR0911 - one for each type
     """The name of the type of a value, as ``type()`` gives it, with ``[]`` for a list."""
     match value:
         case None:
@@ -80,7 +80,7 @@ def _hint(symbol: str, kinds: tuple[str, str]) -> str:
     return f"{symbol} wants other types"
 
 
-def _texts(symbol: str, left: str, right: str) -> object:
+def _texts(symbol: str, left: str, right: str) -> object:  # noqa: PLR0911 - one for each operator
     if symbol in ORDER:
         return ORDER[symbol](_utf8(left), _utf8(right))
     match symbol:
@@ -94,8 +94,6 @@ def _texts(symbol: str, left: str, right: str) -> object:
         case "endsWith":
             return left.endswith(right)
         case "matches":
-            from dflow.engine.expressions import regex
-
             return regex.compiled(right).search(left) is not None
         case _:
             return None
@@ -105,7 +103,7 @@ def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _numbers(symbol: str, left: object, right: object) -> object:
+def _numbers(symbol: str, left: object, right: object) -> object:  # noqa: PLR0911 - one for each operator
     a, b = left, right
     if not isinstance(a, (int, float)) or not isinstance(b, (int, float)):
         return None
@@ -183,7 +181,7 @@ def negative(value: object) -> object:
 
 
 def _times(symbol: str, left: object, right: object) -> object:
-    from dflow.engine.expressions import gotime
+    from dflow.engine.expressions import gotime  # noqa: PLC0415 - datetime is slow to import
 
     return gotime.apply(symbol, left, right)
 

@@ -53,9 +53,11 @@ class _Parser:
 
     # tokens
 
+    def error(self, message: str, token: Token | None = None) -> ExpressionError:
+        return ExpressionError(message, source=self.source, position=(token or self.current).position)
+
     def fail(self, message: str, token: Token | None = None) -> NoReturn:
-        position = (token or self.current).position
-        raise ExpressionError(message, source=self.source, position=position)
+        raise self.error(message, token)
 
     def unexpected(self) -> NoReturn:
         token = self.current
@@ -197,7 +199,7 @@ class _Parser:
             if not (operator.kind == "operator" and operator.text in _ORDER):
                 return whole
             self.next()
-        self.fail(f"more than {MAX_ROW} operators in a row")
+        raise self.error(f"more than {MAX_ROW} operators in a row")
 
     def primary(self) -> n.Node:
         token = self.current
@@ -218,7 +220,7 @@ class _Parser:
             return self.postfix(self.call(self.name(), ()))
         return self.secondary(token)
 
-    def secondary(self, token: Token) -> n.Node:
+    def secondary(self, token: Token) -> n.Node:  # noqa: PLR0911 - one for each kind of operand
         at = token.position
         if self.at("["):
             return self.postfix(self.array())
@@ -290,7 +292,7 @@ class _Parser:
             return n.String(self.next().text, position=token.position)
         if self.at("("):
             return self.expression()
-        self.fail("the key of a map is a text, a number, a word or an expression in parentheses")
+        raise self.error("the key of a map is a text, a number, a word or an expression in parentheses")
 
     def call(self, name: Token, before: tuple[n.Node, ...]) -> n.Node:
         if name.text in PREDICATES:

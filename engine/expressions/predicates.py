@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from dflow.engine.errors import ExpressionError
+from dflow.engine.expressions import lists, operators
 from dflow.engine.expressions import nodes as n
-from dflow.engine.expressions import operators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,11 +117,9 @@ def _group_by(run: Evaluator, args: Args) -> object:
 
 
 def _sort_by(run: Evaluator, args: Args) -> object:
-    from dflow.engine.expressions import functions
-
     pairs = [(value, item) for _, item, value in _each(run, args)]
     order = run.value(args[2]) if len(args) > 2 else "asc"
-    return functions.ordered(pairs, order)
+    return lists.ordered(pairs, order)
 
 
 def _reduce(run: Evaluator, args: Args) -> object:

@@ -72,7 +72,7 @@ def _ends(text: str) -> str:
     return "".join(part if index % 2 else part.replace("$", r"\Z") for index, part in enumerate(parts))
 
 
-def _piece(match: re.Match[str], pattern: str) -> str:
+def _piece(match: re.Match[str], pattern: str) -> str:  # noqa: PLR0911 - one for each kind of piece
     kind, text = str(match.lastgroup), match.group()
     match kind:
         case "z":

@@ -37,7 +37,9 @@ def _same(left: object, right: object) -> bool:
     return type(left) is type(right) and left == right
 
 
-def _has(needle: object, items: list[object] | None) -> bool:
+def _has(needle: object, items: object) -> bool:
+    if items is not None and not isinstance(items, list):
+        raise ExpressionError(f"has wants a list, not {kind(items)}")
     return any(_same(needle, item) for item in items or ())
 
 
@@ -61,6 +63,10 @@ def _slice(items: list[object], first: int = 0, last: int | None = None) -> list
     if not 0 <= first <= stop <= len(items):
         raise ExpressionError(f"slice bounds out of range: {first}:{stop} (the length is {len(items)})")
     return items[first:stop]
+
+
+def _listed(*values: object) -> list[object]:
+    return list(values)
 
 
 def _chunk(size: int, items: list[object]) -> list[object]:
@@ -210,7 +216,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[..., object]]] = {
     "first": ("a", lambda items: items[0] if items else None),
     "fromJson": ("s", _from_json),
     "get": ("ms", lambda holder, key: holder.get(key, "")),
-    "has": ("xx", lambda needle, items: _has(needle, items)),
+    "has": ("xx", _has),
     "hasKey": ("ms", lambda holder, key: key in holder),
     "initial": ("a", lambda items: items[:-1]),
     "join": ("sx", lambda separator, value: _joined(separator, texts(value))),
@@ -218,7 +224,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[..., object]]] = {
     "kindIs": ("sx", lambda word, value: _kind(value) == word),
     "kindOf": ("x", _kind),
     "last": ("a", lambda items: items[-1] if items else None),
-    "list": ("?x*", lambda *values: list(values)),
+    "list": ("?x*", _listed),
     "merge": ("m?m*", _merged),
     "mergeOverwrite": ("m?m*", _merge_overwrite),
     "omit": ("m?s*", _omit),
@@ -236,7 +242,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[..., object]]] = {
     "toPrettyJson": ("x", lambda value: gotext.marshal(value, indent="  ")),
     "toRawJson": ("x", _raw),
     "toStrings": ("x", texts),
-    "tuple": ("?x*", lambda *values: list(values)),
+    "tuple": ("?x*", _listed),
     "typeIs": ("sx", lambda word, value: _type(value) == word),
     "typeOf": ("x", _type),
     "uniq": ("a", _unique),
@@ -250,8 +256,6 @@ FUNCTIONS: dict[str, tuple[str, Callable[..., object]]] = {
 def _joined(separator: str, words: list[str]) -> str:
     check_size(sum(map(len, words)) + len(separator) * len(words))
     return separator.join(words)
-
-
 
 
 for _name in (

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import secrets
+import uuid
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
-from dflow.engine.expressions import gotext, operators
+from dflow.engine.expressions import digests, gotext, gotime, operators
 from dflow.engine.expressions.gotext import Int64
 from dflow.engine.expressions.limits import check_size
 
@@ -137,29 +139,17 @@ def _seq(*numbers: int) -> str:
 
 def _digest(name: str) -> Callable[[str], str]:
     def run(text: str) -> str:
-        import hashlib
-
-        return hashlib.new(name, text.encode("utf-8", "surrogatepass")).hexdigest()
+        return digests.digest(name, text)
 
     return run
 
 
-def _adler32(text: str) -> str:
-    import zlib
-
-    return str(zlib.adler32(text.encode("utf-8", "surrogatepass")))
-
-
 def _uuid() -> str:
-    import uuid
-
     return str(uuid.uuid4())
 
 
 def _chance(alphabet: str) -> Callable[[int], str]:
     def run(count: int) -> str:
-        import secrets
-
         check_size(count)
         return "".join(secrets.choice(alphabet) for _ in range(max(0, count)))
 
@@ -167,56 +157,38 @@ def _chance(alphabet: str) -> Callable[[int], str]:
 
 
 def _rand_int(low: int, high: int) -> int:
-    import secrets
-
     if high <= low:
         raise ExpressionError("randInt wants a range that is not empty")
     return low + secrets.randbelow(high - low)
 
 
-def _time(value: object) -> object:
-    from dflow.engine.expressions import gotime
-
+def _time(value: object) -> gotime.Time:
     if isinstance(value, gotime.Time):
         return value
     if isinstance(value, int):
-        return gotime.apply("+", gotime.date("1970-01-01"), gotime.Duration(int(value) * 10**9))
+        found = gotime.apply("+", gotime.date("1970-01-01"), gotime.Duration(int(value) * 10**9))
+        return found if isinstance(found, gotime.Time) else gotime.now()
     return gotime.now()
 
 
 def _date(layout: str, value: object) -> str:
-    return str(getattr(_time(value), "format")(layout))  # noqa: B009 - gotime is imported on demand
-
-
-def _now() -> object:
-    from dflow.engine.expressions import gotime
-
-    return gotime.now()
+    return _time(value).format(layout)
 
 
 def _to_date(layout: str, text: str) -> object:
-    from dflow.engine.expressions import gotime
-
     return gotime.date(text, layout)
 
 
 def _date_modify(span: str, value: object) -> object:
-    from dflow.engine.expressions import gotime
-
-    return operators.apply("+", _time(value), gotime.duration(span))
+    return gotime.apply("+", _time(value), gotime.duration(span))
 
 
 def _duration(seconds: object) -> str:
-    from dflow.engine.expressions import gotime
-
     return str(gotime.Duration(to_int(seconds) * 10**9))
 
 
 def _unix(value: object) -> str:
-    from dflow.engine.expressions import gotime
-
-    moment = _time(value)
-    return str(int(moment.moment.timestamp() // 1)) if isinstance(moment, gotime.Time) else "0"
+    return str(int(_time(value).moment.timestamp() // 1))
 
 
 _DIGITS = "0123456789"
@@ -227,7 +199,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[..., object]]] = {
     "add1": ("x", lambda value: Int64(gotext.wrap(to_int(value) + 1))),
     "add1f": ("x", lambda value: to_float(value) + 1.0),
     "addf": ("?x*", _float_total(lambda a, b: a + b, 0.0)),
-    "adler32sum": ("s", _adler32),
+    "adler32sum": ("s", digests.adler32),
     "atoi": ("s", _atoi),
     "biggest": ("xx*", _total(max)),
     "ceil": ("x", _whole(math.ceil)),
@@ -251,7 +223,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[..., object]]] = {
     "mulf": ("xx*", _float_total(lambda a, b: a * b)),
     "mustDateModify": ("sx", _date_modify),
     "mustToDate": ("ss", _to_date),
-    "now": ("", _now),
+    "now": ("", gotime.now),
     "randAlpha": ("i", _chance(_ALPHA)),
     "randAlphaNum": ("i", _chance(_ALPHA + _DIGITS)),
     "randAscii": ("i", _chance("".join(map(chr, range(32, 127))))),

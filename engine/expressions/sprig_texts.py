@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
-from dflow.engine.expressions import functions, gotext, regex
+from dflow.engine.expressions import digests, functions, gotext, regex
 from dflow.engine.expressions.limits import check_size
 
 if TYPE_CHECKING:
@@ -175,30 +175,16 @@ def _split_pattern(pattern: str, text: str, count: int) -> list[object]:
     return [*pieces, text[position:]]
 
 
-def _base32(text: str) -> str:
-    import base64
+def _decoded(decode: Callable[[str], str]) -> Callable[[str], str]:
+    """What is wrong is no error here, but the result."""
 
-    return base64.b32encode(text.encode("utf-8", "surrogatepass")).decode("ascii")
-
-
-def _from_base(name: str) -> Callable[[str], str]:
     def run(text: str) -> str:
-        import base64
-        import binascii
-
         try:
-            octets = base64.b64decode(text, validate=True) if name == "64" else base64.b32decode(text)
-        except (binascii.Error, ValueError) as exc:
+            return decode(text)
+        except ExpressionError as exc:
             return str(exc)
-        return octets.decode("utf-8", "replace")
 
     return run
-
-
-def _base64(text: str) -> str:
-    import base64
-
-    return base64.b64encode(text.encode("utf-8", "surrogatepass")).decode("ascii")
 
 
 def _plural(one: str, many: str, count: int) -> str:
@@ -216,10 +202,10 @@ def _base(path: str) -> str:
 
 FUNCTIONS: dict[str, tuple[str, Callable[..., object]]] = {
     "abbrev": ("is", _abbrev),
-    "b32dec": ("s", _from_base("32")),
-    "b32enc": ("s", _base32),
-    "b64dec": ("s", _from_base("64")),
-    "b64enc": ("s", _base64),
+    "b32dec": ("s", _decoded(digests.from_base32)),
+    "b32enc": ("s", digests.to_base32),
+    "b64dec": ("s", _decoded(digests.from_base64)),
+    "b64enc": ("s", digests.to_base64),
     "base": ("s", _base),
     "camelcase": ("s", _camel),
     "cat": ("?x*", _cat),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.expressions import operators, regex, when_lexer
 from dflow.engine.expressions.gotext import sprint
 from dflow.engine.expressions.limits import MAX_DEPTH, MAX_ROW, MAX_SOURCE, check_size
-from dflow.engine.expressions.when_lexer import Word
+
+if TYPE_CHECKING:
+    from dflow.engine.expressions.when_lexer import Word
 
 __all__ = ["evaluate_when"]
 
@@ -190,7 +192,7 @@ def _logical(tree: _Operation, left: object) -> bool:
     return right is True
 
 
-def _strict(symbol: str, left: object, right: object) -> object:
+def _strict(symbol: str, left: object, right: object) -> object:  # noqa: PLR0911 - one for each operator
     match symbol:
         case "==" | "!=":
             same = type(left) is type(right) and left == right
@@ -231,7 +233,7 @@ def _matches(left: object, right: object) -> bool:
     raise ExpressionError("=~ and !~ compare a text with a pattern")
 
 
-def _numeric(symbol: str, left: float, right: float) -> object:
+def _numeric(symbol: str, left: float, right: float) -> object:  # noqa: PLR0911 - one for each operator
     match symbol:
         case "<" | "<=" | ">" | ">=":
             return operators.ORDER[symbol](left, right)

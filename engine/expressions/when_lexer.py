@@ -85,7 +85,7 @@ class _Reader:
     def fail(self, message: str, position: int) -> ExpressionError:
         return ExpressionError(f"{message}; {_HINT}", source=self.source, position=position)
 
-    def word(self, state: str) -> Word | None:
+    def word(self, state: str) -> Word | None:  # noqa: PLR0911 - one for each kind of word
         """The next word, None at the end."""
         while self.at < len(self.source) and self.source[self.at].isspace():
             self.at += 1
@@ -126,7 +126,8 @@ class _Reader:
 
     def closed(self, ends: str, name: str) -> str:
         """Everything up to a closing character."""
-        start, letters = self.at - 1, []
+        start = self.at - 1
+        letters: list[str] = []
         while self.at < len(self.source):
             letter = self.source[self.at]
             self.at += 1
@@ -196,7 +197,7 @@ def _seconds(text: str) -> float | None:
     """Unix time of a text that looks like a date, None of any other."""
     if not 6 <= len(text) <= 40 or not any(letter.isdigit() for letter in text) or not ({":", "-"} & set(text)):
         return None
-    from dflow.engine.expressions import gotime
+    from dflow.engine.expressions import gotime  # noqa: PLC0415 - datetime is slow to import
 
     for layout in _LAYOUTS:
         found = gotime.parse(text, layout)

@@ -16,9 +16,7 @@ PYTHON = [text for language, text in BLOCKS if language == "python"]
 EXAMPLE = "examples/eos_copper/eos_copper.py"
 RUN = f"python3 -m venv .venv && .venv/bin/pip install -q '.[examples]' && .venv/bin/dflow run {EXAMPLE}"
 TEST = "python3 -m venv .venv && .venv/bin/pip install -q '.[test]' && .venv/bin/python -m pytest"
-PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("*.md"))]
-    (ROOT / "docs").glob("*.md")
-)
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def run(text: str, folder: Path, name: str = "script.py") -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,7 @@ from dflow.engine.model import (
     Outputs,
     ScriptTemplate,
     StepsTemplate,
+    Template,
     WorkflowGraph,
 )
 from dflow.engine.runner import RunResult, create_run, run
@@ -24,7 +25,9 @@ from dflow.engine.state import read_record
 from dflow.executors import make_executor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+NOTHING = Outputs()
 
 
 @dataclass
@@ -89,6 +92,12 @@ def runner(tmp_path: Path) -> Runner:
 
 
 @pytest.fixture
+def wrong(tmp_path: Path) -> Runner:
+    """For graphs that compile would refuse: out of sight of the check that all graphs go through the API and back."""
+    return Runner(tmp_path / "graphs" / "compile-refuses")
+
+
+@pytest.fixture
 def shell() -> Callable[..., ScriptTemplate]:
     """A leaf template that runs a shell script."""
 
@@ -98,15 +107,28 @@ def shell() -> Callable[..., ScriptTemplate]:
     return make
 
 
+def in_order(main: Template, templates: Iterable[Template]) -> tuple[Template, ...]:
+    """Sorted, and only those that are used: as compile makes graphs."""
+    known = {template.name: template for template in templates}
+    used, todo = {main.name: main}, [main]
+    while todo:
+        template = todo.pop()
+        groups = template.groups if isinstance(template, StepsTemplate) else [getattr(template, "tasks", ())]
+        for name in {call.template for group in groups for call in group} - set(used):
+            used[name] = known[name]
+            todo.append(known[name])
+    return tuple(used[name] for name in sorted(used))
+
+
 @pytest.fixture
 def steps() -> Callable[..., WorkflowGraph]:
     """A workflow whose entry is a Steps template ``main`` with these groups; a single call is a group."""
 
-    def make(*groups: Call | tuple[Call, ...], templates: Any, outputs: Outputs = Outputs(), **fields: Any) -> Any:
+    def make(*groups: Call | tuple[Call, ...], templates: Any, outputs: Outputs = NOTHING, **fields: Any) -> Any:
         parallelism = fields.pop("group_parallelism", None)
         of_tuples = tuple(g if isinstance(g, tuple) else (g,) for g in groups)
         main = StepsTemplate("main", of_tuples, outputs=outputs, parallelism=parallelism)
-        return WorkflowGraph("wf", "main", (*templates, main), **fields)
+        return WorkflowGraph("wf", "main", in_order(main, templates), **fields)
 
     return make
 
@@ -115,9 +137,9 @@ def steps() -> Callable[..., WorkflowGraph]:
 def dag() -> Callable[..., WorkflowGraph]:
     """A workflow whose entry is a DAG template ``main`` with these tasks."""
 
-    def make(*tasks: Call, templates: Any, outputs: Outputs = Outputs(), **fields: Any) -> WorkflowGraph:
+    def make(*tasks: Call, templates: Any, outputs: Outputs = NOTHING, **fields: Any) -> WorkflowGraph:
         parallelism = fields.pop("group_parallelism", None)
         main = DagTemplate("main", tasks, outputs=outputs, parallelism=parallelism)
-        return WorkflowGraph("wf", "main", (*templates, main), **fields)
+        return WorkflowGraph("wf", "main", in_order(main, templates), **fields)
 
     return make

@@ -1,0 +1,316 @@
+"""Every kind of problem that compiling finds, with its place and a hint."""
+
+from __future__ import annotations
+
+import pytest
+
+from dflow import (
+    DAG,
+    ContainerOPTemplate,
+    InputArtifact,
+    InputParameter,
+    OutputArtifact,
+    OutputParameter,
+    S3Artifact,
+    Secret,
+    ShellOPTemplate,
+    Step,
+    Steps,
+    Task,
+    Workflow,
+)
+from dflow.compile import compile_workflow
+from dflow.engine.errors import CompileError
+from dflow.python import OP, PythonOPTemplate
+
+
+def template(name: str = "t") -> ShellOPTemplate:
+    made = ShellOPTemplate(name, script="true")
+    made.inputs.parameters["lr"] = InputParameter(type=float, value=0.1)
+    made.inputs.parameters["epochs"] = InputParameter(type=int, value=1)
+    made.inputs.artifacts["data"] = InputArtifact(path="/tmp/data", optional=True)
+    made.outputs.parameters["loss"] = OutputParameter(value_from_path="/tmp/loss", type=float)
+    made.outputs.parameters["names"] = OutputParameter(value_from_path="/tmp/names", type=list)
+    made.outputs.artifacts["model"] = OutputArtifact(path="/tmp/model")
+    return made
+
+
+def problems(*added: object, **arguments: object) -> list[str]:
+    wf = Workflow("w", **arguments)
+    for item in added:
+        wf.add(item)
+    with pytest.raises(CompileError) as found:
+        compile_workflow(wf)
+    return list(found.value.problems)
+
+
+def problem(*added: object, **arguments: object) -> str:
+    (only,) = problems(*added, **arguments)
+    return only
+
+
+@pytest.mark.parametrize(
+    ("reference", "hint"),
+    [
+        ("steps.frist.outputs.parameters.loss", "step 'frist' is not in 'w'; did you mean 'first'?"),
+        ("steps.first.outputs.parameters.los", "has no output parameter 'los'; did you mean 'loss'?"),
+        ("steps.first.output.parameters.loss", "a step has outputs"),
+        ("steps.first.outputs.artifacts.mdoel", "has no output artifact 'mdoel'; did you mean 'model'?"),
+        ("inputs.parameters.lr", "template 'w' has no input parameter 'lr'"),
+        ("workflow.parameters.n", "the workflow has no parameter 'n'; did you mean 'nn'?"),
+        ("workflow.nmae", "did you mean 'name'?"),
+        ("item", "it exists only in loops"),
+        ("item.x", "it exists only in loops"),
+        ("tasks.first.outputs.parameters.loss", "cannot be used here: tasks.… belongs to a DAG"),
+    ],
+)
+def test_unknown_reference_gets_a_hint(reference, hint):
+    second = Step("second", template(), parameters={"lr": "{{%s}}" % reference})  # noqa: UP031
+    text = problem(Step("first", template()), second, parameters={"nn": 1})
+    assert text.startswith("steps 'w': step 'second': parameter 'lr': " + reference)
+    assert hint in text
+
+
+def test_references_are_checked_in_when_key_artifacts_and_expressions():
+    bad = "{{steps.nope.outputs.parameters.x}}"
+    step = Step("s", template(), when=f"{bad} == 1", key=f"k-{bad}", timeout=bad, parameters={"lr": "{{=%s + 1}}" % bad[2:-2]})  # noqa: E501, UP031
+    step.artifacts["data"] = "{{steps.nope.outputs.artifacts.y}}"
+    places = [line.split(": ")[2] for line in problems(step)]
+    assert sorted(places) == ["artifact 'data'", "key", "parameter 'lr'", "timeout", "when"]
+
+
+def test_step_that_runs_later_cannot_be_used():
+    late = Step("late", template())
+    early = Step("early", template(), parameters={"lr": late.outputs.parameters["loss"]})
+    assert "step 'late' does not run before this one; add it earlier" in problem(early, late)
+
+
+def test_step_of_the_same_parallel_group_cannot_be_used():
+    a = Step("a", template())
+    assert "does not run before" in problem([a, Step("b", template(), parameters={"lr": a.outputs.parameters["loss"]})])
+
+
+def test_steps_reference_in_a_dag_says_where_it_belongs():
+    a = Task("a", template())
+    b = Task("b", template(), parameters={"lr": "{{steps.a.outputs.parameters.loss}}"})
+    assert "steps.… belongs to a Steps" in problem([a, b])
+
+
+def test_missing_argument():
+    made = ShellOPTemplate("t", script="true")
+    made.inputs.parameters["n"] = InputParameter()
+    made.inputs.artifacts["a"] = InputArtifact(path="/tmp/a")
+    assert problems(Step("s", made)) == [
+        "steps 'w': step 's': input parameter 'n' of template 't' is not given and has no default",
+        "steps 'w': step 's': input artifact 'a' of template 't' is not given and not optional",
+    ]
+
+
+def test_input_of_the_entry_without_a_value():
+    steps = Steps("s", steps=[Step("a", template())])
+    steps.inputs.parameters["n"] = InputParameter()
+    assert "its input parameter 'n' has no value" in problem(steps=steps)
+    compile_workflow(Workflow("w", steps=steps, parameters={"n": 1}))
+
+
+def test_unknown_argument_of_a_growing_template():
+    loop = Steps("loop", steps=[Step("a", template())])
+    loop.inputs.parameters["epochs"] = InputParameter(value=1)
+    text = problem(Step("s", loop, parameters={"epoch": 1}))
+    assert "template 'loop' has no input parameter 'epoch'; did you mean 'epochs'?" in text
+
+
+def test_duplicate_names():
+    assert "2 of its steps have the name 'a'" in problem(Step("a", template()), Step("a", template()))
+    assert "2 of its tasks have the name 'a'" in problem([Task("a", template()), Task("a", template())])
+
+
+def test_circle_is_printed_as_a_path():
+    tasks = [Task(n, template(), dependencies=[d]) for n, d in (("a", "c"), ("b", "a"), ("c", "b"), ("d", "a"))]
+    text = problem(tasks)
+    assert "in a circle: " in text
+    path = text.partition("in a circle: ")[2].split(" → ")
+    assert path[0] == path[-1]
+    assert set(path) == {"a", "b", "c"}
+
+
+def test_task_that_depends_on_itself():
+    assert "in a circle: a → a" in problem([Task("a", template(), dependencies=["a"])])
+
+
+def test_unknown_dependency():
+    text = problem([Task("first", template()), Task("b", template(), dependencies=["frist"])])
+    assert "task 'b' depends on 'frist', which is no task of it; did you mean 'first'?" in text
+
+
+@pytest.mark.parametrize(("value", "text"), [("fast", "not str: 'fast'"), ([1], "not list: [1]"), ({}, "not dict: {}")])
+def test_constant_of_the_wrong_type(value, text):
+    assert problem(Step("s", template(), parameters={"lr": value})) == (
+        f"steps 'w': step 's': parameter 'lr': it must be float, {text}"
+    )
+
+
+@pytest.mark.parametrize("value", [1, 1.5, "1.5", "1e-3", None])
+def test_constants_that_fit(value):
+    wf = Workflow("w")
+    wf.add(Step("s", template(), parameters={"lr": value}))
+    compile_workflow(wf)
+
+
+def test_default_of_the_wrong_type():
+    made = template()
+    made.inputs.parameters["epochs"].value = "many"
+    assert "input parameter 'epochs': it must be int, not str: 'many'" in problem(Step("s", made))
+
+
+def test_output_that_cannot_feed_an_input():
+    a = Step("a", template())
+    text = problem(a, Step("b", template(), parameters={"epochs": a.outputs.parameters["loss"]}))
+    assert "parameter 'epochs': it is float, which cannot feed int" in text
+    text = problem(a, Step("b", template(), parameters={"lr": a.outputs.parameters["names"]}))
+    assert "it is list, which cannot feed float" in text
+
+
+def test_output_of_a_group_without_a_source():
+    steps = Steps("s", steps=[Step("a", template())])
+    steps.outputs.parameters["p"] = OutputParameter()
+    steps.outputs.artifacts["q"] = OutputArtifact()
+    found = problems(steps=steps)
+    assert found[0].startswith("steps 's': output parameter 'p': it has no source; set value_from_parameter")
+    assert found[1].startswith("steps 's': output artifact 'q': it has no source; set _from")
+
+
+def test_output_of_a_group_from_a_step_elsewhere():
+    outside = Step("outside", template())
+    steps = Steps("s", steps=[Step("a", template())])
+    steps.outputs.parameters["p"] = OutputParameter(value_from_parameter=outside.outputs.parameters["loss"])
+    assert "step 'outside' is not in 's'" in problem(steps=steps)
+
+
+def test_output_of_a_program_without_a_path():
+    made = template()
+    made.outputs.parameters["e"] = OutputParameter()
+    made.outputs.artifacts["f"] = OutputArtifact()
+    found = problems(Step("s", made))
+    assert "output parameter 'e' has no value_from_path" in found[0]
+    assert "artifact 'f' has no path" in found[1]
+
+
+@pytest.mark.parametrize("key", ["Iter", "a_b", "a b", "-a", ""])
+def test_key_that_is_not_allowed(key):
+    assert f"the key {key!r} must consist of" in problem(Step("s", template(), key=key))
+
+
+def test_names_that_are_not_allowed_are_found_wherever_they_come_from():
+    step = Step("s", template())
+    step.name = "a_b"
+    assert "the step name 'a_b'" in problem(step)
+
+
+def test_unknown_input_in_a_script():
+    made = template()
+    made.script = "echo {{inputs.parameters.epoch}}"
+    assert "template 't' has no input parameter 'epoch'; did you mean 'epochs'?" in problem(Step("s", made))
+
+
+def test_container_without_a_command():
+    assert "neither a command nor args" in problem(Step("s", ContainerOPTemplate(name="c")))
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("data.txt", "'data.txt' is no artifact; use upload_artifact(...)"),
+        (3, "3 is no artifact"),
+        (S3Artifact(key="k"), "object store"),
+    ],
+)
+def test_what_is_no_artifact(source, text):
+    found = problems(Step("s", template(), artifacts={"data": source}))
+    assert any(text in line for line in found)
+
+
+def test_parameter_given_as_an_artifact():
+    a = Step("a", template())
+    found = problem(a, Step("b", template(), artifacts={"data": a.outputs.parameters["loss"]}))
+    assert "is a parameter, not an artifact" in found
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"with_param": [1]}, {"slices": 1}, {"executor": 1}, {"continue_on_num_success": 1}]
+)
+def test_argument_for_a_later_version_is_refused(arguments):
+    assert f"{next(iter(arguments))} is not available in this version" in problem(Step("s", template(), **arguments))
+
+
+def test_secret_is_refused():
+    made = template()
+    made.envs = {"TOKEN": Secret("abc")}
+    text = problem(Step("s", made))
+    assert "'TOKEN': a Secret is not available" in text
+    assert "abc" not in text
+
+
+def test_problem_of_a_template_used_twice_is_said_once():
+    made = template()
+    made.script = "{{inputs.parameters.nothing}}"
+    assert len(problems([Step("a", made), Step("b", made)])) == 1
+
+
+def test_all_problems_come_at_once_with_a_count():
+    wf = Workflow("w")
+    wf.add(Step("a", template(), parameters={"lr": "x"}, key="K"))
+    with pytest.raises(CompileError, match=r"the workflow has 2 problems:\n  - "):
+        compile_workflow(wf)
+
+
+def test_recursive_op_that_cannot_be_pickled_is_one_problem_among_others():
+    import threading
+
+    lock = threading.Lock()
+
+    @OP.function
+    def f(n: int) -> {"m": int}:
+        with lock:
+            return {"m": n}
+
+    made = PythonOPTemplate(f)
+    found = problems([Step("a", made, parameters={"n": 1}), Step("b", made, parameters={"n": "x"})])
+    assert any("the variable 'lock' used in f cannot be pickled" in line for line in found)
+    assert any("it must be int" in line for line in found)
+    assert len(found) == 2
+
+
+# -- dependencies of tasks ---------------------------------------------------------------------------------------
+
+
+def dependencies(*tasks: Task) -> dict[str, tuple[str, ...]]:
+    graph = compile_workflow(Workflow("w", dag=DAG("d", tasks=list(tasks))))
+    return {task.name: task.dependencies for task in graph.templates[0].tasks}
+
+
+def test_tasks_wait_for_every_task_that_they_mention():
+    a = Task("a", template())
+    loss, model = a.outputs.parameters["loss"], a.outputs.artifacts["model"]
+    made = dependencies(
+        Task("parameter", template(), parameters={"lr": loss}),
+        Task("text", template(), parameters={"lr": f"{loss}"}),
+        Task("expression", template(), parameters={"lr": loss * 2}),
+        Task("artifact", template(), artifacts={"data": model}),
+        Task("sub-path", template(), artifacts={"data": model.sub_path("x")}),
+        Task("when", template(), when=f"{loss} < 1"),
+        Task("condition", template(), when=loss < 1),
+        Task("key", template(), key=f"k-{loss}"),
+        Task("nothing", template()),
+        a,
+    )
+    assert {name for name, wanted in made.items() if wanted == ("a",)} == set(made) - {"a", "nothing"}
+
+
+def test_dependencies_are_merged_with_explicit_ones_in_the_order_of_the_tasks():
+    a, b, c = (Task(n, template()) for n in "abc")
+    d = Task("d", template(), dependencies=["c", a], parameters={"lr": b.outputs.parameters["loss"]})
+    e = Task("e", template(), dependencies=[a, "a"], parameters={"lr": a.outputs.parameters["loss"]})
+    made = dependencies(a, b, c, d, e)
+    assert made["d"] == ("a", "b", "c")
+    assert made["e"] == ("a",)

@@ -1,0 +1,184 @@
+"""Putting files into the artifact store, and getting them out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dflow import (
+    LocalArtifact,
+    S3Artifact,
+    ShellOPTemplate,
+    Step,
+    config,
+    download_artifact,
+    path_list_of_artifact,
+    path_object_of_artifact,
+    upload_artifact,
+)
+from dflow.common import import_func
+from dflow.engine.errors import UnsupportedError
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path) -> Path:
+    """Files a, b, c and d/e in the current directory."""
+    (tmp_path / "d").mkdir()
+    for name in ("a", "b", "c", "d/e"):
+        (tmp_path / name).write_text(f"text of {name}")
+    return tmp_path
+
+
+def texts(paths):
+    """The contents, in the shape of the paths."""
+    if isinstance(paths, dict):
+        return {key: texts(path) for key, path in paths.items()}
+    if isinstance(paths, list):
+        return [texts(path) for path in paths]
+    return None if paths is None else Path(paths).read_text().removeprefix("text of ")
+
+
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [
+        ("a", ["a"]),
+        (Path("a"), ["a"]),
+        ("d/e", ["d/e"]),
+        (["b", "a"], ["b", "a"]),
+        (("b", "a"), ["b", "a"]),
+        ({"b", "a"}, ["a", "b"]),
+        ({"x": "a", "y": Path("d/e")}, {"x": "a", "y": "d/e"}),
+        ({"x": ["a", {"z": "b"}], "y": "c"}, {"x": ["a", {"z": "b"}], "y": "c"}),
+        ([["a", "b"], ["c"]], [["a", "b"], ["c"]]),
+        (["a", None, "c"], ["a", None, "c"]),
+        ([None, "a"], [None, "a"]),
+        ({"x": None, "y": "a"}, {"x": None, "y": "a"}),
+        ([], []),
+    ],
+)
+def test_artifact_comes_back_in_the_shape_it_went_in(given, got):
+    assert texts(download_artifact(upload_artifact(given), path="out")) == got
+
+
+def test_paths_relative_to_the_current_directory_are_kept(tmp_path):
+    assert download_artifact(upload_artifact("d/e"), path="out") == [str(tmp_path / "out" / "d" / "e")]
+    assert path_list_of_artifact(upload_artifact(["a", "d/e"])) == ["a", "d/e"]
+    assert path_object_of_artifact(upload_artifact({"x": "a"})) == {"x": "a"}
+
+
+def test_directory_is_downloaded_whole(tmp_path):
+    (got,) = download_artifact(upload_artifact("d"), path="out")
+    assert got == str(tmp_path / "out" / "d")
+    assert Path(got, "e").read_text() == "text of d/e"
+
+
+def test_current_directory_itself_can_be_uploaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path / "d")
+    artifact = upload_artifact(".")
+    monkeypatch.chdir(tmp_path)
+    download_artifact(artifact, path="out")
+    assert [p.read_text() for p in (tmp_path / "out").rglob("e")] == ["text of d/e"]
+
+
+def test_file_outside_of_the_current_directory_keeps_its_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path / "d")
+    artifact = upload_artifact(tmp_path / "a")
+    assert path_list_of_artifact(artifact) == [str(tmp_path / "a").lstrip("/")]
+    assert path_list_of_artifact(upload_artifact("../a")) == [str(tmp_path / "a").lstrip("/")]
+
+
+def test_store_is_upload_in_the_current_directory_and_holds_links(tmp_path):
+    artifact = upload_artifact("a")
+    assert Path(artifact.local_path).parent == tmp_path / "upload"
+    assert Path(artifact.local_path, "a").is_symlink()
+
+
+def test_debug_artifact_dir_moves_the_store(tmp_path):
+    config["debug_artifact_dir"] = str(tmp_path / "store")
+    assert Path(upload_artifact("a").local_path).parent == tmp_path / "store" / "upload"
+
+
+def test_same_file_twice_is_two_elements():
+    assert texts(download_artifact(upload_artifact(["a", "a"]), path="out")) == ["a", "a"]
+
+
+def test_file_that_is_not_there_is_named_with_the_directory(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"cannot upload nothing: .* in ") as found:
+        upload_artifact(["a", "nothing"])
+    assert str(tmp_path) in str(found.value)
+    assert not (tmp_path / "upload").exists()
+
+
+def test_downloaded_files_are_copies(tmp_path):
+    (got,) = download_artifact(upload_artifact("a"), path="out")
+    Path(got).write_text("changed")
+    assert (tmp_path / "a").read_text() == "text of a"
+
+
+def test_skip_exists_leaves_what_is_there(tmp_path):
+    artifact = upload_artifact("a")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").write_text("mine")
+    download_artifact(artifact, path="out", skip_exists=True)
+    assert (tmp_path / "out" / "a").read_text() == "mine"
+    download_artifact(artifact, path="out")
+    assert (tmp_path / "out" / "a").read_text() == "text of a"
+
+
+def test_sub_path_downloads_a_part():
+    artifact = upload_artifact(["a", "d"])
+    assert texts(download_artifact(artifact, sub_path="d", path="out")) == ["d/e"]
+    assert texts(download_artifact(artifact.sub_path("d").sub_path("e"), path="out2")) == ["d/e"]
+
+
+def test_slice_downloads_an_element():
+    artifact = upload_artifact(["a", "b", "c"])
+    assert texts(download_artifact(artifact, slice=1, path="out")) == ["b"]
+    assert texts(download_artifact(artifact[2], path="out")) == ["c"]
+    assert texts(download_artifact(upload_artifact({"x": "a", "y": "b"}), slice="y", path="out")) == {"y": "b"}
+
+
+def test_catalog_is_downloaded_only_when_asked_for(tmp_path):
+    artifact = upload_artifact("a")
+    download_artifact(artifact, path="out")
+    assert not (tmp_path / "out" / ".dflow").exists()
+    download_artifact(artifact, path="out", remove_catalog=False)
+    assert (tmp_path / "out" / ".dflow").is_dir()
+
+
+def test_reference_of_a_step_that_has_not_run_cannot_be_downloaded():
+    from dflow import OutputArtifact
+
+    template = ShellOPTemplate("t")
+    template.outputs.artifacts["x"] = OutputArtifact(path="/tmp/x")
+    with pytest.raises(FileNotFoundError, match="no artifact that exists yet"):
+        download_artifact(Step("s", template).outputs.artifacts["x"])
+
+
+def test_artifact_that_was_deleted_is_said():
+    with pytest.raises(FileNotFoundError, match="is not there any more"):
+        download_artifact(LocalArtifact("/no/such/place"))
+    with pytest.raises(FileNotFoundError, match="there is no .*zz in the artifact"):
+        download_artifact(upload_artifact("a"), sub_path="zz")
+
+
+def test_object_stores_are_not_here_yet():
+    with pytest.raises(UnsupportedError, match="object stores"):
+        download_artifact(S3Artifact(key="a"))
+    config["mode"] = "default"
+    with pytest.raises(UnsupportedError, match="object stores"):
+        upload_artifact("a")
+
+
+def test_artifacts_have_a_readable_form():
+    assert repr(LocalArtifact("/x").sub_path("y")) == "LocalArtifact('/x/y')"
+    assert repr(S3Artifact(key="k")) == "S3Artifact(key='k')"
+
+
+def test_import_func_finds_by_path():
+    assert import_func("dflow.common:LocalArtifact") is LocalArtifact
+    assert import_func("dflow.common.LocalArtifact") is LocalArtifact
+    for wrong in ("dflow.common.Nothing", "no_such_module.x", "x"):
+        with pytest.raises(ImportError):
+            import_func(wrong)

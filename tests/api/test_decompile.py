@@ -1,0 +1,387 @@
+"""``compile(decompile(graph)) == graph``, for graphs that use every field of the model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dflow import (
+    DAG,
+    ContainerOPTemplate,
+    InputArtifact,
+    InputParameter,
+    LocalArtifact,
+    OutputArtifact,
+    OutputParameter,
+    PythonScriptOPTemplate,
+    ShellOPTemplate,
+    Step,
+    Steps,
+    Task,
+    Workflow,
+    if_expression,
+)
+from dflow.compile import compile_workflow
+from dflow.decompile import decompile
+from dflow.engine import codec, model
+from dflow.python import OP, Artifact, BigParameter, NestedDict, OPIOSign, Parameter, PythonOPTemplate
+
+FIXTURES: dict[str, Callable[[], Workflow]] = {}
+
+
+def fixture(function: Callable[[], Workflow]) -> Callable[[], Workflow]:
+    FIXTURES[function.__name__] = function
+    return function
+
+
+def shell(name: str = "t", script: str = "true") -> ShellOPTemplate:
+    made = ShellOPTemplate(name, script=script)
+    made.inputs.parameters["n"] = InputParameter(type=int, value=1)
+    made.inputs.artifacts["a"] = InputArtifact(path="/tmp/a", optional=True)
+    made.outputs.parameters["n"] = OutputParameter(value_from_path="/tmp/n", type=int)
+    made.outputs.artifacts["a"] = OutputArtifact(path="/tmp/b")
+    return made
+
+
+def of(*added: object, **arguments: Any) -> Workflow:
+    wf = Workflow("w", **arguments)
+    for item in added:
+        wf.add(item)
+    return wf
+
+
+@fixture
+def one_step() -> Workflow:
+    return of(Step("a", shell()))
+
+
+@fixture
+def nothing() -> Workflow:
+    return of([])
+
+
+@fixture
+def chain() -> Workflow:
+    a = Step("a", shell())
+    return of(a, Step("b", shell(), parameters={"n": a.outputs.parameters["n"]}, artifacts={"a": a.outputs.artifacts["a"]}))
+
+
+@fixture
+def parallel_groups() -> Workflow:
+    return of([Step("a", shell()), Step("b", shell())], Step("c", shell()), [Step("d", shell())])
+
+
+@fixture
+def dag() -> Workflow:
+    a = Task("a", shell())
+    b = Task("b", shell(), parameters={"n": a.outputs.parameters["n"]})
+    return of([b, a, Task("c", shell(), dependencies=[a, "b"])])
+
+
+@fixture
+def workflow_fields() -> Workflow:
+    return of(
+        Step("a", shell(), parameters={"n": "{{workflow.parameters.k}}"}),
+        parameters={"k": 1, "text": "{{not a tag}}", "l": [1, "a"]},
+        labels={"x": "y"},
+        annotations={"note": "long\ntext"},
+        parallelism=3,
+    )
+
+
+@fixture
+def call_fields() -> Workflow:
+    a = Step("a", shell(), key="k-1", timeout=5, continue_on_failed=True)
+    n = a.outputs.parameters["n"]
+    b = Step("b", shell(), when=f"{n} < 3", key=f"k-{n}", timeout=n, continue_on_error=True)
+    return of(a, b, Step("c", shell(), when=n < 3), Step("d", shell(), when="true", timeout="10s"))
+
+
+@fixture
+def expressions_everywhere() -> Workflow:
+    a = Step("a", shell())
+    n = a.outputs.parameters["n"]
+    given = [n + 1, (n + 1) * 2, if_expression(n > 1, n, 0), "{{=1 + 1}}", f"n={n}", f"{n}{n}", n, "{{workflow.name}}"]
+    return of(a, [Step(f"s{i}", shell(), parameters={"n": value}) for i, value in enumerate(given)])
+
+
+@fixture
+def texts_that_look_like_something_else() -> Workflow:
+    template = shell()
+    template.inputs.parameters["n"].type = str
+    texts = ["", "5", "null", "true", '{"a": 1}', "[1", "a\nb", "'\"\\", "ü {x}", "}} {"]
+    return of([Step(f"s{i}", template, parameters={"n": text}) for i, text in enumerate(texts)])
+
+
+@fixture
+def values_of_many_types() -> Workflow:
+    template = shell()
+    template.inputs.parameters["n"].type = None
+    values = [1, 1.5, True, None, [1, {"a": None}], {"k": [1]}, (1, 2), {1, 2}, Path("/tmp/x"), {1: 2}]
+    return of([Step(f"s{i}", template, parameters={"n": value}) for i, value in enumerate(values)])
+
+
+@fixture
+def parameter_declarations() -> Workflow:
+    made = ShellOPTemplate("p", script="cat /tmp/in")
+    made.inputs.parameters["a"] = InputParameter(type=list[int], value=[1], path="/tmp/in", description="numbers")
+    made.inputs.parameters["b"] = InputParameter(save_as_artifact=True, value="")
+    made.outputs.parameters["c"] = OutputParameter(
+        value_from_path="/tmp/c", type=dict, default={}, global_name="g", save_as_artifact=True, save_both=True, description="d"
+    )
+    made.outputs.parameters["d"] = OutputParameter(default=None)
+    return of(Step("a", made))
+
+
+@fixture
+def artifact_declarations() -> Workflow:
+    made = ShellOPTemplate("p", script="true")
+    made.inputs.artifacts["a"] = InputArtifact(
+        path="/tmp/a", source=LocalArtifact("/data").sub_path("x"), mode=0o644, sub_path="y", archive=None, type=list[Path]
+    )
+    made.inputs.artifacts["b"] = InputArtifact(path="/tmp/b", optional=True, save_as_parameter=True)
+    made.outputs.artifacts["c"] = OutputArtifact(
+        path="/tmp/c", type=Path, archive="zip", global_name="g", optional=True, save=[{"s3": {"key": "k"}}]
+    )
+    return of(Step("a", made, artifacts={"a": LocalArtifact("/other")}))
+
+
+@fixture
+def parts_of_artifacts() -> Workflow:
+    a = Step("a", shell())
+    part = a.outputs.artifacts["a"].sub_path("x/y")
+    return of(a, Step("b", shell(), artifacts={"a": part}), Step("c", shell(), artifacts={"a": LocalArtifact("/d").sub_path("z")}))
+
+
+@fixture
+def artifact_by_expression() -> Workflow:
+    a, b = Step("a", shell()), Step("b", shell())
+    chosen = if_expression(a.outputs.parameters["n"] > 1, a.outputs.artifacts["a"], b.outputs.artifacts["a"])
+    steps = Steps("inner", steps=[a, b, Step("c", shell(), artifacts={"a": chosen})])
+    steps.outputs.artifacts["x"] = OutputArtifact(from_expression=chosen)
+    steps.outputs.artifacts["y"] = OutputArtifact(_from=a.outputs.artifacts["a"].sub_path("z"))
+    steps.outputs.parameters["x"] = OutputParameter(value_from_expression=if_expression(True, 1, 2))
+    steps.outputs.parameters["y"] = OutputParameter(value_from_parameter=b.outputs.parameters["n"])
+    steps.outputs.parameters["z"] = OutputParameter(value_from_expression="1 + 1")
+    return of(Step("s", steps))
+
+
+@fixture
+def nested_groups() -> Workflow:
+    inner = Steps("inner", steps=[Step("x", shell())], parallelism=2)
+    inner.inputs.parameters["n"] = InputParameter(value=3)
+    inner.inputs.artifacts["a"] = InputArtifact(optional=True)
+    middle = DAG("middle", tasks=[Task("i", inner), Task("j", inner, parameters={"n": 2})], parallelism=1)
+    return of(Step("m", middle), Step("n", inner))
+
+
+@fixture
+def recursion() -> Workflow:
+    loop = Steps("loop")
+    loop.inputs.parameters["n"] = InputParameter(value=0)
+    step = Step("x", shell(), parameters={"n": loop.inputs.parameters["n"]})
+    loop.add(step)
+    loop.add(Step("next", loop, parameters={"n": step.outputs.parameters["n"]}, when=step.outputs.parameters["n"] < 3))
+    return Workflow("w", steps=loop)
+
+
+@fixture
+def one_name_with_two_contents() -> Workflow:
+    return of(Step("a", shell(script="1")), Step("b", shell(script="2")), Step("c", Steps("t", steps=[Step("x", shell())])))
+
+
+@fixture
+def pods() -> Workflow:
+    made = ShellOPTemplate(
+        "pod",
+        script="echo $A",
+        image="debian:12",
+        command=["bash", "-e"],
+        envs={"A": "b", "C": 1},
+        timeout=60,
+        node_selector={"gpu": "yes"},
+        tolerations=[{"key": "x"}],
+        volumes=[{"name": "v"}],
+        mounts=[{"name": "v", "mountPath": "/v"}],
+        requests={"cpu": "1"},
+        limits={"memory": "1Gi"},
+        image_pull_policy="Always",
+        annotations={"a": "b"},
+        labels={"c": "d"},
+    )
+    return of(Step("a", made))
+
+
+@fixture
+def every_language() -> Workflow:
+    container = ContainerOPTemplate(command=["echo"], args=["a", "{{inputs.parameters.n}}"], name="c", image="alpine")
+    container.inputs.parameters["n"] = InputParameter(value=1)
+    python = PythonScriptOPTemplate("py", script="print({{inputs.parameters.n}})", command="python3")
+    python.inputs.parameters["n"] = InputParameter(value=1)
+    return of(Step("a", container), Step("b", python), Step("c", PythonScriptOPTemplate(script="1")), Step("d", shell()))
+
+
+@fixture
+def templates_without_names() -> Workflow:
+    return of(Step("a", ShellOPTemplate(script="1")), Step("b", ShellOPTemplate(script="2")), Step("c", Steps(steps=[])))
+
+
+class Everything(OP):
+    """Has every kind of sign."""
+
+    @classmethod
+    def get_input_sign(cls) -> OPIOSign:
+        return OPIOSign(
+            {
+                "i": int,
+                "d": Parameter(float, default=1.5),
+                "b": BigParameter(dict, default={}),
+                "l": list[int],
+                "u": int | None,
+                "path": Artifact(Path, optional=True),
+                "paths": Artifact(list[Path], archive=None, optional=True),
+                "nested": Artifact(NestedDict[Path], optional=True),
+            }
+        )
+
+    @classmethod
+    def get_output_sign(cls) -> OPIOSign:
+        return OPIOSign({"i": Parameter(int, global_name="g", default=0), "p": Artifact(dict[str, Path], global_name="h")})
+
+    def execute(self, op_in):
+        """Nothing."""
+
+
+@OP.function
+def add(n: int, m: int = 2) -> {"sum": int}:
+    """A sum."""
+    return {"sum": n + m}
+
+
+@fixture
+def python_ops() -> Workflow:
+    first = PythonOPTemplate(
+        Everything, image="python:3.11", command=["python3", "-u"], python_packages=["/opt/pkg"], pre_script="x = 1\n",
+        post_script="y = 2\n", timeout=10, output_parameter_default={"i": 5}, output_artifact_global_name={"p": "q"},
+        output_artifact_archive={"p": None}, output_artifact_save={"p": [{"x": 1}]}, envs={"A": "b"}, requests={"cpu": "1"},
+    )  # fmt: skip
+    a = Step("a", first, parameters={"i": 1, "l": [1, 2], "u": None})
+    return of(a, Step("b", PythonOPTemplate(add), parameters={"n": a.outputs.parameters["i"]}))
+
+
+@fixture
+def op_defined_in_a_function() -> Workflow:
+    class Local(Everything):
+        """Travels as a pickle."""
+
+    return of(Step("a", PythonOPTemplate(Local), parameters={"i": 1, "l": [], "u": 1}))
+
+
+@pytest.mark.parametrize("name", list(FIXTURES))
+def test_graph_survives_the_way_back_to_objects(name):
+    graph = compile_workflow(FIXTURES[name]())
+    assert compile_workflow(decompile(graph)) == graph
+
+
+@pytest.mark.parametrize("name", list(FIXTURES))
+def test_graph_survives_json_and_yaml(name):
+    wf = FIXTURES[name]()
+    graph = compile_workflow(wf)
+    assert codec.loads(codec.dumps(graph)) == graph
+    data = wf.to_graph()
+    assert compile_workflow(Workflow.from_graph(json.loads(json.dumps(data)))) == graph
+    assert compile_workflow(Workflow.from_graph_json(wf.to_graph_json(indent=2))) == graph
+    assert compile_workflow(Workflow.from_graph_yaml(wf.to_graph_yaml())) == graph
+
+
+def records(value: Any) -> list[Any]:
+    """All records inside of a record."""
+    if dataclasses.is_dataclass(value):
+        inner = [item for field in dataclasses.fields(value) for item in records(getattr(value, field.name))]
+        return [value, *inner]
+    return [item for part in value for item in records(part)] if isinstance(value, tuple) else []
+
+
+def test_the_graphs_use_every_field_of_the_model():
+    used = {
+        (type(record).__name__, field.name)
+        for make in FIXTURES.values()
+        for record in records(compile_workflow(make()))
+        for field in dataclasses.fields(record)
+        if getattr(record, field.name) != field.default
+    }
+    known = {
+        (kind.__name__, field.name)
+        for kind in map(model.__dict__.get, model.__all__)
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind)
+        for field in dataclasses.fields(kind)
+    }
+    assert known - used == {("WorkflowGraph", "kubernetes"), ("WorkflowGraph", "schema")}
+
+
+def test_workflow_from_a_graph_runs():
+    template = ShellOPTemplate("t", script="echo $(({{inputs.parameters.n}} + 1)) > /tmp/n")
+    template.inputs.parameters["n"] = InputParameter(type=int)
+    template.outputs.parameters["n"] = OutputParameter(value_from_path="/tmp/n", type=int)
+    a = Step("a", template, parameters={"n": 1})
+    wf = of(a, Step("b", template, parameters={"n": a.outputs.parameters["n"]}))
+    again = Workflow.from_graph_yaml(wf.to_graph_yaml())
+    again.submit()
+    assert again.query_step("b").outputs.parameters["n"].value == 3
+
+
+def test_steps_can_be_added_to_a_workflow_from_a_graph():
+    again = Workflow.from_graph(one_step().to_graph())
+    again.add(Step("more", shell(), parameters={"n": "{{steps.a.outputs.parameters.n}}"}))
+    graph = compile_workflow(again)
+    assert [call.name for t in graph.templates if isinstance(t, model.StepsTemplate) for g in t.groups for call in g] == ["a", "more"]
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,5}", fullmatch=True)
+TEXTS = st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]), max_size=12)
+GIVEN = st.one_of(st.integers(), st.booleans(), st.none(), TEXTS, st.lists(st.integers(), max_size=3))
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> Workflow:
+    """Groups of steps; each may use what any earlier group gives."""
+    template = shell()
+    template.inputs.parameters["n"].type = None
+    wf, earlier = Workflow("w"), []
+    names = draw(st.lists(NAMES, min_size=1, max_size=8, unique=True))
+    while names:
+        size = draw(st.integers(1, len(names)))
+        group = []
+        for name in names[:size]:
+            source = draw(st.sampled_from(earlier)).outputs.parameters["n"] if earlier and draw(st.booleans()) else None
+            made = draw(GIVEN) if source is None else draw(st.sampled_from([source, f"x-{source}", source + 1, source < 2]))
+            group.append(Step(name, template, parameters={"n": made}, key=draw(st.none() | st.just(f"k-{name}0"))))
+        wf.add(group if size > 1 or draw(st.booleans()) else group[0])
+        earlier += group
+        names = names[size:]
+    return wf
+
+
+@st.composite
+def dags(draw: st.DrawFn) -> Workflow:
+    """Tasks that depend on some of those before them, added in any order."""
+    template, tasks = shell(), []
+    for name in draw(st.lists(NAMES, min_size=1, max_size=8, unique=True)):
+        wanted = draw(st.lists(st.sampled_from(tasks), unique_by=id, max_size=3)) if tasks else []
+        parameters = {"n": wanted[0].outputs.parameters["n"]} if wanted and draw(st.booleans()) else {}
+        tasks.append(Task(name, template, dependencies=wanted, parameters=parameters))
+    return Workflow("w", dag=DAG("d", tasks=draw(st.permutations(tasks))))
+
+
+@given(chains() | dags())
+def test_any_graph_survives_the_way_back_to_objects(wf):
+    graph = compile_workflow(wf)
+    assert compile_workflow(decompile(graph)) == graph
+    assert codec.loads(codec.dumps(graph)) == graph
