@@ -57,7 +57,6 @@ def download_artifact(
     slice: Any = None,
     path: Any = ".",
     remove_catalog: bool = True,
-    skip_exists: bool = False,
     **kwargs: Any,
 ) -> Any:
     """Copy an artifact to ``path``.
@@ -66,7 +65,7 @@ def download_artifact(
         artifact: from ``upload_artifact``, or ``step.outputs.artifacts[name]`` of a queried step.
         sub_path: the part of it that is wanted.
         slice: the element that is wanted.
-        skip_exists: leave files that are there.
+        kwargs: ``skip_exists=True`` leaves files that are there; others are for object stores.
 
     Returns:
         The paths of the copies: a list; a dict, or nested, where the artifact is.
@@ -76,7 +75,7 @@ def download_artifact(
     """
     from dflow.engine.catalog import CATALOG, read_catalog
 
-    root = _root_of(artifact)
+    root, skip_exists = _root_of(artifact), bool(kwargs.get("skip_exists", False))
     wanted = slice if slice is not None else getattr(artifact, "slice", None)
     inside = "/".join(part for part in (getattr(artifact, "_sub_path", None), sub_path) if part)
     target = Path(str(path)).absolute()

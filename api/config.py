@@ -138,6 +138,21 @@ class _Settings(Dict[str, Any]):
         )
 
 
+def _obey_other_variables() -> None:
+    """``LOG_LEVEL`` for our log, ``DFLOW_TEMPDIR`` for temporary files."""
+    level, folder = os.environ.get("LOG_LEVEL"), os.environ.get("DFLOW_TEMPDIR")
+    if level:
+        try:
+            _log.setLevel(level.upper())
+        except ValueError:
+            _log.warning("LOG_LEVEL is %r, which is no level", level)
+    if folder:
+        import tempfile
+
+        tempfile.tempdir = folder
+
+
+_obey_other_variables()
 config = _Settings(_from_environment(_SETTINGS, "DFLOW_"))
 s3_config = _Settings(_from_environment(_S3_SETTINGS, "DFLOW_S3_"))
 

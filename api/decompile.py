@@ -58,6 +58,7 @@ def _template(template: model.Template) -> OPTemplate:
             made = PythonOPTemplate.__new__(PythonOPTemplate)
             ScriptOPTemplate.__init__(made, name=template.name)
             made.op_class, made.slices = template.op, None
+            made.input_slices = made.output_slices = {}
             made.python_packages = list(template.packages)
             made.pre_script, made.post_script = template.pre_script, template.post_script
             _set_pod(made, template.pod)

@@ -13,10 +13,21 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 __all__ = ["dict2list", "expand", "flatten", "randstr", "run_command", "set_directory"]
 
+_ELSEWHERE = ("download_artifact", "path_list_of_artifact", "path_object_of_artifact", "upload_artifact")
+
+
+def __getattr__(name: str) -> Any:
+    """Names that scripts import from here, and that live in ``dflow.artifacts``."""
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module 'dflow.utils' has no attribute {name!r}")
+    from dflow import artifacts
+
+    return getattr(artifacts, name)
+
 
 def randstr(length: int = 5) -> str:
-    """Random lower-case letters and digits."""
-    return "".join(random.choices(string.ascii_lowercase + string.digits, k=length))  # noqa: S311 - a name, not a secret
+    """Random lower-case letters and digits; a script that seeds ``random`` gets new ones all the same."""
+    return "".join(random.SystemRandom().choices(string.ascii_lowercase + string.digits, k=length))
 
 
 @contextmanager

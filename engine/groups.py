@@ -126,7 +126,8 @@ class StepsGroup(Group):
     def _advance(self) -> None:
         if self._failed is not None:
             failed = self._failed
-            self._finish(Phase.FAILED, f"step {failed.display!r} ended {failed.phase}")
+            phase = Phase.FAILED if failed.prepared else Phase.ERROR
+            self._finish(phase, f"step {failed.display!r} ended {failed.phase}")
             return
         self._index += 1
         while self._index < len(self._groups) and not self._groups[self._index]:
@@ -217,9 +218,9 @@ def make_group(
 
 
 def _covered(node: Node) -> bool:
-    """Success, or a failure that the call says to go on after (ST-03)."""
-    if node.phase.is_ok:
-        return True
+    """Success, or a failure that the call says to go on after (ST-03); not one of preparing it (ST-05)."""
+    if node.phase.is_ok or not node.prepared:
+        return node.phase.is_ok
     rule = node.call.continue_on if node.call else None
     return rule is not None and (
         (rule.failed and node.phase is Phase.FAILED) or (rule.error and node.phase is Phase.ERROR)

@@ -201,13 +201,13 @@ def _declared_paths(side: Inputs | Outputs) -> list[str]:
 def _path_names(template: LeafTemplate, places: Mapping[str, str], step: StepLayout) -> dict[str, str]:
     """The names ``inputs.artifacts.X.path``, ``outputs.parameters.X.path`` … of a leaf (TG-12)."""
     names = {}
-    for side, declared, parameters, artifacts in (
-        ("inputs", template.inputs, step.input_parameters, step.input_artifacts),
-        ("outputs", template.outputs, step.output_parameters, step.output_artifacts),
+    for side, declared, artifacts in (
+        ("inputs", template.inputs, step.input_artifacts),
+        ("outputs", template.outputs, step.output_artifacts),
     ):
         for parameter in declared.parameters:
-            place = places.get(parameter.path or "") or str(parameters / parameter.name)
-            names[f"{side}.parameters.{parameter.name}.path"] = place
+            if parameter.path in places:  # a name with .path hides the value of the parameter in expressions (LP-08)
+                names[f"{side}.parameters.{parameter.name}.path"] = places[str(parameter.path)]
         for artifact in declared.artifacts:
             place = places.get(artifact.path or "") or str(artifacts / artifact.name)
             names[f"{side}.artifacts.{artifact.name}.path"] = place

@@ -26,6 +26,7 @@ class Node:
         type: ``Pod``, ``Steps``, ``DAG`` or ``Skipped``.
         place: its directory; None while it has none.
         inputs, outputs: texts of parameters; None for "skipped".
+        prepared: False when its arguments or its condition could not be resolved, so it never began.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Node:
     outputs: dict[str, str | None] = field(default_factory=dict)
     output_artifacts: dict[str, ArtifactValue | None] = field(default_factory=dict)
     usage: dict[str, float] | None = None
+    prepared: bool = True
 
     def summary(self) -> dict[str, Any]:
         """What lists and the progress display need."""

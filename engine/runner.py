@@ -109,6 +109,7 @@ def run(
     """
     graph, settings = load_graph(layout), load_settings(layout.settings)
     with lease(layout):
+        take_requests(layout)  # what was asked of an attempt that is over is not for this one
         finished = finished_nodes(layout, again)
         taken = {node.place.root.name for node in finished.values() if node.place}
         scheduler = Scheduler(graph, layout, settings, make_executor(settings), finished=finished, taken=taken)

@@ -133,6 +133,7 @@ class Scheduler:
                 self._work.popleft()()
         except StateError as exc:
             self._broken = exc
+            self._wake.set()  # nobody else may be left to wake the loop
 
     def _start_leaves(self, tasks: TaskGroup) -> None:
         while self._leaves and self._broken is None and (self._limit is None or len(self._running) < self._limit):
@@ -182,6 +183,7 @@ class Scheduler:
                 return
             bind(node, template, outer)
         except ExpressionError as exc:
+            node.prepared = False
             self._finish(node, group, Phase.ERROR, str(exc))
             return
         self._place(node, template)
@@ -259,6 +261,11 @@ class Scheduler:
             return self._take(node, template, outcome, job.timeout)
         except (leaf.LeafError, ExpressionError) as exc:
             return Phase.ERROR, str(exc)
+        except StateError:
+            raise
+        except Exception as exc:  # the step boundary: a fault of ours ends one step, not the run
+            _log.exception("internal error in step %s", node.name)
+            return Phase.ERROR, f"internal error, please report it: {type(exc).__name__}: {exc}"
 
     def _take(self, node: Node, template: LeafTemplate, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
         node.exit_code = outcome.exit_code

@@ -20,23 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = ["check_graph"]
 
-_CALL_FIELDS = frozenset({"id", "ip", "status", "exitCode", "startedAt", "finishedAt", "hostNodeName"})
+_CALL_FIELDS = frozenset({"id", "status", "exitCode", "startedAt", "finishedAt"})
 _WORKFLOW_FIELDS = frozenset(
     {
-        "name",
-        "namespace",
-        "uid",
-        "parameters",
-        "labels",
         "annotations",
         "creationTimestamp",
-        "serviceAccountName",
+        "labels",
         "mainEntrypoint",
-        "outputs",
-        "status",
-        "failures",
-        "duration",
-        "priority",
+        "name",
+        "namespace",
+        "parameters",
+        "serviceAccountName",
+        "uid",
     }
 )
 
@@ -228,6 +223,7 @@ class _TemplateCheck:
 
     def _input(self, name: Name) -> None:
         if len(name) < 3 or name[1] not in ("parameters", "artifacts"):
+            self._unknown(name, "name one of the inputs, as in inputs.parameters.NAME")
             return
         inputs = self._template.inputs
         known = [item.name for item in (inputs.parameters if name[1] == "parameters" else inputs.artifacts)]
@@ -250,7 +246,9 @@ class _TemplateCheck:
             if name[2] not in _CALL_FIELDS:
                 self._unknown(name, f"a {self._prefix[:-1]} has outputs, {', '.join(sorted(_CALL_FIELDS))}")
             return
-        if len(name) > 4:
+        if len(name) < 5 or name[3] not in ("parameters", "artifacts"):
+            self._unknown(name, f"name one of its outputs, as in {'.'.join(name[:3])}.parameters.NAME")
+        else:
             self._output(name, self._templates[call.template])
 
     def _output(self, name: Name, target: Template) -> None:

@@ -58,15 +58,28 @@ _LATER_ON_STEPS = (
 )
 
 
+_IGNORED = (
+    "retry_strategy",
+    "retry_on_transient_error",
+    "retry_on_failure",
+    "retry_on_error",
+    "retry_on_failure_and_error",
+    "timeout_as_transient_error",
+    "memoize_key",
+)
+
+
 class TemplateCompiler:
     """Compiles templates, each object once.
 
     Attributes:
         templates: what was compiled, in order; calls name templates by their index here, as text.
+        ignored: arguments that are set and do nothing in this version, each with the template.
     """
 
     def __init__(self, problems: Problems) -> None:
         self.templates: list[model.Template] = []
+        self.ignored: list[str] = []
         self._problems = problems
         self._index: dict[int, int] = {}
         self._keep_alive: list[OPTemplate] = []
@@ -92,6 +105,7 @@ class TemplateCompiler:
         self._keep_alive.append(template)
 
     def _one(self, template: OPTemplate, name: str) -> model.Template:
+        self.ignored += [f"{argument} of {name!r}" for argument in _IGNORED if getattr(template, argument, None)]
         what = "steps" if isinstance(template, Steps) else "dag" if isinstance(template, DAG) else "template"
         with self._problems.at(f"{what} {name!r}"):
             inputs, outputs = self._inputs(template), self._outputs(template)
@@ -238,7 +252,7 @@ class TemplateCompiler:
     ) -> model.ScriptTemplate | model.PythonOpTemplate:
         pod = self._pod(template)
         if isinstance(template, PythonOPTemplate):
-            if template.slices is not None:
+            if template.slices is not None or any(_sliced(template)):
                 self._problems.add("slices are not available in this version")
             return model.PythonOpTemplate(
                 name=name,
@@ -284,6 +298,10 @@ class TemplateCompiler:
             else:
                 pairs.append((str(name), str(value)))
         return pairs
+
+
+def _sliced(template: PythonOPTemplate) -> list[Any]:
+    return [*template.input_slices.values(), *template.output_slices.values()]
 
 
 def _calls_of(template: OPTemplate) -> list[Step]:

@@ -42,10 +42,8 @@ def to_int(value: float | str) -> int:
         if number is None:
             raise ExpressionError(f"int wants a whole number, not {value!r}")
         return number
-    if isinstance(value, float):
-        if not -(2.0**63) <= value < 2.0**63:
-            return -(2**63)
-        return int(value)
+    if not isinstance(value, int) and not -(2.0**63) <= value < 2.0**63:
+        return -(2**63)
     return int(value)
 
 

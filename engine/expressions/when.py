@@ -70,7 +70,7 @@ def evaluate_when(text: str) -> bool:
             raise
         raise ExpressionError(f"{exc} in the condition {text!r}", source=text) from exc
     if not isinstance(result, bool):
-        raise ExpressionError(f"the condition {text!r} gives {sprint(result)!r}, not true or false", source=text)
+        raise ExpressionError(f"the condition {text!r} gives {_shown(result)}, not true or false", source=text)
     return result
 
 

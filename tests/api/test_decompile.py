@@ -178,7 +178,10 @@ def nested_groups() -> Workflow:
     inner = Steps("inner", steps=[Step("x", shell())], parallelism=2)
     inner.inputs.parameters["n"] = InputParameter(value=3)
     inner.inputs.artifacts["a"] = InputArtifact(optional=True)
-    middle = DAG("middle", tasks=[Task("i", inner), Task("j", inner, parameters={"n": 2})], parallelism=1)
+    i = Task("i", inner)
+    middle = DAG("middle", tasks=[i, Task("j", inner, parameters={"n": 2})], parallelism=1)
+    middle.inputs.parameters["k"] = InputParameter(value=4)
+    middle.outputs.parameters["k"] = OutputParameter(value_from_parameter=middle.inputs.parameters["k"])
     return of(Step("m", middle), Step("n", inner))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 from pathlib import Path
 
@@ -102,3 +103,12 @@ def test_expand_is_the_way_back_from_flatten(tree):
 def test_randstr_has_letters_that_names_may_have():
     assert re.fullmatch(r"[a-z0-9]{5}", randstr())
     assert len(randstr(12)) == 12
+
+
+def test_randstr_is_new_in_a_script_that_seeds_its_random_numbers():
+    random.seed(1)
+    expected = random.Random(1).random()
+    first = randstr()
+    assert random.random() == expected
+    random.seed(1)
+    assert randstr() != first

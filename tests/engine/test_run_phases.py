@@ -132,7 +132,7 @@ def test_a_name_that_is_not_known_makes_the_node_error(wrong, steps, shell):  # 
     template = shell("t", "exit 0", inputs=Inputs((InputParameter("x"),)))
     call = Call("a", "t", parameters=(("x", Ref("steps.nobody.outputs.parameters.x")),))
     wrong.go(steps(call, Call("b", "t"), templates=[template]))
-    assert wrong.phases == {"": "Failed", "[0].a": "Error"}
+    assert wrong.phases == {"": "Error", "[0].a": "Error"}
     assert "'steps.nobody.outputs.parameters.x' is not known here" in wrong.nodes["[0].a"]["message"]
 
 
@@ -191,9 +191,9 @@ def test_a_thousand_nested_templates_need_no_deep_stack(runner, shell):
     depth = 1000
     inputs = Inputs((InputParameter("x"),))
     given = (("x", Ref("inputs.parameters.x")),)
-    groups = [StepsTemplate(f"t{n}", ((Call("s", f"t{n + 1}", given),),), inputs) for n in range(depth)]
-    leaf = shell(f"t{depth}", "test {{inputs.parameters.x}} = deep", inputs=inputs)
-    result = runner.go(WorkflowGraph("wf", "t0", (*groups, leaf), parameters=(("x", "deep"),)))
+    groups = [StepsTemplate(f"t{n:04}", ((Call("s", f"t{n + 1:04}", given),),), inputs) for n in range(depth)]
+    leaf = shell(f"t{depth:04}", "test {{inputs.parameters.x}} = deep", inputs=inputs)
+    result = runner.go(WorkflowGraph("wf", "t0000", (*groups, leaf), parameters=(("x", "deep"),)))
     assert result.phase is Phase.SUCCEEDED
     assert len(runner.phases) == depth + 1
     assert set(runner.phases.values()) == {"Succeeded"}
@@ -201,8 +201,8 @@ def test_a_thousand_nested_templates_need_no_deep_stack(runner, shell):
 
 def test_a_failure_a_thousand_templates_deep_comes_up(runner, shell):
     depth = 1000
-    groups = [DagTemplate(f"t{n}", (Call("s", f"t{n + 1}"),)) for n in range(depth)]
-    result = runner.go(WorkflowGraph("wf", "t0", (*groups, shell(f"t{depth}", "exit 1"))))
+    groups = [DagTemplate(f"t{n:04}", (Call("s", f"t{n + 1:04}"),)) for n in range(depth)]
+    result = runner.go(WorkflowGraph("wf", "t0000", (*groups, shell(f"t{depth:04}", "exit 1"))))
     assert result.phase is Phase.FAILED
     assert len(result.failures) == 1
 

@@ -1,0 +1,129 @@
+"""Artifacts of every shape: written, read by every type, with None members and without a catalog."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Dict, List, Set  # noqa: UP035 - what the signs hold
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dflow.python import NestedDict
+from dflow.python.catalog import assemble, flatten, read_catalog, unflatten, write_artifact
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write an artifact of files that it makes; the place of the artifact."""
+
+    def made(value: object) -> Path:
+        for _, name in flatten(value):
+            if name is not None:
+                (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / name).write_text(str(name))
+        root = tmp_path / "artifact"
+        write_artifact(value, root, lambda path: os.path.relpath(path, tmp_path), link)
+        return root
+
+    return made
+
+
+def link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(source)
+
+
+def relative(value: object, root: Path) -> object:
+    """The same shape with texts relative to the artifact."""
+    if isinstance(value, dict):
+        return {key: relative(item, root) for key, item in value.items()}
+    if isinstance(value, (list, set)):
+        return type(value)(relative(item, root) for item in value)
+    return value if value is None else os.path.relpath(value, root)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "wanted"),
+    [
+        ("a", Path, "a"),
+        (["a", "d/b"], List[Path], ["a", "d/b"]),
+        (["b", "a"], List[str], ["b", "a"]),
+        (["a"], Path, "a"),
+        ("a", List[Path], ["a"]),
+        ({"a", "b"}, Set[Path], {"a", "b"}),
+        ({"x": "a", "y": "b"}, Dict[str, Path], {"x": "a", "y": "b"}),
+        ({"x": "a"}, List[Path], ["a"]),
+        ({"x": ["a", {"y": "b"}]}, NestedDict[Path], {"x": ["a", {"y": "b"}]}),
+        (["a", None, "b"], List[Path], ["a", None, "b"]),
+        ({"x": None}, Dict[str, Path], {"x": None}),
+        (None, Path, None),
+        ([], List[Path], []),
+        (["a", "b"], Path, "."),
+        ([["a"], ["b", "c"]], NestedDict[str], [["a"], ["b", "c"]]),
+        ([f"f{i}" for i in range(12)], List[Path], [f"f{i}" for i in range(12)]),
+    ],
+)
+def test_artifact_is_read_by_the_declared_type(make, value, kind, wanted):
+    root = make(value)
+    assert relative(assemble(root, kind), root) == wanted
+
+
+def test_leaves_have_the_declared_type(make):
+    root = make(["a"])
+    assert [type(p) for p in assemble(root, List[str])] == [str]
+    assert isinstance(assemble(root, List[Path])[0], Path)
+    assert type(assemble(root, str)) is str
+    assert type(assemble(make_nested(root), NestedDict[str])["k"]) is str
+
+
+def make_nested(root: Path) -> Path:
+    other = root.parent / "nested"
+    write_artifact({"k": root / "a"}, other, lambda path: "a", link)
+    return other
+
+
+def test_catalog_text_is_that_of_upstream(make):
+    (file,) = (make({"k": ["a", None]}) / ".dflow").iterdir()
+    assert json.loads(file.read_text()) == {
+        "path_list": [{"dflow_list_item": "a", "order": "k.0"}, {"dflow_list_item": None, "order": "k.1"}]
+    }
+
+
+def test_several_catalogs_are_read_as_one(make):
+    root = make(["a"])
+    (root / "b").write_text("")
+    (root / ".dflow" / "zz").write_text(json.dumps({"path_list": [{"dflow_list_item": "b", "order": 1}]}))
+    assert relative(assemble(root, List[Path]), root) == ["a", "b"]
+
+
+def test_without_a_catalog_the_files_are_the_elements(tmp_path):
+    root = tmp_path / "plain"
+    (root / "sub").mkdir(parents=True)
+    (root / "b").write_text("")
+    assert read_catalog(root) is None
+    assert assemble(root, Path) == root
+    assert relative(assemble(root, List[Path]), root) == ["b", "sub"]
+    assert relative(assemble(root, Dict[str, Path]), root) == {"b": "b", "sub": "sub"}
+    assert assemble(root / "b", List[Path]) == [root / "b"]
+    assert assemble(root / "b", Path) == root / "b"
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing does not exist"):
+        write_artifact("nothing", tmp_path / "a", str, link)
+
+
+KEYS = st.text("abc", min_size=1, max_size=2)
+SHAPES = st.recursive(
+    st.sampled_from(["x", "y", "z"]),
+    lambda s: st.dictionaries(KEYS, s, min_size=1, max_size=3) | st.lists(s, min_size=1, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(KEYS, SHAPES, min_size=1, max_size=3) | st.lists(SHAPES, min_size=1, max_size=3))
+def test_orders_lead_back_to_the_shape(shape):
+    assert unflatten(flatten(shape)) == shape
