@@ -263,7 +263,7 @@ class Scheduler:
             return Phase.ERROR, str(exc)
         except StateError:
             raise
-        except Exception as exc:  # the step boundary: a fault of ours ends one step, not the run
+        except Exception as exc:  # noqa: BLE001 - the step boundary: a fault of ours ends one step, not the run
             _log.exception("internal error in step %s", node.name)
             return Phase.ERROR, f"internal error, please report it: {type(exc).__name__}: {exc}"
 

@@ -36,8 +36,10 @@ OPERATORS = [
     "..",
 ]
 WORDS = [
-    *OPERATORS, *SIGNATURES, "nil", "true", "#", "(", ")", "[", "]", "{", "}", ",", ".", "?.", "?", ":", "|", "let x =", ";",
-    "1", "2.5", "'a'", '"b\\n"', "inputs", "parameters", "steps['a-b']", "item", "map(", "filter(", "sprig.", "if", "else", "not",
+    *OPERATORS, *SIGNATURES, "nil", "true", "#",
+    "(", ")", "[", "]", "{", "}", ",", ".", "?.", "?", ":", "|", "let x =", ";",
+    "1", "2.5", "'a'", '"b\\n"', "inputs", "parameters", "steps['a-b']", "item", "map(", "filter(",
+    "sprig.", "if", "else", "not",
 ]  # fmt: skip
 
 leaves = st.sampled_from(
