@@ -198,7 +198,8 @@ class InputArtifact(_Named):
 
     def sub_path(self, path: str) -> InputArtifact:
         """The part ``path`` of this artifact."""
-        return _part(self, path)
+        part: InputArtifact = _part(self, path)
+        return part
 
 
 class OutputArtifact(_Named):
@@ -240,7 +241,8 @@ class OutputArtifact(_Named):
 
     def sub_path(self, path: str) -> OutputArtifact:
         """The part ``path`` of this artifact."""
-        return _part(self, path)
+        part: OutputArtifact = _part(self, path)
+        return part
 
 
 def _part(artifact: Any, path: str) -> Any:
