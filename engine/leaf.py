@@ -112,7 +112,12 @@ def collect(node: Node, template: LeafTemplate, settings: RunSettings, *, strict
         return
     missing = []
     for parameter in template.outputs.parameters:
-        text = _output_text(parameter, step, template)
+        try:
+            text = _output_text(parameter, step, template)
+        except LeafError:
+            if strict:
+                raise
+            text = None
         if text is None and parameter.default is not None:
             text = resolve(parameter.default, {})
         if text is not None:
@@ -290,7 +295,7 @@ def _seconds(text: str | None, node: Node) -> float:
         seconds = float((text or "").rstrip("s"))
     except ValueError:
         seconds = -1.0
-    if seconds <= 0:
+    if not seconds > 0:  # "nan" is not, either
         raise LeafError(f"the timeout of {node.display!r} is {text!r}; it must be a positive number of seconds")
     return seconds
 

@@ -318,7 +318,8 @@ class Scheduler:
 
     def _is_own_fault(self, node: Node, phase: Phase) -> bool:
         """A group that is Error although nothing inside it is: an argument or an output could not be resolved."""
-        return phase is Phase.ERROR and not any(failed.name.startswith(node.name) for failed in self.failures)
+        inside = (f"{node.name}.", f"{node.name}[")
+        return phase is Phase.ERROR and not any(failed.name.startswith(inside) for failed in self.failures)
 
     def _conclude(self, node: Node, group: Group | None, phase: Phase) -> None:
         node.phase = phase

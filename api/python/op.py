@@ -83,9 +83,12 @@ class FunctionOP(OP):
     """An OP made from a function by ``@OP.function``."""
 
     def __init__(self, func: Callable[..., Any], **template: Any) -> None:
+        self._wrap(func, template, get_sign_from_func(func))
+
+    def _wrap(self, func: Callable[..., Any], template: Dict[str, Any], signs: Tuple[OPIOSign, OPIOSign]) -> None:
         self.func = func
         self.template_arguments = template
-        self._input_sign, self._output_sign = get_sign_from_func(func)
+        self._input_sign, self._output_sign = signs
         functools.update_wrapper(self, func)
 
     def get_input_sign(self) -> OPIOSign:  # type: ignore[override]
@@ -115,12 +118,14 @@ class FunctionOP(OP):
         return dict(self.execute(OPIO(bound.arguments)))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Pickle as the function and how to decorate it again."""
-        return _again, (self.func, self.template_arguments)
+        """Pickle as the function with its signs: what its annotations name does not travel with it."""
+        return _again, (self.func, self.template_arguments, (self._input_sign, self._output_sign))
 
 
-def _again(func: Callable[..., Any], template: Dict[str, Any]) -> FunctionOP:
-    return FunctionOP(func, **template)
+def _again(func: Callable[..., Any], template: Dict[str, Any], signs: Tuple[OPIOSign, OPIOSign]) -> FunctionOP:
+    op = FunctionOP.__new__(FunctionOP)
+    op._wrap(func, template, signs)
+    return op
 
 
 def op_name(op: Any) -> str:

@@ -12,7 +12,8 @@ from dflow.engine.expressions import nodes as n
 from dflow.engine.expressions import regex
 from dflow.engine.expressions.limits import Budget
 from dflow.engine.expressions.near import near
-from dflow.engine.expressions.operators import ORDER, kind
+from dflow.engine.expressions.operators import kind
+from dflow.engine.expressions.optypes import BOOLEAN, GIVES, NUMBER, OPERANDS, TIMES
 from dflow.engine.expressions.signatures import EXTRA, KINDS, SIGNATURES, Signature
 
 if TYPE_CHECKING:
@@ -21,42 +22,6 @@ if TYPE_CHECKING:
     from dflow.engine.expressions.environment import Environment
 
 __all__ = ["check"]
-
-_NUMBER = frozenset({"int", "float"})
-_LOGICAL = frozenset({"&&", "||"})
-_TEXTUAL = frozenset({"contains", "startsWith", "endsWith", "matches"})
-_BOOLEAN = frozenset({"all", "any", "none", "one", "filter", "find", "findIndex", "findLast", "findLastIndex", "count"})
-_OPERANDS = {
-    "+": _NUMBER | {"string", "time", "duration"},
-    "-": _NUMBER | {"time", "duration"},
-    "*": _NUMBER | {"duration"},
-    "/": _NUMBER | {"duration"},
-    "**": _NUMBER,
-    "%": frozenset({"int"}),
-    "..": frozenset({"int"}),
-    **dict.fromkeys(ORDER, _NUMBER | {"string", "time", "duration"}),
-    **dict.fromkeys(_TEXTUAL, frozenset({"string"})),
-    **dict.fromkeys(_LOGICAL, frozenset({"bool"})),
-}
-_GIVES = {
-    "/": "float",
-    "**": "float",
-    "%": "int",
-    "..": "[]int",
-    **dict.fromkeys([*ORDER, *_TEXTUAL, *_LOGICAL, "in", "==", "!="], "bool"),
-}
-_TIMES = {
-    ("+", "time", "duration"): "time",
-    ("+", "duration", "time"): "time",
-    ("-", "time", "duration"): "time",
-    ("-", "time", "time"): "duration",
-    ("-", "duration", "duration"): "duration",
-    ("+", "duration", "duration"): "duration",
-    **{("*", "duration", word): "duration" for word in ("int", "float", "duration")},
-    **{("*", word, "duration"): "duration" for word in ("int", "float")},
-    **{("/", "duration", word): "float" for word in ("int", "float", "duration")},
-    **{(symbol, word, word): "bool" for symbol in ORDER for word in ("time", "duration")},
-}
 
 
 def check(node: n.Node, environment: Environment, source: str) -> str:
@@ -266,7 +231,7 @@ class _Checker:
             body = self.type(predicate.body)
         finally:
             self.items.pop()
-        if node.name in _BOOLEAN and body not in {"bool", "any"}:
+        if node.name in BOOLEAN and body not in {"bool", "any"}:
             self.fail(f"the predicate of {node.name} gives {shown(body)}, not bool", predicate)
         return body
 
@@ -291,20 +256,20 @@ class _Checker:
                     f"{shown(left)} and {shown(right)} cannot be compared with {symbol}{_hint(left, right)}", node
                 )
         elif "any" in {left, right}:
-            if not {left, right} <= _OPERANDS[symbol] | {"any"}:
+            if not {left, right} <= OPERANDS[symbol] | {"any"}:
                 self.fail(f"{shown(left)} {symbol} {shown(right)} is not defined", node)
-        elif {left, right} <= _OPERANDS[symbol] and (left == right or {left, right} <= _NUMBER):
+        elif {left, right} <= OPERANDS[symbol] and (left == right or {left, right} <= NUMBER):
             if {"time", "duration"} & {left, right}:
                 return self.times(node, left, right)
-            return _GIVES.get(symbol, left if left == right else "float")
+            return GIVES.get(symbol, left if left == right else "float")
         else:
             return self.times(node, left, right)
         if symbol == "matches" and isinstance(node.right, n.String):
             regex.compiled(node.right.value)
-        return _GIVES.get(symbol, "any")
+        return GIVES.get(symbol, "any")
 
     def times(self, node: n.Binary, left: str, right: str) -> str:
-        word = _TIMES.get((node.operator, left, right))
+        word = TIMES.get((node.operator, left, right))
         if word is None:
             self.fail(f"{shown(left)} {node.operator} {shown(right)} is not defined{_hint(left, right)}", node)
         return word
@@ -321,13 +286,13 @@ class _Checker:
 
 
 def _hint(left: str, right: str) -> str:
-    if "string" in {left, right} and _NUMBER & {left, right}:
+    if "string" in {left, right} and NUMBER & {left, right}:
         return "; variables are texts: use asInt, asFloat or string"
     return ""
 
 
 def _comparable(left: str, right: str) -> bool:
-    if left == right or {left, right} & {"any", "nil"} or {left, right} <= _NUMBER:
+    if left == right or {left, right} & {"any", "nil"} or {left, right} <= NUMBER:
         return True
     return left.startswith("[]") and right.startswith("[]")
 

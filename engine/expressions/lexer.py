@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple
 
 from dflow.engine.errors import ExpressionError
 
-__all__ = ["KEYWORDS", "Token", "tokenize", "unquote"]
+__all__ = ["KEYWORDS", "Token", "numeral", "tokenize", "unquote"]
 
 KEYWORDS = frozenset({"and", "contains", "else", "endsWith", "if", "in", "let", "matches", "not", "or", "startsWith"})
 """Words that are operators, and no names."""
@@ -105,3 +106,20 @@ def _code_point(escape: str) -> int | None:
         code = int(escape[1:].strip("{}"), 16)
         return code if code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF else None
     return None
+
+
+def numeral(token: Token, source: str) -> int | float:
+    """The number that a token stands for.
+
+    Raises:
+        ExpressionError: it stands for none, or for one that is too large.
+    """
+    text = token.text.replace("_", "")
+    base = {"0x": 16, "0o": 8, "0b": 2}.get(text[:2].lower(), 10)
+    try:
+        value = float(text) if base == 10 and not text.isdigit() else int(text[:400], base)
+    except ValueError as exc:
+        raise ExpressionError(f"{token.text!r} is no number", source=source, position=token.position) from exc
+    if value > 0x7FFFFFFFFFFFFFFF if isinstance(value, int) else math.isinf(value):
+        raise ExpressionError(f"{token.text} is too large", source=source, position=token.position)
+    return value

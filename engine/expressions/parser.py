@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import functools
-import math
 from typing import NoReturn
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.expressions import nodes as n
-from dflow.engine.expressions.lexer import Token, tokenize, unquote
+from dflow.engine.expressions.binding import BINARY, NEGATABLE, SPELLING, UNARY
+from dflow.engine.expressions.lexer import Token, numeral, tokenize, unquote
 from dflow.engine.expressions.limits import MAX_DEPTH, MAX_ROW, MAX_SOURCE
+from dflow.engine.expressions.operators import ORDER
 from dflow.engine.expressions.signatures import PREDICATES, SIGNATURES
 
-__all__ = ["BINARY", "UNARY", "parse"]
-
-BINARY = {
-    "|": 0, "or": 10, "||": 10, "and": 15, "&&": 15,
-    "==": 20, "!=": 20, "<": 20, ">": 20, "<=": 20, ">=": 20,
-    "in": 20, "matches": 20, "contains": 20, "startsWith": 20, "endsWith": 20,
-    "..": 25, "+": 30, "-": 30, "*": 60, "/": 60, "%": 60, "**": 100, "^": 100, "??": 500,
-}  # fmt: skip
-"""How strongly the operators between two operands bind."""
-
-UNARY = {"not": 50, "!": 50, "-": 90, "+": 90}
-"""How strongly the operators before an operand bind."""
-
-_SPELLING = {"or": "||", "and": "&&", "^": "**", "not": "!"}
-_NEGATABLE = frozenset({"in", "matches", "contains", "startsWith", "endsWith"})
-_ORDER = frozenset({"<", ">", "<=", ">="})
+__all__ = ["parse"]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -161,7 +147,7 @@ class _Parser:
             negated = self.at("not")
             operator = self.tokens[self.index + 1] if negated else self.current
             binds = BINARY.get(operator.text, -1) if operator.kind == "operator" else -1
-            if negated and operator.text not in _NEGATABLE:
+            if negated and operator.text not in NEGATABLE:
                 self.unexpected()
             if binds < strength:
                 break
@@ -182,10 +168,10 @@ class _Parser:
     def operation(self, left: n.Node, operator: Token, binds: int) -> n.Node:
         if operator.text == "|":
             return self.call(self.name(), (left,))
-        if operator.text in _ORDER:
+        if operator.text in ORDER:
             return self.comparisons(left, operator, binds)
         right = self.expression(binds if operator.text in {"**", "^"} else binds + 1)
-        spelling = _SPELLING.get(operator.text, operator.text)
+        spelling = SPELLING.get(operator.text, operator.text)
         return n.Binary(spelling, left, right, position=operator.position)
 
     def comparisons(self, left: n.Node, operator: Token, binds: int) -> n.Node:
@@ -196,7 +182,7 @@ class _Parser:
             step = n.Binary(operator.text, left, right, position=operator.position)
             whole = step if whole is None else n.Binary("&&", whole, step, position=operator.position)
             left, operator = right, self.current
-            if not (operator.kind == "operator" and operator.text in _ORDER):
+            if not (operator.kind == "operator" and operator.text in ORDER):
                 return whole
             self.next()
         raise self.error(f"more than {MAX_ROW} operators in a row")
@@ -206,7 +192,7 @@ class _Parser:
         if token.kind == "operator" and token.text in UNARY:
             self.next()
             operand = self.expression(UNARY[token.text])
-            return self.postfix(n.Unary(_SPELLING.get(token.text, token.text), operand, position=token.position))
+            return self.postfix(n.Unary(SPELLING.get(token.text, token.text), operand, position=token.position))
         if self.take("("):
             node = self.sequence()
             self.expect(")")
@@ -244,21 +230,10 @@ class _Parser:
                 return self.postfix(n.Name(token.text, position=at))
 
     def number(self, token: Token) -> n.Node:
-        text = token.text.replace("_", "")
-        prefix = text[:2].lower()
-        base = {"0x": 16, "0o": 8, "0b": 2}.get(prefix, 10)
-        try:
-            if base == 10 and not text.isdigit():
-                value = float(text)
-                if math.isinf(value):
-                    self.fail(f"{token.text} is too large", token)
-                return n.Float(value, position=token.position)
-            number = int(text, base) if base != 10 else int(text[:400])
-        except ValueError:
-            self.fail(f"{token.text!r} is no number", token)
-        if number > 0x7FFFFFFFFFFFFFFF:
-            self.fail(f"{token.text} does not fit 64 bits", token)
-        return n.Integer(number, position=token.position)
+        value = numeral(token, self.source)
+        if isinstance(value, float):
+            return n.Float(value, position=token.position)
+        return n.Integer(value, position=token.position)
 
     def array(self) -> n.Node:
         start = self.next().position

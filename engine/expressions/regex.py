@@ -34,6 +34,7 @@ _PIECE = re.compile(
     | \\p(?:\{(?P<property>\w+)\}|(?P<short>[A-Z]))
     | \[:(?P<class>\w+):\]
     | \\(?P<bad>[1-9CGgHhIiJjKkLlMmNnOoRrTtUuVvXXYyZ])
+    | \(\?(?P<name><)(?=[A-Za-z_])
     | \(\?(?P<look><?[=!]|\#|\(|>) | (?P<possessive>[*+?]\+)
     | (?P<escape>\\.) | (?P<other>.)
     """,
@@ -72,11 +73,13 @@ def _ends(text: str) -> str:
     return "".join(part if index % 2 else part.replace("$", r"\Z") for index, part in enumerate(parts))
 
 
-def _piece(match: re.Match[str], pattern: str) -> str:  # noqa: PLR0911 - one for each kind of piece
+def _piece(match: re.Match[str], pattern: str) -> str:  # noqa: C901, PLR0911 - one for each kind of piece
     kind, text = str(match.lastgroup), match.group()
     match kind:
         case "z":
             return r"\Z"
+        case "name":
+            return "(?P<"
         case "quoted":
             return re.escape(match["quoted"])
         case "code":

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.expressions import nodes as n
+from dflow.engine.expressions.binding import BINARY
 from dflow.engine.expressions.limits import Budget
 from dflow.engine.expressions.operators import ORDER
-from dflow.engine.expressions.parser import BINARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

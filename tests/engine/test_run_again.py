@@ -152,6 +152,16 @@ def test_a_run_goes_on_after_sigkill_and_repeats_no_finished_step(runner, detach
     assert (runner.layout.root / "b.bk1" / "phase").read_text() == "Running"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs PR_SET_PDEATHSIG or a subreaper")
+@pytest.mark.xfail(reason="a step outlives an engine that was killed; nothing ends it before it is run again")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_steps_die_with_their_engine(detached, tmp_path, number):
+    detached.send_signal(number)
+    detached.communicate(timeout=10)
+    time.sleep(0.1)
+    assert not _is_alive((tmp_path / "pid").read_text().strip())
+
+
 def test_resume_twice_keeps_every_unfinished_directory(runner, detached, tmp_path):
     detached.kill()
     detached.communicate(timeout=10)

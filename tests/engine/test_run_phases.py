@@ -102,6 +102,20 @@ def test_outputs_of_a_program_that_failed_are_collected(runner, steps, shell):  
     assert (runner.directory("[0].a") / "outputs" / "parameters" / "x").read_text() == "7"
 
 
+def test_an_output_that_cannot_be_read_does_not_hide_why_the_program_failed(runner, steps, shell):  # OU-03
+    outputs = Outputs((OutputParameter("x", path="/tmp/x"), OutputParameter("y", path="/tmp/y")))
+    runner.go(steps(Call("a", "t"), templates=[shell("t", "mkdir /tmp/x; echo 7 > /tmp/y; exit 3", outputs=outputs)]))
+    assert (runner.phases["[0].a"], runner.nodes["[0].a"]["message"]) == ("Failed", "exit code 3")
+    assert (runner.directory("[0].a") / "outputs" / "parameters" / "y").read_text() == "7"
+
+
+def test_an_output_that_cannot_be_read_is_an_error_after_a_success(runner, steps, shell):  # PH-03
+    outputs = Outputs((OutputParameter("x", path="/tmp/x"),))
+    runner.go(steps(Call("a", "t"), templates=[shell("t", "mkdir /tmp/x", outputs=outputs)]))
+    assert runner.phases["[0].a"] == "Error"
+    assert runner.nodes["[0].a"]["message"].endswith("/tmp/x: Is a directory")
+
+
 def test_a_skipped_step_has_no_directory_and_counts_as_success(runner, steps, templates):  # PH-05
     runner.go(steps(Call("a", "bad", when=Literal("1 == 2")), Call("b", "ok"), templates=templates))
     assert runner.phases == {"": "Succeeded", "[0].a": "Skipped", "[1].b": "Succeeded"}
@@ -160,6 +174,25 @@ def test_the_phase_of_a_dag_with_an_error_is_error(runner, dag, shell):  # DG-05
     runner.go(dag(Call("a", "t"), templates=[missing]))
     assert runner.phases == {"": "Error", ".a": "Error"}
     assert runner.status == "Error"
+
+
+def test_a_group_with_an_error_of_its_own_is_among_the_failures(runner, steps, shell):
+    """Also when a sibling that failed before has a name that begins like the group's."""
+    inner = StepsTemplate(
+        "inner",
+        ((Call("wait", "wait"),), (Call("never", "give", when=Literal("1 == 2")),)),
+        outputs=Outputs((OutputParameter("y", source=Ref("steps.never.outputs.parameters.x")),)),
+    )
+    give = shell("give", "exit 0", outputs=Outputs((OutputParameter("x", path="/tmp/x"),)))
+    templates = [inner, give, shell("wait", "sleep 0.1"), shell("bad", "exit 1")]
+    result = runner.go(steps((Call("ab", "bad"), Call("a", "inner")), templates=templates))
+    assert [node.display for node in result.failures] == ["ab", "a"]
+
+
+def test_a_group_that_fails_because_of_a_child_is_not_blamed(runner, steps, shell):
+    inner = StepsTemplate("inner", ((Call("s", "bad"),),))
+    result = runner.go(steps(Call("a", "inner"), templates=[inner, shell("bad", "exit 1")]))
+    assert [node.name for node in result.failures] == ["wf-1[0].a[0].s"]
 
 
 def test_steps_inside_a_dag_inside_steps(runner, steps, shell):
@@ -244,7 +277,7 @@ def test_a_timeout_ends_a_step_that_ignores_sigterm_and_its_background_child(run
     assert all(_gone(pid) for pid in pids)
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "soon", ""])
+@pytest.mark.parametrize("limit", ["0", "-1", "soon", "", "nan"])
 def test_a_timeout_that_is_no_positive_number_is_an_error(wrong, steps, shell, limit):
     wrong.go(steps(Call("a", "t", timeout=Literal(limit)), templates=[shell("t", "exit 0")]))
     assert wrong.phases["[0].a"] == "Error"

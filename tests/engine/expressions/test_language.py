@@ -58,6 +58,8 @@ SCOPE: dict[str, Any] = {
         ("sprig.int('junk')", 0),
         ("'x' matches '[[:alpha:]]'", True),
         ("'ab\\n' matches 'b$'", False),
+        ("sprig.regexReplaceAll('(?<x>b+)', 'abba', '[${x}]')", "a[bb]a"),
+        ("'AB' matches '(?i)b' && 'a.b' matches '\\\\Q.\\\\E'", True),
     ],
 )
 def test_value(source: str, value: object) -> None:

@@ -1,0 +1,241 @@
+"""Every verb of the command, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from dflow import ShellOPTemplate, Step, Workflow
+
+
+def dflow(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "dflow.cli", *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def shown(*words: str) -> object:
+    return json.loads(dflow(*words, "--json").stdout)
+
+
+@pytest.fixture
+def wf(tmp_path) -> Workflow:
+    """A run with a step that succeeds and one that fails until `repaired` is there; each notes that it ran."""
+    good = ShellOPTemplate("good", script=f"echo good >> {tmp_path}/witness; echo fine; echo warn >&2")
+    bad = ShellOPTemplate("bad", script=f"echo bad >> {tmp_path}/witness; test -e {tmp_path}/repaired")
+    after = ShellOPTemplate("after", script=f"echo after >> {tmp_path}/witness")
+    wf = Workflow("cli", id="cli-abc12")
+    wf.add(Step("good", good, key="iter-0.good"))
+    wf.add(Step("bad", bad))
+    wf.add(Step("after", after))
+    wf.submit()
+    return wf
+
+
+def witness() -> list[str]:
+    return Path("witness").read_text().split()
+
+
+def test_no_verb_prints_the_help():
+    assert "examples:" in dflow(status=2).stdout
+
+
+def test_help_and_version():
+    assert "run a script" in dflow("--help").stdout
+    assert dflow("--version").stdout.startswith("pydflow 2.")
+    assert "unrecognized" in dflow("list", "--nonsense", status=2).stderr
+    assert "invalid choice" in dflow("frobnicate", status=2).stderr
+
+
+def test_list(wf):
+    (row,) = shown("list")
+    assert (row["id"], row["status"], row["steps"]) == (wf.id, "Failed", "1/2")
+    lines = dflow("list").stdout.splitlines()
+    assert lines[0].split() == ["ID", "STATUS", "STARTED", "STEPS"]
+    assert wf.id in lines[1]
+
+
+def test_list_of_another_directory_and_of_none(wf, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert shown("list", "--dir", str(tmp_path / "empty")) == []
+    assert "cannot look for runs in" in dflow("list", "--dir", "nowhere", status=1).stderr
+
+
+def test_get(wf):
+    data = shown("get", wf.id)
+    assert (data["id"], data["status"], data["phases"]) == (wf.id, "Failed", {"Succeeded": 1, "Failed": 1})
+    assert data["outputs"] == {"parameters": {}, "artifacts": {}}
+    text = dflow("get", wf.id).stdout
+    assert "✖ Failed" in text
+    assert "steps:       1 Succeeded, 1 Failed" in text
+
+
+def test_getsteps(wf):
+    assert [s["displayName"] for s in shown("getsteps", wf.id)] == ["good", "bad"]
+    assert [s["displayName"] for s in shown("getsteps", wf.id, "--phase", "Failed,Error")] == ["bad"]
+    assert [s["displayName"] for s in shown("getsteps", wf.id, "--key", "iter-0.good,x")] == ["good"]
+    assert [s["displayName"] for s in shown("getsteps", wf.id, "--name", "b", "--type", "Pod")] == ["bad"]
+    lines = dflow("getsteps", wf.id).stdout.splitlines()
+    assert lines[0].split() == ["NAME", "KEY", "PHASE", "TYPE", "TIME", "MESSAGE"]
+    assert "exit code 1" in lines[2]
+
+
+def test_getkeys(wf):
+    assert shown("getkeys", wf.id) == ["iter-0.good"]
+    assert dflow("getkeys", wf.id).stdout == "iter-0.good\n"
+
+
+@pytest.mark.parametrize("word", ["good", "iter-0.good"])
+def test_logs_by_name_and_key(wf, word):
+    assert dflow("logs", wf.id, word).stdout == "fine\nwarn\n"
+    assert shown("logs", wf.id, word)[0]["log"] == "fine\nwarn\n"
+
+
+def test_logs_of_a_step_that_is_not_there(wf):
+    assert "has no log of a step 'after'; see: dflow getsteps" in dflow("logs", wf.id, "after", status=1).stderr
+
+
+def test_output_that_nobody_reads_is_no_error(wf):
+    command = f"{sys.executable} -m dflow.cli getsteps {wf.id} | true"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_beginning_of_an_id_and_path_of_a_directory_are_enough(wf, tmp_path):
+    assert shown("get", "cli")["id"] == wf.id
+    assert shown("get", str(tmp_path / wf.id))["id"] == wf.id
+
+
+def test_beginning_of_several_ids_names_them(wf):
+    other = Workflow("cli", id="cli-abc99")
+    other.add([])
+    other.submit()
+    assert shown("get", wf.id)["id"] == wf.id
+    stderr = dflow("get", "cli-abc", status=1).stderr
+    assert "'cli-abc' is the beginning of 2 ids: " in stderr
+    assert wf.id in stderr
+
+
+@pytest.mark.parametrize("verb", ["get", "getsteps", "getkeys", "terminate", "stop", "delete", "resume", "retry"])
+def test_run_that_is_not_there(verb):
+    assert dflow(verb, "nothing", status=1).stderr.startswith("dflow: there is no run 'nothing' in ")
+
+
+def test_retry_runs_only_what_failed_again(wf, tmp_path):
+    assert witness() == ["good", "bad"]
+    dflow("retry", wf.id, status=1)
+    assert witness() == ["good", "bad", "bad"]
+    (tmp_path / "repaired").touch()
+    assert f"Workflow {wf.id} Succeeded" in dflow("retry", wf.id).stdout
+    assert witness() == ["good", "bad", "bad", "bad", "after"]
+    assert shown("get", wf.id)["status"] == "Succeeded"
+
+
+def test_retry_of_one_step(wf, tmp_path):
+    (tmp_path / "repaired").touch()
+    dflow("retry", wf.id, "--step", "bad")
+    assert witness() == ["good", "bad", "bad", "after"]
+    dflow("retry", wf.id, "--step", "iter-0.good")
+    assert witness() == ["good", "bad", "bad", "after", "good"]
+    assert "has no step 'nope'" in dflow("retry", wf.id, "--step", "nope", status=1).stderr
+
+
+def test_retried_step_keeps_its_earlier_directory_aside(wf, tmp_path):
+    dflow("retry", wf.id, status=1)
+    assert [p.name.endswith(".bk1") for p in (tmp_path / wf.id).glob("cli-abc12-bad-*")].count(True) == 1
+
+
+def test_resume_of_a_finished_run_repeats_nothing(wf):
+    dflow("resume", wf.id, status=1)
+    assert witness() == ["good", "bad"]
+
+
+def test_resume_goes_on_after_a_kill(tmp_path):
+    wf = Workflow("cli", id="killed")
+    wf.add(Step("first", ShellOPTemplate("a", script=f"echo first >> {tmp_path}/witness")))
+    script = f"echo second >> {tmp_path}/witness; test -e {tmp_path}/go || sleep 60"
+    wf.add(Step("second", ShellOPTemplate("b", script=script)))
+    wf.submit(detach=True)
+    deadline = time.monotonic() + 20
+    while (not Path("witness").exists() or len(witness()) < 2) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(int((tmp_path / "killed" / "pid").read_text()), signal.SIGKILL)
+    time.sleep(0.1)
+    assert shown("get", "killed")["status"] == "Terminated"
+    (tmp_path / "go").touch()
+    dflow("resume", "killed")
+    assert witness() == ["first", "second", "second"]
+
+
+def test_resume_can_be_detached(wf, tmp_path):
+    (tmp_path / wf.id / "status").write_text("Running")
+    assert dflow("resume", wf.id, "--detach").stdout == ""
+    assert Workflow(id=wf.id).wait(interval=0.05) == "Failed"
+
+
+@pytest.mark.parametrize(("verb", "phase"), [("terminate", "Terminated"), ("stop", "Failed")])
+def test_terminate_and_stop(verb, phase):
+    wf = Workflow("bg")
+    wf.add(Step("wait", ShellOPTemplate("t", script="exec sleep 60")))
+    wf.submit(detach=True)
+    assert dflow(verb, wf.id).stdout == f"{wf.id} {phase}\n"
+
+
+def test_delete(wf, tmp_path):
+    assert dflow("delete", wf.id).stdout == f"deleted {tmp_path / wf.id}\n"
+    assert shown("list") == []
+
+
+def test_damaged_run_is_listed_as_such(wf, tmp_path):
+    (tmp_path / wf.id / "status").write_text("what?")
+    assert shown("list")[0]["status"] == "damaged"
+    assert "cannot read the status" in dflow("get", wf.id, status=1).stderr
+
+
+SCRIPT = """
+    import sys
+    from dflow import ShellOPTemplate, Step, Workflow
+    from beside import NAME
+    print(__name__, sys.argv)
+    for script in sys.argv[1:]:
+        wf = Workflow(NAME)
+        wf.add(Step("a", ShellOPTemplate("t", script=script)))
+        wf.submit()
+"""
+
+
+@pytest.mark.parametrize(("scripts", "status"), [(["true"], 0), (["false"], 1), (["false", "true"], 0), ([], 0)])
+def test_run_exits_as_the_last_workflow_of_the_script_did(tmp_path, scripts, status):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "beside.py").write_text("NAME = 'named'")
+    (tmp_path / "sub" / "script.py").write_text(textwrap.dedent(SCRIPT))
+    done = dflow("run", "sub/script.py", *scripts, status=status)
+    assert done.stdout.startswith(f"__main__ {['sub/script.py', *scripts]}\n")
+
+
+def test_run_of_a_script_that_is_not_there():
+    assert dflow("run", "nothing.py", status=1).stderr == "dflow: there is no script nothing.py\n"
+
+
+def test_run_passes_on_options_of_the_script(tmp_path):
+    (tmp_path / "s.py").write_text("import sys; print(sys.argv[1:])")
+    assert dflow("run", "s.py", "--epochs", "3", "--json").stdout == "['--epochs', '3', '--json']\n"
+
+
+def test_debug_workdir_variable_is_where_runs_are_looked_for(wf, tmp_path, monkeypatch):
+    (tmp_path / "x").mkdir()
+    monkeypatch.chdir(tmp_path / "x")
+    monkeypatch.setenv("DFLOW_DEBUG_WORKDIR", str(tmp_path))
+    assert [row["id"] for row in shown("list")] == [wf.id]
+    assert shown("getkeys", wf.id) == ["iter-0.good"]
