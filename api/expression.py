@@ -27,6 +27,9 @@ class _Missing:
     def __deepcopy__(self, memo: object) -> _Missing:
         return self
 
+    def __reduce__(self) -> str:
+        return "MISSING"
+
 
 MISSING: Any = _Missing()
 

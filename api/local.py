@@ -141,13 +141,31 @@ def delete(layout: RunLayout) -> None:
 
 
 def start_runner(layout: RunLayout) -> None:
-    """Run the workflow in a process of its own that outlives this one, and return when it has begun."""
+    """Run the workflow in a process of its own that outlives this one, and return when it has begun.
+
+    Raises:
+        LeaseHeld: it runs already.
+    """
+    if is_running(layout):
+        raise LeaseHeld(f"workflow {layout.id} is running already; watch it with: dflow get {layout.id}")
+    earlier = _last_runner(layout)
     runner = [sys.executable, "-m", "dflow.cli", "resume", str(layout.root)]
     # The shell ends at once, so the runner has no parent that would have to wait for it.
     subprocess.run([*_IN_BACKGROUND, str(layout.runner_log), *runner], check=True, start_new_session=True)
     deadline = time.monotonic() + 10
-    while layout.status.read_text() == Phase.PENDING.value and time.monotonic() < deadline:
+    while not _has_begun(layout, earlier) and time.monotonic() < deadline:
         time.sleep(0.02)
+
+
+def _has_begun(layout: RunLayout, earlier: str | None) -> bool:
+    """Whether a runner that is not the ``earlier`` one has taken over, and the status is its own."""
+    if _last_runner(layout) == earlier:
+        return False
+    return layout.status.read_text() == Phase.RUNNING.value or not is_running(layout)
+
+
+def _last_runner(layout: RunLayout) -> str | None:
+    return layout.pid.read_text() if layout.pid.exists() else None
 
 
 def _check_platform() -> None:

@@ -6,7 +6,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.state import write_json, writing
+from dflow.engine.state import PRIVATE, write_json, writing
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from dflow.engine.layout import RunLayout
@@ -22,8 +23,10 @@ def post_request(layout: RunLayout, verb: str, **arguments: Any) -> None:
     """
     with writing(layout.control):
         layout.control.mkdir(mode=0o700, exist_ok=True)
-    number = max((int(p.stem) for p in layout.control.glob("*.json") if p.stem.isdigit()), default=0) + 1
-    write_json(layout.control / f"{number}.json", {"verb": verb, "from": os.getpid(), **arguments})
+    guard = layout.control.with_name("control.lock")
+    with writing(guard), FileLock(guard, mode=PRIVATE):
+        number = max((int(p.stem) for p in layout.control.glob("*.json") if p.stem.isdigit()), default=0) + 1
+        write_json(layout.control / f"{number}.json", {"verb": verb, "from": os.getpid(), **arguments})
 
 
 def take_requests(layout: RunLayout) -> list[dict[str, Any]]:

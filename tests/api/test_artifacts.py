@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from dflow import (
     LocalArtifact,
     S3Artifact,
@@ -159,7 +158,7 @@ def test_reference_of_a_step_that_has_not_run_cannot_be_downloaded():
 def test_artifact_that_was_deleted_is_said():
     with pytest.raises(FileNotFoundError, match="is not there any more"):
         download_artifact(LocalArtifact("/no/such/place"))
-    with pytest.raises(FileNotFoundError, match="there is no .*zz in the artifact"):
+    with pytest.raises(FileNotFoundError, match=r"there is no .*zz in the artifact"):
         download_artifact(upload_artifact("a"), sub_path="zz")
 
 

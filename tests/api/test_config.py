@@ -1,5 +1,7 @@
 """Settings: every way of importing them, every variable, what is said of wrong ones."""
 
+# ruff: noqa: S105 - made up
+
 from __future__ import annotations
 
 import json
@@ -9,7 +11,6 @@ import subprocess
 import sys
 
 import pytest
-
 from dflow import config, s3_config, set_config, set_s3_config
 
 VALUES = {
@@ -126,10 +127,10 @@ def test_defaults_are_those_of_upstream():
         "import dflow.config as c; print(c['mode'] == 'debug' and c is c.config)",
         "import sys, dflow.config; print(sys.modules['dflow.config'] is dflow.config)",
         "import importlib; c = importlib.import_module('dflow.config'); print(c['mode'] == 'debug')",
-        "import dflow.config, dflow; dflow.config['mode'] = 'x'; from dflow import config; print(config['mode'] == 'x')",
+        "import dflow.config as c; c['mode'] = 'x'; from dflow import config; print(config['mode'] == 'x')",
         "from dflow import *; print(config['mode'] == 'debug' and s3_config['prefix'] == '')",
         "import dflow.workflow; from dflow import config; print(dflow.workflow.config is config)",
-        "from dflow.config import set_config; from dflow import config; set_config(mode='x'); print(config['mode'] == 'x')",
+        "from dflow.config import set_config as s; from dflow import config as c; s(mode='x'); print(c['mode'] == 'x')",
     ],
 )
 def test_config_is_a_dict_and_a_module_in_any_order_of_imports(code):

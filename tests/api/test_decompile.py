@@ -1,17 +1,15 @@
 """``compile(decompile(graph)) == graph``, for graphs that use every field of the model."""
 
+# ruff: noqa: UP037 - names of outputs, not annotations
+
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from dflow import (
     DAG,
     ContainerOPTemplate,
@@ -32,6 +30,11 @@ from dflow.compile import compile_workflow
 from dflow.decompile import decompile
 from dflow.engine import codec, model
 from dflow.python import OP, Artifact, BigParameter, NestedDict, OPIOSign, Parameter, PythonOPTemplate
+from hypothesis import given
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FIXTURES: dict[str, Callable[[], Workflow]] = {}
 
@@ -70,7 +73,9 @@ def nothing() -> Workflow:
 @fixture
 def chain() -> Workflow:
     a = Step("a", shell())
-    return of(a, Step("b", shell(), parameters={"n": a.outputs.parameters["n"]}, artifacts={"a": a.outputs.artifacts["a"]}))
+    return of(
+        a, Step("b", shell(), parameters={"n": a.outputs.parameters["n"]}, artifacts={"a": a.outputs.artifacts["a"]})
+    )
 
 
 @fixture
@@ -134,7 +139,13 @@ def parameter_declarations() -> Workflow:
     made.inputs.parameters["a"] = InputParameter(type=list[int], value=[1], path="/tmp/in", description="numbers")
     made.inputs.parameters["b"] = InputParameter(save_as_artifact=True, value="")
     made.outputs.parameters["c"] = OutputParameter(
-        value_from_path="/tmp/c", type=dict, default={}, global_name="g", save_as_artifact=True, save_both=True, description="d"
+        value_from_path="/tmp/c",
+        type=dict,
+        default={},
+        global_name="g",
+        save_as_artifact=True,
+        save_both=True,
+        description="d",
     )
     made.outputs.parameters["d"] = OutputParameter(default=None)
     return of(Step("a", made))
@@ -144,7 +155,12 @@ def parameter_declarations() -> Workflow:
 def artifact_declarations() -> Workflow:
     made = ShellOPTemplate("p", script="true")
     made.inputs.artifacts["a"] = InputArtifact(
-        path="/tmp/a", source=LocalArtifact("/data").sub_path("x"), mode=0o644, sub_path="y", archive=None, type=list[Path]
+        path="/tmp/a",
+        source=LocalArtifact("/data").sub_path("x"),
+        mode=0o644,
+        sub_path="y",
+        archive=None,
+        type=list[Path],
     )
     made.inputs.artifacts["b"] = InputArtifact(path="/tmp/b", optional=True, save_as_parameter=True)
     made.outputs.artifacts["c"] = OutputArtifact(
@@ -157,7 +173,11 @@ def artifact_declarations() -> Workflow:
 def parts_of_artifacts() -> Workflow:
     a = Step("a", shell())
     part = a.outputs.artifacts["a"].sub_path("x/y")
-    return of(a, Step("b", shell(), artifacts={"a": part}), Step("c", shell(), artifacts={"a": LocalArtifact("/d").sub_path("z")}))
+    return of(
+        a,
+        Step("b", shell(), artifacts={"a": part}),
+        Step("c", shell(), artifacts={"a": LocalArtifact("/d").sub_path("z")}),
+    )
 
 
 @fixture
@@ -197,7 +217,9 @@ def recursion() -> Workflow:
 
 @fixture
 def one_name_with_two_contents() -> Workflow:
-    return of(Step("a", shell(script="1")), Step("b", shell(script="2")), Step("c", Steps("t", steps=[Step("x", shell())])))
+    return of(
+        Step("a", shell(script="1")), Step("b", shell(script="2")), Step("c", Steps("t", steps=[Step("x", shell())]))
+    )
 
 
 @fixture
@@ -228,12 +250,16 @@ def every_language() -> Workflow:
     container.inputs.parameters["n"] = InputParameter(value=1)
     python = PythonScriptOPTemplate("py", script="print({{inputs.parameters.n}})", command="python3")
     python.inputs.parameters["n"] = InputParameter(value=1)
-    return of(Step("a", container), Step("b", python), Step("c", PythonScriptOPTemplate(script="1")), Step("d", shell()))
+    return of(
+        Step("a", container), Step("b", python), Step("c", PythonScriptOPTemplate(script="1")), Step("d", shell())
+    )
 
 
 @fixture
 def templates_without_names() -> Workflow:
-    return of(Step("a", ShellOPTemplate(script="1")), Step("b", ShellOPTemplate(script="2")), Step("c", Steps(steps=[])))
+    return of(
+        Step("a", ShellOPTemplate(script="1")), Step("b", ShellOPTemplate(script="2")), Step("c", Steps(steps=[]))
+    )
 
 
 class Everything(OP):
@@ -256,7 +282,9 @@ class Everything(OP):
 
     @classmethod
     def get_output_sign(cls) -> OPIOSign:
-        return OPIOSign({"i": Parameter(int, global_name="g", default=0), "p": Artifact(dict[str, Path], global_name="h")})
+        return OPIOSign(
+            {"i": Parameter(int, global_name="g", default=0), "p": Artifact(dict[str, Path], global_name="h")}
+        )
 
     def execute(self, op_in):
         """Nothing."""
@@ -273,7 +301,8 @@ def python_ops() -> Workflow:
     first = PythonOPTemplate(
         Everything, image="python:3.11", command=["python3", "-u"], python_packages=["/opt/pkg"], pre_script="x = 1\n",
         post_script="y = 2\n", timeout=10, output_parameter_default={"i": 5}, output_artifact_global_name={"p": "q"},
-        output_artifact_archive={"p": None}, output_artifact_save={"p": [{"x": 1}]}, envs={"A": "b"}, requests={"cpu": "1"},
+        output_artifact_archive={"p": None}, output_artifact_save={"p": [{"x": 1}]}, envs={"A": "b"},
+        requests={"cpu": "1"},
     )  # fmt: skip
     a = Step("a", first, parameters={"i": 1, "l": [1, 2], "u": None})
     return of(a, Step("b", PythonOPTemplate(add), parameters={"n": a.outputs.parameters["i"]}))
@@ -344,7 +373,9 @@ def test_steps_can_be_added_to_a_workflow_from_a_graph():
     again = Workflow.from_graph(one_step().to_graph())
     again.add(Step("more", shell(), parameters={"n": "{{steps.a.outputs.parameters.n}}"}))
     graph = compile_workflow(again)
-    assert [call.name for t in graph.templates if isinstance(t, model.StepsTemplate) for g in t.groups for call in g] == ["a", "more"]
+    assert [
+        call.name for t in graph.templates if isinstance(t, model.StepsTemplate) for g in t.groups for call in g
+    ] == ["a", "more"]
 
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,5}", fullmatch=True)
@@ -364,7 +395,11 @@ def chains(draw: st.DrawFn) -> Workflow:
         group = []
         for name in names[:size]:
             source = draw(st.sampled_from(earlier)).outputs.parameters["n"] if earlier and draw(st.booleans()) else None
-            made = draw(GIVEN) if source is None else draw(st.sampled_from([source, f"x-{source}", source + 1, source < 2]))
+            made = (
+                draw(GIVEN)
+                if source is None
+                else draw(st.sampled_from([source, f"x-{source}", source + 1, source < 2]))
+            )
             group.append(Step(name, template, parameters={"n": made}, key=draw(st.none() | st.just(f"k-{name}0"))))
         wf.add(group if size > 1 or draw(st.booleans()) else group[0])
         earlier += group

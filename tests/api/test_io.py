@@ -6,7 +6,6 @@ import copy
 import operator
 
 import pytest
-
 from dflow import (
     AutonamedDict,
     IfExpression,

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from dflow import ShellOPTemplate, Step, Task, Workflow
 from dflow.engine.errors import LeaseHeld, RunNotFound
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from dflow import InputParameter, ShellOPTemplate, Step, Task, Workflow
 from dflow.names import check_key, check_label
 

@@ -1,5 +1,7 @@
 """Asking a run: steps by filters, items and attributes, typed values, and what survives a loss."""
 
+# ruff: noqa: B018 - asking for it is the test
+
 from __future__ import annotations
 
 import dataclasses
@@ -12,7 +14,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-
 from dflow import InputParameter, OutputParameter, ShellOPTemplate, Step, Steps, Workflow, config
 from dflow.argo_objects import StepList, rfc3339
 from dflow.engine.errors import RunNotFound, StateError
@@ -22,7 +23,9 @@ from dflow.python import OP, OPIO, OPIOSign, PythonOPTemplate
 @pytest.fixture
 def wf() -> Workflow:
     """Steps prep (key), two trains (keys) inside of a keyed group, one that failed and one that was skipped."""
-    train = ShellOPTemplate("train", script="echo {{inputs.parameters.n}} > /tmp/n; echo log of {{inputs.parameters.n}}")
+    train = ShellOPTemplate(
+        "train", script="echo {{inputs.parameters.n}} > /tmp/n; echo log of {{inputs.parameters.n}}"
+    )
     train.inputs.parameters["n"] = InputParameter(type=int)
     train.outputs.parameters["n"] = OutputParameter(value_from_path="/tmp/n", type=int, global_name="last")
     inner = Steps("inner")
@@ -171,7 +174,9 @@ def test_workflow_as_a_whole(wf):
 
 
 def test_another_process_finds_the_run_by_its_id(wf):
-    code = f"from dflow import Workflow; w = Workflow(id={wf.id!r}); print(w.query_status(), w.query_step('prep').phase)"
+    code = (
+        f"from dflow import Workflow; w = Workflow(id={wf.id!r}); print(w.query_status(), w.query_step('prep').phase)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "Succeeded Succeeded\n"
 
@@ -179,7 +184,7 @@ def test_another_process_finds_the_run_by_its_id(wf):
 def test_run_elsewhere_is_found_by_debug_workdir(wf, tmp_path, monkeypatch):
     (tmp_path / "x").mkdir()
     monkeypatch.chdir(tmp_path / "x")
-    with pytest.raises(RunNotFound, match="there is no run .* go to the directory where it was submitted") as found:
+    with pytest.raises(RunNotFound, match=r"there is no run .* go to the directory where it was submitted") as found:
         wf.query_status()
     assert str(tmp_path / "x") in str(found.value)
     config["debug_workdir"] = str(tmp_path)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 
-import pytest
-
 import dflow
+import pytest
 from dflow.python import OP, Artifact, BigParameter, Parameter, PythonOPTemplate, Slices
 from dflow.utils import randstr, run_command, set_directory
 
@@ -25,7 +24,9 @@ STEP = (
 TABLE = {
     dflow.Step: STEP,
     dflow.Task: "name, template, dependencies=None, **kwargs",
-    dflow.Steps: "name=None, inputs=None, outputs=None, steps=None, memoize_key=None, annotations=None, parallelism=None",
+    dflow.Steps: (
+        "name=None, inputs=None, outputs=None, steps=None, memoize_key=None, annotations=None, parallelism=None"
+    ),
     dflow.DAG: "name=None, inputs=None, outputs=None, tasks=None, memoize_key=None, annotations=None, parallelism=None",
     dflow.Workflow: (
         "name='workflow', steps=None, dag=None, namespace=None, id=None, uid=None, host=None, token=None, "

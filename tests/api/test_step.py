@@ -1,9 +1,10 @@
 """Steps and tasks: one use of a template."""
 
+# ruff: noqa: F821, UP037 - names of outputs, not annotations
+
 from __future__ import annotations
 
 import pytest
-
 from dflow import (
     DAG,
     InputArtifact,

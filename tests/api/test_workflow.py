@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from dflow import (
     DAG,
     InputArtifact,
@@ -214,7 +213,9 @@ def test_recursive_steps_run():
     loop = Steps("loop")
     loop.inputs.parameters["n"] = InputParameter(type=int, value=0)
     count = shell("echo $(({{inputs.parameters.n}} + 1)) > /tmp/n", "n", n="/tmp/n")
-    step = Step("count", count, parameters={"n": loop.inputs.parameters["n"]}, key="count-%s" % loop.inputs.parameters["n"])  # noqa: E501, UP031
+    step = Step(
+        "count", count, parameters={"n": loop.inputs.parameters["n"]}, key=f"count-{loop.inputs.parameters['n']}"
+    )
     loop.add(step)
     n = step.outputs.parameters["n"]
     loop.add(Step("next", loop, parameters={"n": n}, when=f"{n} < 3"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 GRAPHS = st.from_type(model.WorkflowGraph)
 SMALL = model.WorkflowGraph("wf", "main", (model.StepsTemplate("main", ()),))
 relaxed = settings(
-    max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 
 

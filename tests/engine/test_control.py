@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 
 import pytest
 from dflow.engine.control import post_request, take_requests
@@ -28,6 +29,21 @@ def test_a_request_is_taken_once(layout):
     take_requests(layout)
     assert take_requests(layout) == []
     assert list(layout.control.iterdir()) == []
+
+
+def test_requests_that_are_left_at_once_are_all_taken(layout):
+    start = threading.Barrier(8)
+
+    def leave(number):
+        start.wait(5)
+        post_request(layout, f"verb-{number}")
+
+    threads = [threading.Thread(target=leave, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(r["verb"] for r in take_requests(layout)) == [f"verb-{n}" for n in range(8)]
 
 
 def test_a_request_carries_its_arguments_and_who_sent_it(layout):

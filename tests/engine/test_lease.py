@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
 from dflow.engine.errors import LeaseHeld
@@ -61,6 +62,27 @@ def test_a_second_holder_is_refused_and_told_how_to_watch(layout):
         assert holder(layout) is not None
     place = f"process {os.getpid()} on {hostname()}"
     assert str(caught.value) == f"workflow wf-1 is being run by {place}; watch it with: dflow get wf-1"
+
+
+def test_of_many_that_come_at_once_one_holds_the_lease(layout):
+    start, done, held = threading.Barrier(8), threading.Barrier(8), []
+
+    def contend():
+        start.wait(5)
+        try:
+            with lease(layout):
+                held.append("held")
+                done.wait(5)
+        except LeaseHeld:
+            held.append("refused")
+            done.wait(5)
+
+    threads = [threading.Thread(target=contend) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(held) == ["held"] + ["refused"] * 7
 
 
 def test_a_lease_of_a_dead_process_is_taken_over_and_the_fence_counts_up(layout, dead_pid):

@@ -61,6 +61,13 @@ def test_template_parallelism_limits_the_children_of_a_dag(runner, dag, busy, mo
     assert most_at_once() == 2
 
 
+def test_inline_runs_one_step_at_a_time(runner, steps, busy, most_at_once):
+    runner.settings = {"isolation": "inline", "pool_workers": 4}
+    runner.go(steps(_calls(3), templates=[busy]))
+    assert runner.status == "Succeeded"
+    assert most_at_once() == 1
+
+
 def test_without_a_limit_all_run_at_once(runner, steps, busy, most_at_once):
     runner.settings = {"pool_workers": -1}
     runner.go(steps(_calls(8), templates=[busy]))

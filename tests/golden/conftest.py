@@ -10,10 +10,13 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TEXTS = Path(__file__).parent / "texts"
 ID = r"\b(?P<name>wf|other)-[a-z0-9]{5}\b"

@@ -103,7 +103,10 @@ wf = Workflow("wf")
 
 
 def test_step_that_times_out(seen):
-    seen("step_times_out", SHELL + 'wf.add(Step("wait", ShellOPTemplate("t", script="sleep 30"), timeout=0.2))\nwf.submit()')
+    seen(
+        "step_times_out",
+        SHELL + 'wf.add(Step("wait", ShellOPTemplate("t", script="sleep 30"), timeout=0.2))\nwf.submit()',
+    )
 
 
 def test_shell_command_that_does_not_exist(seen):
@@ -167,7 +170,9 @@ wf.submit()
 
 
 def test_several_steps_that_fail(seen):
-    script = 'wf.add([Step(f"s{i}", ShellOPTemplate("t", script="exit 3"), key=f"k-{i}") for i in range(3)])\nwf.submit()'
+    script = (
+        'wf.add([Step(f"s{i}", ShellOPTemplate("t", script="exit 3"), key=f"k-{i}") for i in range(3)])\nwf.submit()'
+    )
     seen("several_steps_fail", SHELL + script, env={"DFLOW_DEBUG_POOL_WORKERS": "1"})
 
 

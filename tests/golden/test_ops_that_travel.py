@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUBMIT = """
 wf = Workflow("wf")
@@ -92,18 +95,12 @@ def in_notebook(tmp_path):
     return run
 
 
-def test_op_in_a_notebook_cell_works_inside_of_the_running_loop(golden, in_notebook):
+def test_ops_in_notebook_cells_run_inside_of_the_running_loop(golden, in_notebook):
     loop = "import asyncio; asyncio.get_running_loop().is_running()"
+    fails = ADD.replace('return OPIO({"m": op_in["n"] + 1})', 'raise ValueError("no convergence")')
+    submit = SUBMIT.replace("OPERATION", "Add")
 
-    shown = in_notebook(IMPORTS, ADD, SUBMIT.replace("OPERATION", "Add"), loop)
+    shown = in_notebook(IMPORTS, ADD, submit, loop, fails, submit.partition("print")[0])
 
-    golden("op_in_a_notebook", "".join(shown))
-    assert shown[-1] == "True"
-
-
-def test_op_in_a_notebook_cell_that_fails(golden, in_notebook):
-    op = ADD.replace('return OPIO({"m": op_in["n"] + 1})', 'raise ValueError("no convergence")')
-
-    shown = in_notebook(IMPORTS, op, SUBMIT.replace("OPERATION", "Add").partition("print")[0])
-
-    golden("op_in_a_notebook_fails", "".join(shown))
+    golden("ops_in_a_notebook", "".join(shown))
+    assert "True" in shown, "a notebook has a running event loop"

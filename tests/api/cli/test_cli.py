@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from dflow import ShellOPTemplate, Step, Workflow
 
 
@@ -178,10 +177,20 @@ def test_resume_goes_on_after_a_kill(tmp_path):
     assert witness() == ["first", "second", "second"]
 
 
-def test_resume_can_be_detached(wf, tmp_path):
-    (tmp_path / wf.id / "status").write_text("Running")
+@pytest.mark.parametrize("status", ["Running", "Terminated", "Pending"])
+def test_resume_can_be_detached_and_returns_when_the_run_has_begun(wf, tmp_path, status):
+    (tmp_path / wf.id / "status").write_text(status)
     assert dflow("resume", wf.id, "--detach").stdout == ""
     assert Workflow(id=wf.id).wait(interval=0.05) == "Failed"
+
+
+def test_running_workflow_is_not_resumed():
+    wf = Workflow("bg")
+    wf.add(Step("wait", ShellOPTemplate("t", script="exec sleep 60")))
+    wf.submit(detach=True)
+    assert "is running already" in dflow("resume", wf.id, "--detach", status=1).stderr
+    assert "is being run by process" in dflow("resume", wf.id, status=1).stderr
+    wf.terminate()
 
 
 @pytest.mark.parametrize(("verb", "phase"), [("terminate", "Terminated"), ("stop", "Failed")])

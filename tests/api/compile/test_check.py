@@ -1,9 +1,10 @@
 """Every kind of problem that compiling finds, with its place and a hint."""
 
+# ruff: noqa: F821, UP037 - names of outputs, not annotations
+
 from __future__ import annotations
 
 import pytest
-
 from dflow import (
     DAG,
     ContainerOPTemplate,
@@ -65,7 +66,7 @@ def problem(*added: object, **arguments: object) -> str:
     ],
 )
 def test_unknown_reference_gets_a_hint(reference, hint):
-    second = Step("second", template(), parameters={"lr": "{{%s}}" % reference})  # noqa: UP031
+    second = Step("second", template(), parameters={"lr": "{{" + reference + "}}"})
     text = problem(Step("first", template()), second, parameters={"nn": 1})
     assert text.startswith("steps 'w': step 'second': parameter 'lr': " + reference)
     assert hint in text
@@ -73,7 +74,14 @@ def test_unknown_reference_gets_a_hint(reference, hint):
 
 def test_references_are_checked_in_when_key_artifacts_and_expressions():
     bad = "{{steps.nope.outputs.parameters.x}}"
-    step = Step("s", template(), when=f"{bad} == 1", key=f"k-{bad}", timeout=bad, parameters={"lr": "{{=%s + 1}}" % bad[2:-2]})  # noqa: E501, UP031
+    step = Step(
+        "s",
+        template(),
+        when=f"{bad} == 1",
+        key=f"k-{bad}",
+        timeout=bad,
+        parameters={"lr": "{{=" + bad[2:-2] + " + 1}}"},
+    )
     step.artifacts["data"] = "{{steps.nope.outputs.artifacts.y}}"
     places = [line.split(": ")[2] for line in problems(step)]
     assert sorted(places) == ["artifact 'data'", "key", "parameter 'lr'", "timeout", "when"]

@@ -9,7 +9,9 @@ from dflow.compile import compile_workflow
 
 
 def echo(text: str) -> ShellOPTemplate:
-    made = ShellOPTemplate("echo", script=f"echo {text}-{{{{inputs.parameters.n}}}}; echo $(({{{{inputs.parameters.n}}}} + 1)) > /tmp/n")
+    made = ShellOPTemplate(
+        "echo", script=f"echo {text}-{{{{inputs.parameters.n}}}}; echo $(({{{{inputs.parameters.n}}}} + 1)) > /tmp/n"
+    )
     made.inputs.parameters["n"] = InputParameter(type=int)
     made.outputs.parameters["n"] = OutputParameter(value_from_path="/tmp/n", type=int)
     return made
@@ -20,7 +22,12 @@ class Loop(Steps):
 
     def __init__(self, text: str, *, end: int = 3, recursive: bool = False) -> None:
         super().__init__("loop", Inputs(parameters={"n": InputParameter(type=int, value=0)}), Outputs())
-        count = Step("count", echo(text), parameters={"n": self.inputs.parameters["n"]}, key=f"{text}-{self.inputs.parameters['n']}")
+        count = Step(
+            "count",
+            echo(text),
+            parameters={"n": self.inputs.parameters["n"]},
+            key=f"{text}-{self.inputs.parameters['n']}",
+        )
         self.add(count)
         n = count.outputs.parameters["n"]
         if recursive:

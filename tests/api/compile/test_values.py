@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from dflow import InputParameter, OutputParameter, ShellOPTemplate, Step, Workflow
 from dflow.compile import compile_workflow
 from dflow.engine.model import Expr, Literal, Ref, Text

@@ -1,5 +1,7 @@
 """Artifacts of every shape: written, read by every type, with None members and without a catalog."""
 
+# ruff: noqa: UP006 - users write both forms
+
 from __future__ import annotations
 
 import json
@@ -8,11 +10,10 @@ from pathlib import Path
 from typing import Dict, List, Set  # noqa: UP035 - what the signs hold
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from dflow.python import NestedDict
 from dflow.python.catalog import assemble, flatten, read_catalog, unflatten, write_artifact
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_leaves_have_the_declared_type(make):
 
 def make_nested(root: Path) -> Path:
     other = root.parent / "nested"
-    write_artifact({"k": root / "a"}, other, lambda path: "a", link)
+    write_artifact({"k": root / "a"}, other, lambda _: "a", link)
     return other
 
 

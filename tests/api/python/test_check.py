@@ -1,12 +1,13 @@
 """Values against declared types: what is accepted, and what is said of the rest."""
 
+# ruff: noqa: UP006, UP007, UP045 - users write both forms
+
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union  # noqa: UP035 - users write both forms
 
 import pytest
-
 from dflow.engine.errors import SignatureError
 from dflow.python import OP, OPIO, Artifact, BigParameter, NestedDict, OPIOSign, Parameter
 from dflow.python.check import fits

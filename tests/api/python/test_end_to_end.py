@@ -1,5 +1,7 @@
 """Python OPs in real runs."""
 
+# ruff: noqa: F821, UP037, PTH102, PTH103, PTH109, PTH123 - names of outputs, not annotations; OPs as users write them
+
 from __future__ import annotations
 
 import os
@@ -8,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from dflow import (
     InputParameter,
     OutputParameter,
@@ -34,7 +35,7 @@ def run(*steps: Step) -> Workflow:
 
 def outputs(wf: Workflow, name: str = "s") -> dict[str, object]:
     wf.raise_for_status()
-    return {key: p.value for key, p in wf.query_step(name).outputs.parameters.items()}
+    return {key: p.value for key, p in wf.query_step(f"{name}$").outputs.parameters.items()}
 
 
 @OP.function
@@ -42,11 +43,23 @@ def echo(text: str) -> {"text": str, "length": int}:
     return {"text": text, "length": len(text)}
 
 
-NASTY = ["two\nlines\n", "ü 漢 \U0001f600", "'\"`$HOME\\", "{{steps.a.b}} {{=1 + 1}}", " spaces ", "", "a\r\nb", "5", "null"]
+NASTY = [
+    "two\nlines\n",
+    "ü 漢 \U0001f600",
+    "'\"`$HOME\\",
+    "{{steps.a.b}} {{=1 + 1}}",
+    " spaces ",
+    "",
+    "a\r\nb",
+    "5",
+    "null",
+]
 
 
 def test_texts_arrive_as_they_are():
-    first = [Step(f"s{i}", PythonOPTemplate(echo), parameters={"text": t}) for i, t in enumerate(NASTY) if "{{" not in t]
+    first = [
+        Step(f"s{i}", PythonOPTemplate(echo), parameters={"text": t}) for i, t in enumerate(NASTY) if "{{" not in t
+    ]
     wf = run(first)
     wf.raise_for_status()
     found = {s.displayName: s.outputs.parameters["text"].value for s in wf.query_step()}
@@ -63,7 +76,9 @@ def test_tags_inside_of_a_value_are_not_expanded():
     shell = ShellOPTemplate("sh", script="cat <<'EOF' > /tmp/x\n{{inputs.parameters.text}}\nEOF")
     shell.inputs.parameters["text"] = InputParameter()
     shell.outputs.parameters["x"] = OutputParameter(value_from_path="/tmp/x")
-    wf = run(a, Step("s", PythonOPTemplate(echo), parameters={"text": text}), Step("sh", shell, parameters={"text": text}))
+    wf = run(
+        a, Step("s", PythonOPTemplate(echo), parameters={"text": text}), Step("sh", shell, parameters={"text": text})
+    )
     made = "{{workflow.name}} {{=1 + 1}} {{inputs.parameters.text}}"
     assert outputs(wf)["text"] == made
     assert outputs(wf, "sh")["x"] == made
@@ -88,7 +103,9 @@ def test_artifacts_of_every_shape_go_through():
     Path("f").write_text("1")
 
     @OP.function
-    def make(one: Artifact(Path)) -> {"one": Artifact(Path), "many": Artifact(list[Path]), "tree": Artifact(NestedDict[Path])}:
+    def make(
+        one: Artifact(Path),
+    ) -> {"one": Artifact(Path), "many": Artifact(list[Path]), "tree": Artifact(NestedDict[Path])}:
         os.makedirs("d/e")
         for name in ("d/x", "d/e/y"):
             Path(name).write_text(name)
@@ -100,7 +117,9 @@ def test_artifacts_of_every_shape_go_through():
         return {"seen": [*seen, tree["a"][0].read_text(), tree["b"].read_text()]}
 
     a = Step("a", PythonOPTemplate(make), artifacts={"one": upload_artifact("f")})
-    wf = run(a, Step("s", PythonOPTemplate(read), artifacts={n: a.outputs.artifacts[n] for n in ("one", "many", "tree")}))
+    wf = run(
+        a, Step("s", PythonOPTemplate(read), artifacts={n: a.outputs.artifacts[n] for n in ("one", "many", "tree")})
+    )
     seen = outputs(wf)["seen"]
     assert list(seen)[:3] == ["1", "d/x", None]
     assert [list(seen[3]), *list(seen)[4:]] == [["y"], "d/x", "d/e/y"]
@@ -141,7 +160,9 @@ def test_op_may_return_links_and_its_own_input():
         return {"all": same.read_text() + link.read_text() + real.read_text()}
 
     a = Step("a", PythonOPTemplate(link), artifacts={"f": upload_artifact("f")})
-    wf = run(a, Step("s", PythonOPTemplate(read), artifacts={n: a.outputs.artifacts[n] for n in ("same", "link", "real")}))
+    wf = run(
+        a, Step("s", PythonOPTemplate(read), artifacts={n: a.outputs.artifacts[n] for n in ("same", "link", "real")})
+    )
     assert outputs(wf) == {"all": "texttexttext"}
 
 
@@ -194,10 +215,8 @@ def test_pre_and_post_scripts_surround_the_op(tmp_path):
 
 def test_environment_and_place_of_a_step():
     @OP.function
-    def look() -> {"env": str, "python": str, "key": str, "where": str}:
-        from dflow.python import OP as again
-
-        return {"env": os.environ["MY"], "python": sys.executable, "key": str(again.key), "where": os.getcwd()}
+    def look() -> {"env": str, "python": str, "where": str}:
+        return {"env": os.environ["MY"], "python": sys.executable, "where": os.getcwd()}
 
     wf = run(Step("s", PythonOPTemplate(look, envs={"MY": "v"}), key="k-1"))
     found = outputs(wf)

@@ -1,12 +1,13 @@
 """OP classes and function OPs."""
 
+# ruff: noqa: F821, UP037 - names of outputs, not annotations
+
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 import pytest
-
 from dflow.engine.errors import SignatureError
 from dflow.python import OP, OPIO, Artifact, OPIOSign, Parameter, PythonOPTemplate
 
@@ -123,7 +124,9 @@ def test_op_with_missing_methods_cannot_be_made_or_used():
 
 @pytest.mark.parametrize("wrong", [None, "add", len, int, lambda n: n])
 def test_what_is_no_op_is_refused_with_what_to_write(wrong):
-    with pytest.raises(TypeError, match=r"takes an OP class, an OP instance or a function decorated with @OP\.function"):
+    with pytest.raises(
+        TypeError, match=r"takes an OP class, an OP instance or a function decorated with @OP\.function"
+    ):
         PythonOPTemplate(wrong)
 
 

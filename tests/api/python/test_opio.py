@@ -1,5 +1,7 @@
 """Signs and the mappings of an OP."""
 
+# ruff: noqa: B018, UP006, UP045 - asking for it is the test; users write both forms
+
 from __future__ import annotations
 
 from collections.abc import MutableMapping
@@ -7,7 +9,6 @@ from pathlib import Path
 from typing import Dict, List, Optional, Set  # noqa: UP035 - users write both forms
 
 import pytest
-
 from dflow.python import OPIO, Artifact, BigParameter, NestedDict, OPIOSign, Parameter
 
 

@@ -1,5 +1,7 @@
 """Packing OPs: by import, as a pickle, with their source; and what is said of those that cannot be packed."""
 
+# ruff: noqa: F821, S301, UP037 - names of outputs, not annotations; our own pickle
+
 from __future__ import annotations
 
 import sys
@@ -8,7 +10,6 @@ import threading
 import types
 
 import pytest
-
 from dflow.engine.errors import PayloadError
 from dflow.python import OP, OPIO, OPIOSign
 from dflow.python.payload import pack_op
@@ -112,7 +113,7 @@ def test_digest_is_of_the_source_alone(module):
 def test_attribute_of_an_instance_that_cannot_travel_is_named():
     op = Plain()
     op.fine, op.handle = 1, LOCK
-    with pytest.raises(PayloadError, match="OP Plain .*: its attribute 'handle' cannot be pickled") as found:
+    with pytest.raises(PayloadError, match=r"OP Plain .*: its attribute 'handle' cannot be pickled") as found:
         pack_op(op)
     assert str(found.value).endswith("Make that object inside execute")
 
@@ -141,5 +142,13 @@ def test_function_op_names_what_it_uses():
         with here:
             return {"m": n}
 
-    with pytest.raises(PayloadError, match="OP f .*: the variable 'here' used in f cannot be pickled"):
+    with pytest.raises(PayloadError, match=r"OP f .*: the variable 'here' used in f cannot be pickled"):
         pack_op(f)
+
+
+def test_missing_default_is_still_missing_after_a_pickle():
+    import pickle
+
+    from dflow.io import MISSING
+
+    assert pickle.loads(pickle.dumps(MISSING)) is MISSING

@@ -1,5 +1,7 @@
 """Texts of values, and the way back."""
 
+# ruff: noqa: UP007 - users write both forms
+
 from __future__ import annotations
 
 import dataclasses
@@ -7,10 +9,9 @@ from pathlib import Path
 from typing import Any, Union
 
 import pytest
+from dflow.python.values import decode, encode
 from hypothesis import given
 from hypothesis import strategies as st
-
-from dflow.python.values import decode, encode
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ATOMS = st.none() | st.booleans() | st.integers() | FINITE | st.text()
@@ -94,7 +95,9 @@ def test_texts_are_those_of_upstream(value, kind, text):
     assert encode(value, kind) == text
 
 
-@pytest.mark.parametrize(("text", "kind", "value"), [("5", Any, 5), ("abc", Any, "abc"), ("5", "int", 5), ("x", int, "x")])
+@pytest.mark.parametrize(
+    ("text", "kind", "value"), [("5", Any, 5), ("abc", Any, "abc"), ("5", "int", 5), ("x", int, "x")]
+)
 def test_texts_of_programs_are_read_by_type(text, kind, value):
     assert decode(text, kind) == value
 
@@ -104,5 +107,5 @@ def test_what_cannot_be_written_is_named():
         def __getstate__(self):
             raise RuntimeError("it is locked")
 
-    with pytest.raises(TypeError, match="Locked object .* cannot be written as a parameter: it is locked"):
+    with pytest.raises(TypeError, match=r"Locked object .* cannot be written as a parameter: it is locked"):
         encode(Locked(), Any)

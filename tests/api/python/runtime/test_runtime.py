@@ -1,17 +1,21 @@
 """The runtime by its contract: a directory in, a directory out, exit statuses, the error file."""
 
+# ruff: noqa: F821, UP037 - names of outputs, not annotations
+
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-
 from dflow.python import OP, FatalError, TransientError
 from dflow.python.payload import pack_op
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def run(folder: Path, op: object, inputs: dict[str, str] | None = None, **changes: object):
@@ -104,7 +108,10 @@ def test_pickle_that_others_can_write_is_refused(tmp_path, place, mode):
     (tmp_path / place).chmod(mode)
     file, step = tmp_path / "run/.dflow/ops/op.json", tmp_path / "run/step"
     done = subprocess.run(
-        [sys.executable, "-m", "dflow.python.runtime", str(file), str(step)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "dflow.python.runtime", str(file), str(step)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert f"{tmp_path / place} can be written by others" in done.stderr
