@@ -193,7 +193,9 @@ class ArgoWorkflow(ArgoObjectDict):
     def global_outputs(self) -> ArgoObjectDict:
         """Outputs of the workflow."""
         outputs = self.status.get("outputs", {})
-        parameters = {n: _parameter(n, {"value": text}) for n, text in outputs.get("parameters", {}).items()}
+        types = outputs.get("types", {})
+        texts = outputs.get("parameters", {})
+        parameters = {n: _parameter(n, {"value": text, "type": types.get(n)}) for n, text in texts.items()}
         artifacts = {n: {"name": n, "local_path": path} for n, path in outputs.get("artifacts", {}).items()}
         result = ArgoObjectDict({"artifacts": artifacts})
         result.data["parameters"] = ArgoObjectDict({})

@@ -81,6 +81,9 @@ def continue_run(layout: RunLayout, again: Callable[[Node], bool] | None = None)
         result = run(layout, make_executor, again=again)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(report.interrupted(layout)) from None
+    except SystemExit:
+        report.complain(report.interrupted(layout))
+        raise
     _last[:] = [result.phase.value]
     report.ended(layout, result)
     return result

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from dflow.engine.model import WorkflowGraph
+
 __all__ = ["NodeRecord", "list_runs", "load_values", "read_nodes", "read_status", "read_workflow"]
 
 
@@ -96,10 +98,16 @@ def read_workflow(layout: RunLayout) -> ArgoWorkflow:
         "startedAt": rfc3339(last.get("first")),
         "finishedAt": rfc3339(last.get("at")) if last.get("final") else None,
         "nodes": nodes,
-        "outputs": last.get("outputs", {}),
+        "outputs": {**last.get("outputs", {}), "types": _global_types(graph)},
     }
     metadata = {"name": layout.id, "labels": dict(graph.labels), "annotations": dict(graph.annotations)}
     return ArgoWorkflow({"metadata": metadata, "status": status, "id": layout.id})
+
+
+def _global_types(graph: WorkflowGraph) -> dict[str, str]:
+    """The declared types of the workflow's outputs, by their global names."""
+    declared = [parameter for template in graph.templates for parameter in template.outputs.parameters]
+    return {p.global_name: p.type for p in declared if p.global_name and p.type}
 
 
 def load_values(layout: RunLayout, node: NodeRecord, side: str) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dflow.engine.node import Node
     from dflow.engine.runner import RunResult
 
-__all__ = ["ended", "first_failure", "interrupted", "say"]
+__all__ = ["complain", "ended", "first_failure", "interrupted", "say"]
 
 _TAIL_LINES = 20
 _TAIL_BYTES = 65536
@@ -25,6 +25,13 @@ def say(text: str) -> None:
     """Print a line for the user, on standard output."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """Print a line for the user, on standard error."""
+    sys.stdout.flush()
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def ended(layout: RunLayout, result: RunResult) -> None:

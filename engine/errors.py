@@ -8,6 +8,7 @@
     ├── SignatureError        a value or an artifact does not fit its declared type
     ├── PayloadError          an OP cannot be sent to where it runs
     ├── StepFailed            a step ended Failed or Error
+    ├── CopyError             files of the user cannot be linked or copied into a step
     ├── StateError            a run directory cannot be read, written or owned
     │   ├── RunNotFound       there is no run of that id here
     │   └── LeaseHeld         another live process runs this workflow
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CompileError",
     "ConfigError",
+    "CopyError",
     "DflowError",
     "ExpressionError",
     "LeaseHeld",
@@ -81,6 +83,10 @@ class PayloadError(DflowError):
 
 class StepFailed(DflowError):
     """A step ended Failed or Error."""
+
+
+class CopyError(DflowError):
+    """Files of the user cannot be linked or copied: a dangling link, a device, no permission."""
 
 
 class StateError(DflowError):

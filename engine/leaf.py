@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
 from dflow.engine.catalog import single_file
-from dflow.engine.errors import DflowError
+from dflow.engine.errors import DflowError, StateError
 from dflow.engine.model import PythonOpTemplate, ScriptTemplate
-from dflow.engine.paths import placed, remap
+from dflow.engine.paths import declared_paths, placed, remap
 from dflow.engine.phase import Phase
 from dflow.engine.ports import Job, Outcome
 from dflow.engine.scope import ArtifactValue, resolve
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dflow.engine.layout import RunLayout, StepLayout
-    from dflow.engine.model import InputArtifact, Inputs, OutputArtifact, OutputParameter, Outputs
+    from dflow.engine.model import InputArtifact, OutputArtifact, OutputParameter
     from dflow.engine.node import Node
     from dflow.engine.settings import RunSettings
 
@@ -149,8 +149,7 @@ def _write_inputs(node: Node, template: LeafTemplate, step: StepLayout, settings
     for parameter in template.inputs.parameters:
         if parameter.path and parameter.name in node.inputs and isinstance(template, ScriptTemplate):
             place = step.declared(parameter.path)
-            with writing(place):
-                place.parent.mkdir(parents=True, exist_ok=True)
+            _make_parent(place, parameter.path)
             write_text(place, node.inputs[parameter.name])
     for artifact in template.inputs.artifacts:
         value = node.input_artifacts.get(artifact.name)
@@ -194,13 +193,8 @@ def _places(template: LeafTemplate, step: StepLayout) -> dict[str, str]:
     """Declared path → how the program must write it."""
     if isinstance(template, PythonOpTemplate):
         return {}
-    paths = _declared_paths(template.inputs) + _declared_paths(template.outputs)
+    paths = declared_paths(template.inputs, template.outputs)
     return {path: placed(step.declared(path), step.workdir) for path in paths}
-
-
-def _declared_paths(side: Inputs | Outputs) -> list[str]:
-    parameters, artifacts = [p.path for p in side.parameters], [a.path for a in side.artifacts]
-    return [path for path in parameters + artifacts if path]
 
 
 def _path_names(template: LeafTemplate, places: Mapping[str, str], step: StepLayout) -> dict[str, str]:
@@ -220,10 +214,18 @@ def _path_names(template: LeafTemplate, places: Mapping[str, str], step: StepLay
 
 
 def _make_output_parents(template: ScriptTemplate, step: StepLayout) -> None:
-    for path in _declared_paths(template.outputs):
-        parent = step.declared(path).parent
-        with writing(parent):
-            parent.mkdir(parents=True, exist_ok=True)
+    for path in declared_paths(template.outputs):
+        _make_parent(step.declared(path), path)
+
+
+def _make_parent(place: Path, declared: str) -> None:
+    try:
+        with writing(place.parent):
+            place.parent.mkdir(parents=True, exist_ok=True)
+    except StateError as exc:
+        if isinstance(exc.__cause__, (FileExistsError, NotADirectoryError)):
+            raise LeafError(f"the declared path {declared} lies inside another declared path that is a file") from exc
+        raise
 
 
 def _script_program(

@@ -41,7 +41,9 @@ def lease(layout: RunLayout) -> Iterator[None]:
     try:
         yield
     finally:
-        layout.lease.unlink(missing_ok=True)
+        current = holder(layout)
+        if current is not None and current.get("pid") == os.getpid() and current.get("host") == hostname():
+            layout.lease.unlink(missing_ok=True)
 
 
 def holder(layout: RunLayout) -> dict[str, Any] | None:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["placed", "remap"]
+    from dflow.engine.model import Inputs, Outputs
+
+__all__ = ["declared_paths", "placed", "remap"]
 
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]*\Z")
 
@@ -31,6 +33,11 @@ def remap(text: str, places: Mapping[str, str]) -> str:
     pattern = re.compile(rf"(?<![\w.~/}})\-])(?:{alternatives})(?![\w\-]|\.\w)")
     by_path = {path.rstrip("/") or "/": place for path, place in places.items()}
     return pattern.sub(lambda match: by_path[match.group()], text)
+
+
+def declared_paths(*sides: Inputs | Outputs) -> list[str]:
+    """The paths that the inputs and outputs of a template declare."""
+    return [item.path for side in sides for items in (side.parameters, side.artifacts) for item in items if item.path]
 
 
 def placed(place: Path, workdir: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ def run(
     """Run, or go on with, the workflow in a directory, and wait for its end.
 
     Works inside a running event loop too: the engine then has a thread of its own. Ctrl-C ends all running
-    steps, leaves them Pending and is raised again.
+    steps, leaves them Pending and is raised again; so do SIGTERM and SIGHUP, which raise SystemExit.
 
     Args:
         again: which finished steps of an earlier attempt to run again; None runs none again.
@@ -128,6 +129,7 @@ class _Attempt:
         self._layout = layout
         self._scheduler = scheduler
         self._interrupt = threading.Event()
+        self._signal: int | None = None
         self._final: Phase | None = None
 
     def run(self) -> Phase:
@@ -175,6 +177,7 @@ class _Attempt:
         phase, error = Phase.ERROR, None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._listen, tasks.cancel_scope)
+            tasks.start_soon(self._watch_signals, tasks.cancel_scope)
             try:
                 phase = await self._scheduler.run()
             except DflowError as exc:
@@ -182,9 +185,11 @@ class _Attempt:
             tasks.cancel_scope.cancel()
         if error is not None:
             raise error
+        if self._signal is not None:
+            raise SystemExit(128 + self._signal)
         if self._interrupt.is_set():
             raise KeyboardInterrupt
-        return self._final or phase
+        return self._final if self._final is not None and phase.is_failure else phase
 
     async def _listen(self, everything: anyio.CancelScope) -> None:
         while not self._interrupt.is_set():
@@ -192,6 +197,18 @@ class _Attempt:
                 self._obey(request["verb"])
             await anyio.sleep(_POLL)
         everything.cancel()
+
+    async def _watch_signals(self, everything: anyio.CancelScope) -> None:
+        """SIGTERM and SIGHUP end the steps as Ctrl-C does, unless the program has its own way with them."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+        if not numbers:
+            return
+        with anyio.open_signal_receiver(*numbers) as received:
+            async for number in received:
+                self._signal = int(number)
+                everything.cancel()
 
     def _obey(self, verb: str) -> None:
         match verb:

@@ -6,13 +6,14 @@ is unfinished work.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.errors import StateError
+from dflow.engine.errors import CopyError, StateError
 from dflow.engine.phase import Phase
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["link_or_copy", "read_phase", "read_record", "set_aside", "write_all", "write_json", "write_text", "writing"]
 
 PRIVATE = 0o600
+_DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 @contextmanager
@@ -109,9 +111,14 @@ def link_or_copy(source: Path, target: Path, method: str) -> None:
 
     Parent directories of ``target`` are made. Directories are linked as one by ``symlink``, and as a tree of
     links or copies by the other two.
+
+    Raises:
+        CopyError: the source cannot be read as a whole (a dangling link, a device, no permission).
+        StateError: there is no space, or the file system is read-only.
     """
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+    with _copying(source, target):
         if method == "symlink":
             os.symlink(os.path.relpath(source, target.parent.resolve()), target)
         elif source.is_dir():
@@ -121,6 +128,23 @@ def link_or_copy(source: Path, target: Path, method: str) -> None:
             _hard_link(str(source), str(target))
         else:
             shutil.copy2(source, target)
+
+
+@contextmanager
+def _copying(source: Path, target: Path) -> Iterator[None]:
+    """Tell what is wrong with the user's files from what is wrong with the disk."""
+    try:
+        yield
+    except shutil.Error as exc:  # of a tree: (source, target, text) for each file
+        reasons = [str(entry[-1]) for entry in exc.args[0]]
+        if any(f"[Errno {number}]" in reason for reason in reasons for number in _DISK_TROUBLE):
+            raise StateError(f"cannot write {target}: {reasons[0]}; free some space, then resume") from exc
+        more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        raise CopyError(f"cannot copy {source}: {reasons[0]}{more}") from exc
+    except OSError as exc:
+        if exc.errno in (*_DISK_TROUBLE, errno.EEXIST):
+            raise StateError(f"cannot write {target}: {exc.strerror}") from exc
+        raise CopyError(f"cannot link or copy {source}: {exc.strerror or exc}") from exc
 
 
 def _hard_link(source: str, target: str) -> None:

@@ -10,6 +10,7 @@ from dflow.compile.references import Name, call_mentions, mentioned
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
 from dflow.engine.model import DagTemplate, Literal, PythonOpTemplate, ScriptTemplate, StepsTemplate
+from dflow.engine.paths import declared_paths
 from dflow.names import check_key, check_label, check_step_name, check_template_name, check_workflow_name
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def check_graph(graph: WorkflowGraph, problems: Problems) -> None:
             _TemplateCheck(template, templates, parameters, problems).run()
     entry = templates[graph.entrypoint]
     with problems.at(f"workflow {graph.name!r}"):
+        if graph.parallelism is not None and graph.parallelism < 1:
+            problems.add(f"parallelism is {graph.parallelism}; nothing could ever run")
         for parameter in entry.inputs.parameters:
             if parameter.default is None and parameter.name not in parameters:
                 problems.add(
@@ -78,6 +81,9 @@ class _TemplateCheck:
         ):
             for item in items:
                 _allowed(problems, lambda name, what=what: check_label(name, what), item.name)  # type: ignore[misc]
+        parallelism = getattr(template, "parallelism", None)
+        if parallelism is not None and parallelism < 1:
+            problems.add(f"parallelism is {parallelism}; nothing could ever run")
         match template:
             case StepsTemplate(groups=groups):
                 self._names(call for group in groups for call in group)
@@ -190,6 +196,9 @@ class _TemplateCheck:
             inputs, outputs = template.inputs.artifacts, template.outputs.artifacts
             for name in [a.name for a in inputs if a.path is None] + [a.name for a in outputs if a.path is None]:
                 self._problems.add(f"artifact {name!r} has no path, so the program cannot find it")
+            for path in declared_paths(template.inputs, template.outputs):
+                if ".." in path.split("/"):
+                    self._problems.add(f"the declared path {path!r} must not contain '..'")
         for text in texts:
             self._leaf_text(text)
 
