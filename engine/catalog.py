@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Dict  # noqa: UP035 - a value at run time, on Python 3.8 too
 
+from dflow.engine.errors import UnsafeArtifact
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,13 +22,21 @@ Item = Dict[str, Any]  # noqa: UP006 - the same
 
 
 def read_catalog(root: Path) -> list[Item] | None:
-    """The elements of an artifact; None when it has no catalog."""
+    """The elements of an artifact; None when it has no catalog.
+
+    Raises:
+        UnsafeArtifact: an element lies outside of the artifact.
+    """
     folder = root / CATALOG
     if not folder.is_dir():
         return None
     items: list[Item] = []
     for entry in sorted(folder.iterdir()):
         items.extend(json.loads(entry.read_text()).get("path_list", []))
+    for item in items:
+        place = item["dflow_list_item"]
+        if place is not None and (place.startswith("/") or ".." in place.split("/")):
+            raise UnsafeArtifact(f"the catalog of {root} names {place!r}, which lies outside of the artifact")
     return items
 
 

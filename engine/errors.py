@@ -9,6 +9,7 @@
     ├── PayloadError          an OP cannot be sent to where it runs
     ├── StepFailed            a step ended Failed or Error
     ├── CopyError             files of the user cannot be linked or copied into a step
+    ├── UnsafeArtifact        an artifact reaches outside of its own directory
     ├── StateError            a run directory cannot be read, written or owned
     │   ├── RunNotFound       there is no run of that id here
     │   └── LeaseHeld         another live process runs this workflow
@@ -37,6 +38,7 @@ __all__ = [
     "SignatureError",
     "StateError",
     "StepFailed",
+    "UnsafeArtifact",
     "UnsupportedError",
 ]
 
@@ -87,6 +89,10 @@ class StepFailed(DflowError):
 
 class CopyError(DflowError):
     """Files of the user cannot be linked or copied: a dangling link, a device, no permission."""
+
+
+class UnsafeArtifact(DflowError):
+    """An artifact reaches outside of its own directory."""
 
 
 class StateError(DflowError):

@@ -17,7 +17,7 @@ import anyio.lowlevel
 from dflow.engine import leaf
 from dflow.engine.binding import bind, is_wanted, when_text
 from dflow.engine.commit import Commits
-from dflow.engine.errors import CopyError, DflowError, ExpressionError, StateError
+from dflow.engine.errors import CopyError, DflowError, ExpressionError, StateError, UnsafeArtifact
 from dflow.engine.groups import Group, make_group
 from dflow.engine.layout import name_step_directory, node_id
 from dflow.engine.model import DagTemplate, StepsTemplate
@@ -259,7 +259,7 @@ class Scheduler:
             job = leaf.prepare(node, template, values, self._layout, self._settings)
             outcome = await self._executor.run(job)
             return self._take(node, template, outcome, job.timeout)
-        except (leaf.LeafError, CopyError, ExpressionError) as exc:
+        except (leaf.LeafError, CopyError, ExpressionError, UnsafeArtifact) as exc:
             return Phase.ERROR, str(exc)
         except StateError:
             raise
