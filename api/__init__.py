@@ -35,6 +35,12 @@ _HOME = {
     "Steps": "steps",
     "Task": "task",
     "Workflow": "workflow",
+    "argo_concat": "loops",
+    "argo_enumerate": "loops",
+    "argo_len": "loops",
+    "argo_range": "loops",
+    "argo_sequence": "loops",
+    "argo_sum": "loops",
     "config": "config",
     "download_artifact": "artifacts",
     "if_expression": "io",
@@ -73,6 +79,12 @@ __all__ = [
     "Steps",
     "Task",
     "Workflow",
+    "argo_concat",
+    "argo_enumerate",
+    "argo_len",
+    "argo_range",
+    "argo_sequence",
+    "argo_sum",
     "config",
     "download_artifact",
     "if_expression",
@@ -109,6 +121,7 @@ if TYPE_CHECKING:
         Outputs,
         if_expression,
     )
+    from dflow.loops import argo_concat, argo_enumerate, argo_len, argo_range, argo_sequence, argo_sum
     from dflow.op_template import (
         ContainerOPTemplate,
         OPTemplate,

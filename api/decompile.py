@@ -10,6 +10,7 @@ from dflow.compile.values import RawText
 from dflow.dag import DAG
 from dflow.engine import model
 from dflow.io import ArgoVar, InputArtifact, InputParameter, OutputArtifact, OutputParameter
+from dflow.loops import ArgoSequence
 from dflow.op_template import ContainerOPTemplate, OPTemplate, PythonScriptOPTemplate, ScriptOPTemplate, ShellOPTemplate
 from dflow.python.python_op_template import PythonOPTemplate
 from dflow.step import Step
@@ -143,7 +144,20 @@ def _arguments(call: model.Call) -> dict[str, Any]:
         "timeout": _given(call.timeout),
         "continue_on_failed": call.continue_on.failed,
         "continue_on_error": call.continue_on.error,
+        "continue_on_num_success": call.continue_on.num_success,
+        "continue_on_success_ratio": call.continue_on.success_ratio,
+        **_loop(call.loop),
     }
+
+
+def _loop(loop: model.Loop | None) -> dict[str, Any]:
+    if loop is None:
+        return {}
+    if not isinstance(loop.items, model.Sequence):
+        return {"with_param": _given(loop.items), "parallelism": loop.parallelism}
+    items = loop.items
+    sequence = ArgoSequence(_given(items.count), _given(items.start), _given(items.end), _given(items.format))
+    return {"with_sequence": sequence, "parallelism": loop.parallelism}
 
 
 def _given(value: model.Value | None) -> Any:

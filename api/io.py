@@ -77,7 +77,15 @@ class _Parameter(_Named):
 
     type: Any = None
 
+    @property
+    def declared_type(self) -> Any:
+        """The type of the value here: of a step that loops, an output is the list of what its copies give."""
+        looped = self.step is not None and (self.step.with_param is not None or self.step.with_sequence is not None)
+        return list if looped and isinstance(self, OutputParameter) else self.type
+
     def _kind(self) -> str | None:
+        if self.declared_type is not self.type:
+            return None
         kind = self.type if isinstance(self.type, str) else getattr(self.type, "__name__", None)
         return {"int": "number", "float": "number", "bool": "bool", "str": "str"}.get(str(kind))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ def _sentence(layout: RunLayout, name: str, key: str | None, phase: Phase, messa
     if place is not None:
         log = os.path.join(str(place), "log.txt")
         lines.append(f"  log:   {_relative(log)}" if os.path.exists(log) else f"  step:  {_relative(str(place))}")
-    lines.append(f"  retry: dflow retry {layout.id} --step {key or name}")
+    lines.append(f"  retry: dflow retry {layout.id} --step {shlex.quote(key or name)}")
     return "\n".join(lines)
 
 

@@ -5,12 +5,40 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict
 
 from dflow.io import Inputs, Outputs
+from dflow.loops import (
+    ArgoConcat,
+    ArgoEnumerate,
+    ArgoLen,
+    ArgoRange,
+    ArgoSequence,
+    ArgoSum,
+    argo_concat,
+    argo_enumerate,
+    argo_len,
+    argo_range,
+    argo_sequence,
+    argo_sum,
+)
 from dflow.names import check_step_name
 
 if TYPE_CHECKING:
     from dflow.op_template import OPTemplate
 
-__all__ = ["Step"]
+__all__ = [
+    "ArgoConcat",
+    "ArgoEnumerate",
+    "ArgoLen",
+    "ArgoRange",
+    "ArgoSequence",
+    "ArgoSum",
+    "Step",
+    "argo_concat",
+    "argo_enumerate",
+    "argo_len",
+    "argo_range",
+    "argo_sequence",
+    "argo_sum",
+]
 
 
 class Step:
@@ -23,7 +51,12 @@ class Step:
         artifacts: artifacts by name, uploaded or outputs of other steps.
         when: run only if this text, such as ``"%s < 3" % par``, or expression, is true.
         key: a name to find the step by; it may hold references.
+        with_param: a list, a parameter that holds one, or ``argo_range(...)``: one copy of the step for each item,
+            which is ``"{{item}}"`` in its arguments and its key.
+        with_sequence: likewise, over the numbers of ``argo_sequence(...)``.
+        parallelism: how many copies may run at once.
         continue_on_failed, continue_on_error: go on when this step fails.
+        continue_on_num_success, continue_on_success_ratio: go on when so many copies, or this part, succeed.
         timeout: seconds.
     """
 

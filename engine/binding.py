@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
 from dflow.engine.layout import is_key
-from dflow.engine.model import Expr, Literal, Text
+from dflow.engine.model import Expr, Literal, Sequence, Text
 from dflow.engine.scope import Scope, resolve, resolve_artifact
 
 if TYPE_CHECKING:
-    from dflow.engine.model import Call, Template
+    from collections.abc import Mapping
+
+    from dflow.engine.model import Call, Loop, Template
     from dflow.engine.node import Node
 
-__all__ = ["bind", "is_wanted", "when_text"]
+__all__ = ["bind", "is_wanted", "loop_items", "when_text"]
 
 
 def bind(node: Node, template: Template, outer: Scope) -> None:
@@ -53,6 +55,27 @@ def is_wanted(node: Node, scope: Scope) -> bool:
         return True
     text = resolve(when, scope.values)
     return expressions.evaluate_when(text if text is not None else "")
+
+
+def loop_items(loop: Loop, values: Mapping[str, str | None]) -> list[object]:
+    """The items of a loop (LP-01, LP-03).
+
+    Raises:
+        ExpressionError: they cannot be resolved, or are no JSON list.
+    """
+    if isinstance(loop.items, Sequence):
+        fields = {
+            "count": loop.items.count,
+            "start": loop.items.start,
+            "end": loop.items.end,
+            "format": loop.items.format,
+        }
+        spec = {name: resolve(value, values) for name, value in fields.items() if value is not None}
+        return list(expressions.expand_sequence({name: text for name, text in spec.items() if text is not None}))
+    text = resolve(loop.items, values)
+    if text is None:
+        raise ExpressionError("the list to loop over is the output of a step that was skipped")
+    return list(expressions.expand_items(text))
 
 
 def when_text(call: Call | None) -> str:

@@ -11,7 +11,8 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING
 
-from dflow.engine.model import DagTemplate, StepsTemplate
+from dflow.engine.expressions import item_name
+from dflow.engine.model import ContinueOn, DagTemplate, StepsTemplate
 from dflow.engine.phase import Phase
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
         def start(self, call: Call, name: str, group: Group) -> None:
             """Make a node for the call and run it; ``group.child_done`` is told of its end."""
 
+        def start_copy(self, name: str, index: int, item: object, group: LoopGroup) -> None:
+            """Make a node for one copy of a looped call and run it."""
+
         def omit(self, call: Call, name: str, group: Group, message: str) -> None:
             """Make a node for a call that will not run."""
 
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
             """The group is done."""
 
 
-__all__ = ["DagGroup", "Group", "StepsGroup", "make_group"]
+__all__ = ["DagGroup", "Group", "LoopGroup", "StepsGroup", "make_group"]
 
 
 class Group(ABC):
@@ -206,6 +210,62 @@ class DagGroup(Group):
 
     def _named(self, names: Iterable[str]) -> Iterable[tuple[Call, str]]:
         return ((self._tasks[name], f"{self.node.name}.{name}") for name in names)
+
+
+class LoopGroup(Group):
+    """The copies of one call, one for each item of its loop.
+
+    To the group that the call belongs to it is one child; copies see what that group's calls see, and their item.
+    Copies are made as places become free, so a loop over a hundred thousand items holds few nodes at a time.
+    """
+
+    def __init__(self, node: Node, parent: Group, starter: Starter, items: list[object], window: int | None) -> None:
+        super().__init__(node, parent, parent.scope, starter, None)
+        self.prefix = parent.prefix
+        self._items = items
+        self._window = window
+        self._next = 0
+        self._done: dict[int, Node] = {}
+        self._index: dict[str, int] = {}
+
+    def begin(self) -> None:
+        """Start as many copies as may run."""
+        self._fill()
+
+    @property
+    def done(self) -> list[Node]:
+        """The finished copies in the order of their items."""
+        return [self._done[index] for index in sorted(self._done)]
+
+    def _fill(self) -> None:
+        while self._next < len(self._items) and (self._window is None or self._active < self._window):
+            index = self._next
+            self._next += 1
+            self._active += 1
+            name = f"{self.node.name}{item_name(index, self._items[index])}"
+            self._index[name] = index
+            self._starter.start_copy(name, index, self._items[index], self)
+
+    def _settled(self, child: Node) -> None:
+        self._done[self._index.pop(child.name)] = child
+        self._fill()
+        if len(self._done) == len(self._items):
+            self._conclude()
+
+    def _conclude(self) -> None:
+        """DG-07: the phase of a copy that failed, the last one wins; unless enough of them succeeded."""
+        copies = self.done
+        rule = self.node.call.continue_on if self.node.call else ContinueOn()
+        bad = [copy for copy in copies if not copy.phase.is_ok]
+        good = sum(copy.phase is Phase.SUCCEEDED for copy in copies)
+        enough = (rule.num_success is not None and good >= rule.num_success) or (
+            rule.success_ratio is not None and good >= rule.success_ratio * len(copies)
+        )
+        if not bad or enough:
+            self._finish(Phase.SUCCEEDED, f"{len(bad)} of {len(copies)} failed" if bad else "")
+            return
+        self.node.prepared = all(copy.prepared for copy in bad)
+        self._finish(bad[-1].phase, f"{len(bad)} of {len(copies)} failed")
 
 
 def make_group(

@@ -26,6 +26,7 @@ __all__ = [
     "Inputs",
     "Literal",
     "LocalArtifact",
+    "Loop",
     "OpPayload",
     "OutputArtifact",
     "OutputParameter",
@@ -34,6 +35,7 @@ __all__ = [
     "PythonOpTemplate",
     "Ref",
     "ScriptTemplate",
+    "Sequence",
     "StepsTemplate",
     "Template",
     "Text",
@@ -256,10 +258,43 @@ class PythonOpTemplate:
 
 @dataclass(frozen=True, slots=True)
 class ContinueOn:
-    """Which failures of a step its siblings and successors do not mind."""
+    """Which failures of a step its siblings and successors do not mind.
+
+    Attributes:
+        num_success, success_ratio: of a loop: so many copies, or this part of them, suffice.
+    """
 
     failed: bool = False
     error: bool = False
+    num_success: int | None = None
+    success_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Numbers as texts: ``count`` of them from ``start``, or from ``start`` to ``end``, both included.
+
+    Attributes:
+        format: as for printf, such as ``%03d``.
+    """
+
+    count: Value | None = None
+    start: Value | None = None
+    end: Value | None = None
+    format: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One copy of a call for each item.
+
+    Attributes:
+        items: a JSON list as a value, or a sequence.
+        parallelism: how many copies may run at once.
+    """
+
+    items: Value | Sequence
+    parallelism: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +306,7 @@ class Call:
         key: the name under which users find the node; resolved when the step starts.
         timeout: seconds, overrides the template's.
         dependencies: tasks that must be done before (DAG only), explicit and inferred.
+        loop: run one copy for each item; None means one alone.
     """
 
     name: str
@@ -282,6 +318,7 @@ class Call:
     continue_on: ContinueOn = ContinueOn()
     timeout: Value | None = None
     dependencies: tuple[str, ...] = ()
+    loop: Loop | None = None
 
 
 @dataclass(frozen=True, slots=True)

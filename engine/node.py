@@ -9,6 +9,8 @@ from dflow.engine.model import DagTemplate, StepsTemplate
 from dflow.engine.phase import Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dflow.engine.layout import StepLayout
     from dflow.engine.model import Call, Template
     from dflow.engine.scope import ArtifactValue
@@ -26,6 +28,7 @@ class Node:
         type: ``Pod``, ``Steps``, ``DAG`` or ``Skipped``.
         place: its directory; None while it has none.
         inputs, outputs: texts of parameters; None for "skipped".
+        item: of a copy in a loop: the names ``item`` and ``item.KEY`` with their texts.
         prepared: False when its arguments or its condition could not be resolved, so it never began.
     """
 
@@ -49,6 +52,7 @@ class Node:
     output_artifacts: dict[str, ArtifactValue | None] = field(default_factory=dict)
     usage: dict[str, float] | None = None
     prepared: bool = True
+    item: Mapping[str, str] | None = None
 
     def summary(self) -> dict[str, Any]:
         """What lists and the progress display need."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
+from dflow.engine.phase import Phase
 from dflow.engine.scope import resolve, resolve_artifact
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from dflow.engine.node import Node
     from dflow.engine.scope import Scope
 
-__all__ = ["declare_skipped", "group_outputs", "offer"]
+__all__ = ["declare_skipped", "group_outputs", "loop_outputs", "offer"]
 
 
 def group_outputs(node: Node, template: Template, scope: Scope) -> None:
@@ -32,6 +34,28 @@ def group_outputs(node: Node, template: Template, scope: Scope) -> None:
                 raise ExpressionError(f"output artifact {artifact.name!r}: {exc}") from exc
             value = None
         node.output_artifacts[artifact.name] = value
+
+
+def loop_outputs(node: Node, template: Template, copies: list[Node], scope: Scope, prefix: str) -> None:
+    """Gather the outputs of the copies that succeeded, in the order of their items (LP-04, LP-05)."""
+    good = [copy for copy in copies if copy.phase is Phase.SUCCEEDED]
+    maps = [{name: text for name, text in copy.outputs.items() if text is not None} for copy in good]
+    if node.call is not None:
+        scope.values[f"{prefix}.{node.call.name}.outputs.parameters"] = json.dumps(maps, ensure_ascii=False)
+    for parameter in template.outputs.parameters:
+        texts = [texts[parameter.name] for texts in maps if parameter.name in texts]
+        if texts:
+            node.outputs[parameter.name] = _as_list(texts)
+
+
+def _as_list(texts: list[str]) -> str:
+    """A JSON list of texts; of the values themselves where all of them are JSON objects or lists."""
+    if all(text.lstrip()[:1] in ("{", "[") for text in texts):
+        try:
+            return json.dumps([json.loads(text) for text in texts], ensure_ascii=False)
+        except ValueError:
+            pass
+    return json.dumps(texts, ensure_ascii=False)
 
 
 def declare_skipped(node: Node, template: Template) -> None:

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import ChainMap, deque
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
-from dflow.engine import leaf
-from dflow.engine.binding import bind, is_wanted, when_text
+from dflow.engine import expressions, leaf
+from dflow.engine.binding import bind, is_wanted, loop_items, when_text
 from dflow.engine.commit import Commits
 from dflow.engine.errors import CopyError, DflowError, ExpressionError, StateError, UnsafeArtifact
-from dflow.engine.groups import Group, make_group
+from dflow.engine.groups import Group, LoopGroup, make_group
 from dflow.engine.layout import name_step_directory, node_id
 from dflow.engine.model import DagTemplate, StepsTemplate
 from dflow.engine.names import leaf_names, workflow_names
 from dflow.engine.node import Node, node_type
-from dflow.engine.outputs import declare_skipped, group_outputs, offer
+from dflow.engine.outputs import declare_skipped, group_outputs, loop_outputs, offer
 from dflow.engine.phase import Phase
 from dflow.engine.scope import Scope
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from dflow.engine.layout import RunLayout
     from dflow.engine.leaf import LeafTemplate
-    from dflow.engine.model import Call, Template, WorkflowGraph
+    from dflow.engine.model import Call, Loop, Template, WorkflowGraph
     from dflow.engine.ports import Executor, Outcome
     from dflow.engine.settings import RunSettings
 
@@ -149,6 +149,17 @@ class Scheduler:
         node = Node(self._new_id(name), name, call.name, node_type(template), template.name, group.node.id, call)
         self._post(lambda: self._begin(node, template, group))
 
+    def start_copy(self, name: str, index: int, item: object, group: LoopGroup) -> None:
+        """Make a node for one copy of a looped call and run it."""
+        call = group.node.call
+        assert call is not None  # noqa: S101 - only calls loop
+        template = self._templates[call.template]
+        display = f"{call.name}{expressions.item_name(index, item)}"
+        parent = group.node.id if group.prefix == "tasks" else group.node.parent
+        node = Node(self._new_id(name), name, display, node_type(template), template.name, parent, call)
+        node.item = expressions.item_scope(item)
+        self._post(lambda: self._begin(node, template, group))
+
     def omit(self, call: Call, name: str, group: Group, message: str) -> None:
         """Make a node for a call that will not run."""
         node = Node(self._new_id(name), name, call.name, "Skipped", call.template, group.node.id, call)
@@ -177,6 +188,11 @@ class Scheduler:
             self._finish(node, group, Phase.FAILED, self.stopping)
             return
         outer = group.scope if group else Scope(dict(self._globals))
+        if node.item is not None:
+            outer = Scope(ChainMap(dict(node.item), outer.values), outer.artifacts)
+        elif node.call is not None and node.call.loop is not None and group is not None:
+            self._begin_loop(node, node.call.loop, group)
+            return
         try:
             if not is_wanted(node, outer):
                 self._skip(node, group, Phase.SKIPPED, f"when {when_text(node.call)} is false")
@@ -195,6 +211,27 @@ class Scheduler:
         else:
             self._leaves.append((node, template, group))
 
+    def _begin_loop(self, node: Node, loop: Loop, group: Group) -> None:
+        """Start the copies of a looped call. With ``item`` in its condition each copy decides for itself (WH-05)."""
+        node.type = "TaskGroup" if group.prefix == "tasks" else "Loop"
+        try:
+            if "item" not in when_text(node.call) and not is_wanted(node, group.scope):
+                self._skip(node, group, Phase.SKIPPED, f"when {when_text(node.call)} is false")
+                return
+            items = loop_items(loop, group.scope.values)
+        except ExpressionError as exc:
+            node.prepared = False
+            self._finish(node, group, Phase.ERROR, str(exc))
+            return
+        if not items:
+            self._skip(node, group, Phase.SKIPPED, "the loop has no items")
+            return
+        node.phase, node.started = Phase.RUNNING, time.time()
+        if node.type == "TaskGroup":
+            self.commits.begin(node)
+        window = loop.parallelism or (None if self._limit is None else max(2 * self._limit, _BATCH))
+        self._post(LoopGroup(node, group, self, items, window).begin)
+
     def _place(self, node: Node, template: Template) -> None:
         """Choose the directory of a node; a group has one only when it has a key."""
         if node.key is None and isinstance(template, StepsTemplate | DagTemplate):
@@ -203,7 +240,8 @@ class Scheduler:
         if earlier is not None and earlier.place is not None and earlier.key == node.key:
             node.place = earlier.place
             return
-        name = name_step_directory(self._layout.id, node.display, node.name, node.key, self._taken)
+        step = node.call.name if node.call else node.display
+        name = name_step_directory(self._layout.id, step, node.name, node.key, self._taken)
         self._taken.add(name)
         node.place = self._layout.step(name)
         if node.key is not None:
@@ -294,7 +332,9 @@ class Scheduler:
     def finish_group(self, group: Group, phase: Phase, message: str) -> None:
         """A group is done: compute its outputs, then its end is its parent's news."""
         node = group.node
-        if phase is Phase.SUCCEEDED:
+        if isinstance(group, LoopGroup):
+            loop_outputs(node, self._templates[node.template], group.done, group.scope, group.prefix)
+        elif phase is Phase.SUCCEEDED:
             try:
                 group_outputs(node, self._templates[node.template], group.scope)
             except ExpressionError as exc:
@@ -311,7 +351,8 @@ class Scheduler:
         node.finished = time.time()
         if node.started is None:
             node.started = node.finished
-        self.commits.commit(node, phase, self._templates[node.template])
+        if node.type != "Loop":  # of Steps, a loop is no node of its own (ND-03)
+            self.commits.commit(node, phase, self._templates[node.template])
         if phase.is_failure and (node.type == "Pod" or self._is_own_fault(node, phase)):
             self.failures.append(node)
         self._conclude(node, group, phase)

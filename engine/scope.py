@@ -11,7 +11,7 @@ from dflow.engine.errors import ExpressionError
 from dflow.engine.model import ArtifactFrom, Expr, Literal, LocalArtifact, Ref, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, MutableMapping
 
     from dflow.engine.model import ArtifactSource, Value
 
@@ -48,7 +48,7 @@ class Scope:
         artifacts: dotted names to artifacts; None likewise.
     """
 
-    values: dict[str, str | None] = field(default_factory=dict)
+    values: MutableMapping[str, str | None] = field(default_factory=dict)
     artifacts: dict[str, ArtifactValue | None] = field(default_factory=dict)
 
 

@@ -123,7 +123,7 @@ class _TemplateCheck:
             self._arguments(call, target)
             for place, value in call_mentions(call):
                 with self._problems.at(place):
-                    self._references(value)
+                    self._references(value, has_item=call.loop is not None and place != "loop")
 
     def _arguments(self, call: Call, target: Template) -> None:
         given = {name for name, _ in call.parameters}
@@ -214,7 +214,7 @@ class _TemplateCheck:
 
     # -- references ----------------------------------------------------------------------------------------
 
-    def _references(self, value: Value | ArtifactSource | None) -> None:
+    def _references(self, value: Value | ArtifactSource | None, *, has_item: bool = False) -> None:
         try:
             names = mentioned(value)
         except ExpressionError as exc:
@@ -227,7 +227,7 @@ class _TemplateCheck:
                 self._sibling(name)
             elif name[0] == "workflow":
                 self._workflow(name)
-            elif name[0] == "item":
+            elif name[0] == "item" and not has_item:
                 self._unknown(name, "it exists only in loops")
 
     def _input(self, name: Name) -> None:
@@ -254,6 +254,8 @@ class _TemplateCheck:
         if name[2] != "outputs":
             if name[2] not in _CALL_FIELDS:
                 self._unknown(name, f"a {self._prefix[:-1]} has outputs, {', '.join(sorted(_CALL_FIELDS))}")
+            return
+        if call.loop is not None and name[3:] == ("parameters",):
             return
         if len(name) < 5 or name[3] not in ("parameters", "artifacts"):
             self._unknown(name, f"name one of its outputs, as in {'.'.join(name[:3])}.parameters.NAME")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
-from dflow.engine.model import ArtifactFrom, Expr, Ref, Text
+from dflow.engine.model import ArtifactFrom, Expr, Ref, Sequence, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,10 @@ def call_mentions(call: Call) -> Iterator[tuple[str, Value | ArtifactSource]]:
         yield f"parameter {name!r}", value
     for name, source in call.artifacts:
         yield f"artifact {name!r}", source
+    if call.loop is not None:
+        items = call.loop.items
+        values = [items.count, items.start, items.end, items.format] if isinstance(items, Sequence) else [items]
+        yield from (("loop", value) for value in values if value is not None)
     for what, optional in (("when", call.when), ("key", call.key), ("timeout", call.timeout)):
         if optional is not None:
             yield what, optional

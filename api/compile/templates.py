@@ -15,6 +15,7 @@ from dflow.engine import model
 from dflow.engine.errors import ExpressionError, PayloadError
 from dflow.expression import MISSING
 from dflow.io import ArgoVar, type_to_str
+from dflow.loops import ArgoSequence
 from dflow.op_template import ContainerOPTemplate, OPTemplate, ScriptOPTemplate, Secret
 from dflow.python.op import op_name
 from dflow.python.payload import pack_op
@@ -45,13 +46,9 @@ _FOR_KUBERNETES = (
     "labels",
 )
 _LATER_ON_STEPS = (
-    "with_param",
-    "with_sequence",
     "slices",
     "executor",
     "use_resource",
-    "continue_on_num_success",
-    "continue_on_success_ratio",
     "success_hook",
     "running_hook",
     "failure_hook",
@@ -149,10 +146,33 @@ class TemplateCompiler:
                 artifacts=tuple(self._artifact_arguments(step)),
                 when=None if step.when is None else self._condition(step.when),
                 key=None if step.key is None else text_value(step.key, problems),
-                continue_on=model.ContinueOn(step.continue_on_failed, step.continue_on_error),
+                continue_on=model.ContinueOn(
+                    step.continue_on_failed,
+                    step.continue_on_error,
+                    step.continue_on_num_success,
+                    step.continue_on_success_ratio,
+                ),
                 timeout=None if step.timeout is None else text_value(step.timeout, problems),
                 dependencies=tuple(str(d) for d in getattr(step, "dependencies", ())),
+                loop=self._loop(step),
             )
+
+    def _loop(self, step: Step) -> model.Loop | None:
+        problems, sequence = self._problems, step.with_sequence
+        if step.with_param is not None and sequence is not None:
+            problems.add("it has both with_param and with_sequence; give one")
+        if step.with_param is not None:
+            with problems.at("with_param"):
+                return model.Loop(parameter_value(step.with_param, list, problems), step.parallelism)
+        if sequence is None:
+            return None
+        with problems.at("with_sequence"):
+            if not isinstance(sequence, ArgoSequence):
+                problems.add(f"it must be argo_sequence(...), not {sequence!r}")
+                return None
+            fields = {name: getattr(sequence, name) for name in ("count", "start", "end", "format")}
+            values = {name: text_value(given, problems) for name, given in fields.items() if given is not None}
+            return model.Loop(model.Sequence(**values), step.parallelism)
 
     def _argument(self, step: Step, name: str, given: Any) -> tuple[str, model.Value]:
         declared = step.template.inputs.parameters.data.get(name)

@@ -55,7 +55,7 @@ def parameter_value(given: Any, kind: Any, problems: Problems) -> Value:
     if isinstance(given, RawText):
         return Literal(str(given))
     if isinstance(given, ArgoVar):
-        source = getattr(given, "type", None)
+        source = getattr(given, "declared_type", None)
         if not _can_feed(source, kind):
             problems.add(f"it is {type_to_str(source)}, which cannot feed {type_to_str(kind)}")
         return text_value(given, problems)
