@@ -13,6 +13,7 @@ from dflow.io import ArgoVar, InputArtifact, InputParameter, OutputArtifact, Out
 from dflow.loops import ArgoSequence
 from dflow.op_template import ContainerOPTemplate, OPTemplate, PythonScriptOPTemplate, ScriptOPTemplate, ShellOPTemplate
 from dflow.python.python_op_template import PythonOPTemplate
+from dflow.python.slices import Slices
 from dflow.step import Step
 from dflow.steps import Steps
 from dflow.task import Task
@@ -153,11 +154,25 @@ def _arguments(call: model.Call) -> dict[str, Any]:
 def _loop(loop: model.Loop | None) -> dict[str, Any]:
     if loop is None:
         return {}
-    if not isinstance(loop.items, model.Sequence):
-        return {"with_param": _given(loop.items), "parallelism": loop.parallelism}
+    arguments: dict[str, Any] = {"parallelism": loop.parallelism, "slices": _slices(loop.slices)}
     items = loop.items
-    sequence = ArgoSequence(_given(items.count), _given(items.start), _given(items.end), _given(items.format))
-    return {"with_sequence": sequence, "parallelism": loop.parallelism}
+    if isinstance(items, model.Sequence):
+        sequence = ArgoSequence(_given(items.count), _given(items.start), _given(items.end), _given(items.format))
+        return {"with_sequence": sequence, **arguments}
+    return {"with_param": _given(items), **arguments}
+
+
+def _slices(slices: model.Slices | None) -> Slices | None:
+    if slices is None:
+        return None
+    return Slices(
+        slices=_given(slices.index),
+        input_parameter=list(slices.input_parameters),
+        input_artifact=list(slices.input_artifacts),
+        output_parameter=list(slices.output_parameters),
+        output_artifact=list(slices.output_artifacts),
+        create_dir=slices.create_dir,
+    )
 
 
 def _given(value: model.Value | None) -> Any:

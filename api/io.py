@@ -80,7 +80,7 @@ class _Parameter(_Named):
     @property
     def declared_type(self) -> Any:
         """The type of the value here: of a step that loops, an output is the list of what its copies give."""
-        looped = self.step is not None and (self.step.with_param is not None or self.step.with_sequence is not None)
+        looped = self.step is not None and self.step.is_loop
         return list if looped and isinstance(self, OutputParameter) else self.type
 
     def _kind(self) -> str | None:

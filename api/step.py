@@ -38,7 +38,13 @@ __all__ = [
     "argo_range",
     "argo_sequence",
     "argo_sum",
+    "slices_of",
 ]
+
+
+def slices_of(step: Step) -> Any:
+    """The slices of a step: its own, or those of its template."""
+    return step.slices if step.slices is not None else getattr(step.template, "slices", None)
 
 
 class Step:
@@ -154,6 +160,11 @@ class Step:
     def _is_growing(self) -> bool:
         """A Steps or DAG that is still being built (recursion) may declare its inputs later."""
         return hasattr(self.template, "add")
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether it stands for one copy for each item of a list."""
+        return self.with_param is not None or self.with_sequence is not None or slices_of(self) is not None
 
     @property
     def id(self) -> str:

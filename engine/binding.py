@@ -9,6 +9,7 @@ from dflow.engine.errors import ExpressionError
 from dflow.engine.layout import is_key
 from dflow.engine.model import Expr, Literal, Sequence, Text
 from dflow.engine.scope import Scope, resolve, resolve_artifact
+from dflow.engine.slices import Hand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +28,9 @@ def bind(node: Node, template: Template, outer: Scope) -> None:
     """
     call = node.call
     values = outer.values
+    hand = node.hand or Hand()
     for name, value in call.parameters if call else ():
-        text = resolve(value, values)
+        text = hand.parameters[name] if name in hand.parameters else resolve(value, values)
         if text is not None:
             node.inputs[name] = text
     for parameter in template.inputs.parameters:
@@ -41,7 +43,7 @@ def bind(node: Node, template: Template, outer: Scope) -> None:
     sources = {a.name: a.source for a in template.inputs.artifacts if a.source is not None}
     sources.update(call.artifacts if call else ())
     for name, source in sources.items():
-        artifact = resolve_artifact(source, outer)
+        artifact = hand.artifacts[name] if name in hand.artifacts else resolve_artifact(source, outer)
         if artifact is not None:
             node.input_artifacts[name] = artifact
     if call is not None and call.key is not None:
@@ -63,6 +65,8 @@ def loop_items(loop: Loop, values: Mapping[str, str | None]) -> list[object]:
     Raises:
         ExpressionError: they cannot be resolved, or are no JSON list.
     """
+    if loop.items is None:
+        raise ExpressionError("a loop over the elements of sliced inputs needs some")
     if isinstance(loop.items, Sequence):
         fields = {
             "count": loop.items.count,

@@ -8,6 +8,7 @@
     ├── SignatureError        a value or an artifact does not fit its declared type
     ├── PayloadError          an OP cannot be sent to where it runs
     ├── StepFailed            a step ended Failed or Error
+    ├── LeafError             the machinery around a leaf step failed: the node becomes Error
     ├── CopyError             files of the user cannot be linked or copied into a step
     ├── UnsafeArtifact        an artifact reaches outside of its own directory
     ├── StateError            a run directory cannot be read, written or owned
@@ -31,6 +32,7 @@ __all__ = [
     "CopyError",
     "DflowError",
     "ExpressionError",
+    "LeafError",
     "LeaseHeld",
     "MissingExtra",
     "PayloadError",
@@ -85,6 +87,10 @@ class PayloadError(DflowError):
 
 class StepFailed(DflowError):
     """A step ended Failed or Error."""
+
+
+class LeafError(DflowError):
+    """The machinery around a leaf step failed: the node becomes Error."""
 
 
 class CopyError(DflowError):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dflow.engine.model import Call
     from dflow.engine.node import Node
     from dflow.engine.scope import Scope
+    from dflow.engine.slices import Deal
 
     class Starter(Protocol):
         """The part of the scheduler that groups see."""
@@ -219,8 +220,11 @@ class LoopGroup(Group):
     Copies are made as places become free, so a loop over a hundred thousand items holds few nodes at a time.
     """
 
-    def __init__(self, node: Node, parent: Group, starter: Starter, items: list[object], window: int | None) -> None:
+    def __init__(
+        self, node: Node, parent: Group, starter: Starter, items: list[object], window: int | None, deal: Deal | None
+    ) -> None:
         super().__init__(node, parent, parent.scope, starter, None)
+        self.deal = deal
         self.prefix = parent.prefix
         self._items = items
         self._window = window
@@ -233,9 +237,9 @@ class LoopGroup(Group):
         self._fill()
 
     @property
-    def done(self) -> list[Node]:
-        """The finished copies in the order of their items."""
-        return [self._done[index] for index in sorted(self._done)]
+    def done(self) -> list[tuple[int, Node]]:
+        """The finished copies with the index of their items, in order."""
+        return sorted(self._done.items())
 
     def _fill(self) -> None:
         while self._next < len(self._items) and (self._window is None or self._active < self._window):
@@ -254,7 +258,7 @@ class LoopGroup(Group):
 
     def _conclude(self) -> None:
         """DG-07: the phase of a copy that failed, the last one wins; unless enough of them succeeded."""
-        copies = self.done
+        copies = [copy for _, copy in self.done]
         rule = self.node.call.continue_on if self.node.call else ContinueOn()
         bad = [copy for copy in copies if not copy.phase.is_ok]
         good = sum(copy.phase is Phase.SUCCEEDED for copy in copies)

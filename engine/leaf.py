@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
-from dflow.engine.catalog import single_file
-from dflow.engine.errors import DflowError, StateError
+from dflow.engine.catalog import CATALOG, single_file
+from dflow.engine.errors import LeafError, StateError
 from dflow.engine.model import PythonOpTemplate, ScriptTemplate
 from dflow.engine.paths import declared_paths, placed, remap
 from dflow.engine.phase import Phase
@@ -27,15 +27,11 @@ if TYPE_CHECKING:
     from dflow.engine.node import Node
     from dflow.engine.settings import RunSettings
 
-__all__ = ["LeafError", "LeafTemplate", "collect", "judge", "prepare"]
+__all__ = ["LeafTemplate", "collect", "judge", "prepare"]
 
 LeafTemplate = ScriptTemplate | PythonOpTemplate
 _SHELL = "sh"
 _EXECUTABLE = 0o755
-
-
-class LeafError(DflowError):
-    """The machinery around a leaf step failed: the node becomes Error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +164,9 @@ def _place_artifact(
             return
         raise LeafError(f"input artifact {artifact.name!r}: {source} does not exist any more")
     target = step.input_artifacts / artifact.name
+    if value.element and isinstance(template, PythonOpTemplate):
+        _place_element(source, target, settings)
+        return
     link_or_copy(source, target, settings.copy_method)
     if artifact.mode is not None and settings.copy_method == "copy":
         with writing(target):
@@ -176,6 +175,15 @@ def _place_artifact(
         place = step.declared(artifact.path)
         if not os.path.lexists(place):
             link_or_copy(_as_declared(artifact.path, target), place, "symlink")
+
+
+def _place_element(source: Path, target: Path, settings: RunSettings) -> None:
+    """An element of a list: an artifact of one member, so that an OP sees the file's own name."""
+    link_or_copy(source, target / source.name, settings.copy_method)
+    with writing(target):
+        (target / CATALOG).mkdir(exist_ok=True)
+    items = [{"dflow_list_item": source.name, "order": 0}]
+    write_text(target / CATALOG / "element", json.dumps({"path_list": items}))
 
 
 def _as_declared(path: str, artifact: Path) -> Path:

@@ -36,6 +36,7 @@ __all__ = [
     "Ref",
     "ScriptTemplate",
     "Sequence",
+    "Slices",
     "StepsTemplate",
     "Template",
     "Text",
@@ -285,16 +286,35 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True)
+class Slices:
+    """Which inputs of a looped call are dealt out, an element to each copy, and which outputs are stacked.
+
+    Attributes:
+        index: which element a copy gets, as a value with ``item``.
+        create_dir: the files of each copy go to a directory of its own in the stacked artifact.
+    """
+
+    index: Value
+    input_parameters: tuple[str, ...] = ()
+    input_artifacts: tuple[str, ...] = ()
+    output_parameters: tuple[str, ...] = ()
+    output_artifacts: tuple[str, ...] = ()
+    create_dir: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """One copy of a call for each item.
 
     Attributes:
-        items: a JSON list as a value, or a sequence.
+        items: a JSON list as a value, or a sequence; None for one item for each element of the sliced inputs.
         parallelism: how many copies may run at once.
+        slices: inputs that are dealt out and outputs that are stacked.
     """
 
-    items: Value | Sequence
+    items: Value | Sequence | None
     parallelism: int | None = None
+    slices: Slices | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dflow.engine.layout import StepLayout
     from dflow.engine.model import Call, Template
     from dflow.engine.scope import ArtifactValue
+    from dflow.engine.slices import Hand
 
 __all__ = ["Node", "node_type"]
 
@@ -29,6 +30,7 @@ class Node:
         place: its directory; None while it has none.
         inputs, outputs: texts of parameters; None for "skipped".
         item: of a copy in a loop: the names ``item`` and ``item.KEY`` with their texts.
+        hand: of a copy in a loop: the slices that it gets.
         prepared: False when its arguments or its condition could not be resolved, so it never began.
     """
 
@@ -53,6 +55,7 @@ class Node:
     usage: dict[str, float] | None = None
     prepared: bool = True
     item: Mapping[str, str] | None = None
+    hand: Hand | None = None
 
     def summary(self) -> dict[str, Any]:
         """What lists and the progress display need."""

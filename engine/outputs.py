@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
-from dflow.engine.phase import Phase
 from dflow.engine.scope import resolve, resolve_artifact
+from dflow.engine.slices import stack_parameter
 
 if TYPE_CHECKING:
     from dflow.engine.model import OutputParameter, Template
@@ -36,15 +36,17 @@ def group_outputs(node: Node, template: Template, scope: Scope) -> None:
         node.output_artifacts[artifact.name] = value
 
 
-def loop_outputs(node: Node, template: Template, copies: list[Node], scope: Scope, prefix: str) -> None:
+def loop_outputs(node: Node, template: Template, good: list[Node], scope: Scope, prefix: str) -> None:
     """Gather the outputs of the copies that succeeded, in the order of their items (LP-04, LP-05)."""
-    good = [copy for copy in copies if copy.phase is Phase.SUCCEEDED]
+    slices = node.call.loop.slices if node.call and node.call.loop else None
     maps = [{name: text for name, text in copy.outputs.items() if text is not None} for copy in good]
     if node.call is not None:
         scope.values[f"{prefix}.{node.call.name}.outputs.parameters"] = json.dumps(maps, ensure_ascii=False)
     for parameter in template.outputs.parameters:
         texts = [texts[parameter.name] for texts in maps if parameter.name in texts]
-        if texts:
+        if slices is not None and parameter.name in slices.output_parameters:
+            node.outputs[parameter.name] = stack_parameter(texts, parameter.type)
+        elif texts:
             node.outputs[parameter.name] = _as_list(texts)
 
 

@@ -17,7 +17,7 @@ import anyio.lowlevel
 from dflow.engine import expressions, leaf
 from dflow.engine.binding import bind, is_wanted, loop_items, when_text
 from dflow.engine.commit import Commits
-from dflow.engine.errors import CopyError, DflowError, ExpressionError, StateError, UnsafeArtifact
+from dflow.engine.errors import CopyError, DflowError, ExpressionError, LeafError, StateError, UnsafeArtifact
 from dflow.engine.groups import Group, LoopGroup, make_group
 from dflow.engine.layout import name_step_directory, node_id
 from dflow.engine.model import DagTemplate, StepsTemplate
@@ -26,6 +26,7 @@ from dflow.engine.node import Node, node_type
 from dflow.engine.outputs import declare_skipped, group_outputs, loop_outputs, offer
 from dflow.engine.phase import Phase
 from dflow.engine.scope import Scope
+from dflow.engine.slices import Deal, stack_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -188,8 +189,10 @@ class Scheduler:
             self._finish(node, group, Phase.FAILED, self.stopping)
             return
         outer = group.scope if group else Scope(dict(self._globals))
+        deal: Deal | None = None
         if node.item is not None:
             outer = Scope(ChainMap(dict(node.item), outer.values), outer.artifacts)
+            deal = group.deal if isinstance(group, LoopGroup) else None
         elif node.call is not None and node.call.loop is not None and group is not None:
             self._begin_loop(node, node.call.loop, group)
             return
@@ -197,6 +200,8 @@ class Scheduler:
             if not is_wanted(node, outer):
                 self._skip(node, group, Phase.SKIPPED, f"when {when_text(node.call)} is false")
                 return
+            if deal is not None and node.item is not None:
+                node.hand = deal.hand(node.item)
             bind(node, template, outer)
         except ExpressionError as exc:
             node.prepared = False
@@ -218,8 +223,9 @@ class Scheduler:
             if "item" not in when_text(node.call) and not is_wanted(node, group.scope):
                 self._skip(node, group, Phase.SKIPPED, f"when {when_text(node.call)} is false")
                 return
-            items = loop_items(loop, group.scope.values)
-        except ExpressionError as exc:
+            deal = None if loop.slices is None or node.call is None else Deal(node.call, loop.slices, group.scope)
+            items = deal.orders() if loop.items is None and deal else loop_items(loop, group.scope.values)
+        except (ExpressionError, UnsafeArtifact) as exc:
             node.prepared = False
             self._finish(node, group, Phase.ERROR, str(exc))
             return
@@ -230,7 +236,7 @@ class Scheduler:
         if node.type == "TaskGroup":
             self.commits.begin(node)
         window = loop.parallelism or (None if self._limit is None else max(2 * self._limit, _BATCH))
-        self._post(LoopGroup(node, group, self, items, window).begin)
+        self._post(LoopGroup(node, group, self, items, window, deal).begin)
 
     def _place(self, node: Node, template: Template) -> None:
         """Choose the directory of a node; a group has one only when it has a key."""
@@ -297,7 +303,7 @@ class Scheduler:
             job = leaf.prepare(node, template, values, self._layout, self._settings)
             outcome = await self._executor.run(job)
             return self._take(node, template, outcome, job.timeout)
-        except (leaf.LeafError, CopyError, ExpressionError, UnsafeArtifact) as exc:
+        except (LeafError, CopyError, ExpressionError, UnsafeArtifact) as exc:
             return Phase.ERROR, str(exc)
         except StateError:
             raise
@@ -320,7 +326,7 @@ class Scheduler:
         node.phase = Phase.RUNNING
         try:
             leaf.collect(node, template, self._settings, strict=earlier.phase is Phase.SUCCEEDED)
-        except leaf.LeafError:
+        except LeafError:
             self._leaves.append((node, template, group))
             return
         if earlier.phase.is_failure:
@@ -333,13 +339,32 @@ class Scheduler:
         """A group is done: compute its outputs, then its end is its parent's news."""
         node = group.node
         if isinstance(group, LoopGroup):
-            loop_outputs(node, self._templates[node.template], group.done, group.scope, group.prefix)
+            try:
+                self._gather(node, group)
+            except (LeafError, CopyError, UnsafeArtifact) as exc:
+                phase, message = Phase.ERROR, str(exc)
         elif phase is Phase.SUCCEEDED:
             try:
                 group_outputs(node, self._templates[node.template], group.scope)
             except ExpressionError as exc:
                 phase, message = Phase.ERROR, str(exc)
         self._finish(node, group.parent, phase, message)
+
+    def _gather(self, node: Node, group: LoopGroup) -> None:
+        """The outputs of a loop: lists of values, and artifacts stacked from those of the copies."""
+        template = self._templates[node.template]
+        good = [(index, copy) for index, copy in group.done if copy.phase is Phase.SUCCEEDED]
+        slices = node.call.loop.slices if node.call and node.call.loop else None
+        loop_outputs(node, template, [copy for _, copy in good], group.scope, group.prefix)
+        if slices is None or node.call is None:
+            return
+        stacked = [a for a in template.outputs.artifacts if a.name in slices.output_artifacts]
+        if stacked:
+            name = name_step_directory(self._layout.id, node.call.name, node.name, None, self._taken)
+            self._taken.add(name)
+            for artifact in stacked:
+                place = self._layout.step(name)
+                node.output_artifacts[artifact.name] = stack_artifact(good, artifact, slices, place)
 
     def _skip(self, node: Node, group: Group | None, phase: Phase, message: str) -> None:
         declare_skipped(node, self._templates[node.template])

@@ -26,6 +26,11 @@ class ArtifactValue:
 
     path: str
     sub_path: str | None = None
+    element: bool = False
+
+    def as_element(self) -> ArtifactValue:
+        """The same, as the element of a list that it is: a step gets it under its own file name."""
+        return ArtifactValue(self.path, self.sub_path, element=True)
 
     def within(self, sub_path: str | None) -> ArtifactValue:
         """The part ``sub_path`` of this artifact."""

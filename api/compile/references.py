@@ -26,6 +26,8 @@ def call_mentions(call: Call) -> Iterator[tuple[str, Value | ArtifactSource]]:
     if call.loop is not None:
         items = call.loop.items
         values = [items.count, items.start, items.end, items.format] if isinstance(items, Sequence) else [items]
+        if call.loop.slices is not None:
+            yield "slices", call.loop.slices.index
         yield from (("loop", value) for value in values if value is not None)
     for what, optional in (("when", call.when), ("key", call.key), ("timeout", call.timeout)):
         if optional is not None:

@@ -20,6 +20,7 @@ from dflow.op_template import ContainerOPTemplate, OPTemplate, ScriptOPTemplate,
 from dflow.python.op import op_name
 from dflow.python.payload import pack_op
 from dflow.python.python_op_template import PythonOPTemplate
+from dflow.step import slices_of
 from dflow.steps import Steps
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ _FOR_KUBERNETES = (
     "labels",
 )
 _LATER_ON_STEPS = (
-    "slices",
     "executor",
     "use_resource",
     "success_hook",
@@ -161,23 +161,45 @@ class TemplateCompiler:
         problems, sequence = self._problems, step.with_sequence
         if step.with_param is not None and sequence is not None:
             problems.add("it has both with_param and with_sequence; give one")
+        slices = self._slices(step)
         if step.with_param is not None:
             with problems.at("with_param"):
-                return model.Loop(parameter_value(step.with_param, list, problems), step.parallelism)
+                return model.Loop(parameter_value(step.with_param, list, problems), step.parallelism, slices)
         if sequence is None:
-            return None
+            return None if slices is None else model.Loop(None, step.parallelism, slices)
         with problems.at("with_sequence"):
             if not isinstance(sequence, ArgoSequence):
                 problems.add(f"it must be argo_sequence(...), not {sequence!r}")
                 return None
             fields = {name: getattr(sequence, name) for name in ("count", "start", "end", "format")}
             values = {name: text_value(given, problems) for name, given in fields.items() if given is not None}
-            return model.Loop(model.Sequence(**values), step.parallelism)
+            return model.Loop(model.Sequence(**values), step.parallelism, slices)
+
+    def _slices(self, step: Step) -> model.Slices | None:
+        given = slices_of(step)
+        if given is None:
+            return None
+        with self._problems.at("slices"):
+            for name in ("group_size", "shuffle", "pool_size"):
+                if getattr(given, name):
+                    self._problems.add(f"{name} is not available in this version")
+            own = step.with_param is None and step.with_sequence is None
+            index = given.slices or ("{{item.order}}" if own or given.sub_path else "{{item}}")
+            return model.Slices(
+                text_value(index, self._problems),
+                tuple(given.input_parameter),
+                tuple(given.input_artifact),
+                tuple(given.output_parameter),
+                tuple(given.output_artifact),
+                bool(given.create_dir),
+            )
 
     def _argument(self, step: Step, name: str, given: Any) -> tuple[str, model.Value]:
         declared = step.template.inputs.parameters.data.get(name)
+        slices = slices_of(step)
+        is_sliced = slices is not None and name in slices.input_parameter
         with self._problems.at(f"parameter {name!r}"):
-            return name, parameter_value(given, getattr(declared, "type", None), self._problems)
+            return name, parameter_value(given, None if is_sliced else getattr(declared, "type", None), self._problems)
 
     def _artifact_arguments(self, step: Step) -> list[tuple[str, model.ArtifactSource]]:
         arguments = []
@@ -272,8 +294,8 @@ class TemplateCompiler:
     ) -> model.ScriptTemplate | model.PythonOpTemplate:
         pod = self._pod(template)
         if isinstance(template, PythonOPTemplate):
-            if template.slices is not None or any(_sliced(template)):
-                self._problems.add("slices are not available in this version")
+            if any(_sliced(template)):
+                self._problems.add("input_*_slices and output_*_slices are not available; use Slices(...)")
             return model.PythonOpTemplate(
                 name=name,
                 op=self._payload(template),
