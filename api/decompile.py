@@ -74,6 +74,7 @@ def _set_pod(made: ScriptOPTemplate, pod: model.Pod) -> None:
     made.command = list(pod.command)
     made.envs = dict(pod.env)
     made.timeout = _given(pod.timeout)
+    made.retry_strategy = pod.retry
     for name, value in json.loads(pod.kubernetes or "{}").items():
         setattr(made, name, value)
 

@@ -34,6 +34,7 @@ __all__ = [
     "Pod",
     "PythonOpTemplate",
     "Ref",
+    "Retry",
     "ScriptTemplate",
     "Sequence",
     "Slices",
@@ -184,6 +185,27 @@ class Outputs:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """When a leaf step is tried again.
+
+    Attributes:
+        limit: so many more attempts at most; None means no limit.
+        on: what is worth it: ``"transient"``, ``"failure"``, ``"error"``.
+        expression: must be true as well; over ``retries`` and ``lastRetry.*``.
+        wait, factor, wait_at_most: seconds before the first retry, times ``factor`` for each further one.
+        timeout_is_transient: a step that ran out of time counts as a transient failure.
+    """
+
+    limit: int | None = None
+    on: tuple[str, ...] = ("failure",)
+    expression: str | None = None
+    wait: float = 0.0
+    factor: float = 1.0
+    wait_at_most: float | None = None
+    timeout_is_transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """How a leaf template wants to be run.
 
@@ -198,6 +220,7 @@ class Pod:
     command: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     timeout: Value | None = None
+    retry: Retry | None = None
     kubernetes: str | None = None
 
 

@@ -37,5 +37,5 @@ def leaf_names(node: Node, layout: RunLayout) -> dict[str, str | None]:
     names: dict[str, str | None] = {f"inputs.parameters.{name}": text for name, text in node.inputs.items()}
     names["node.name"] = node.name
     names["pod.name"] = f"{layout.id}-{node.template}-{node.id.rpartition('-')[2]}"
-    names["retries"] = "0"
+    names["retries"] = str(node.retries)
     return names

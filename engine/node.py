@@ -31,6 +31,7 @@ class Node:
         inputs, outputs: texts of parameters; None for "skipped".
         item: of a copy in a loop: the names ``item`` and ``item.KEY`` with their texts.
         hand: of a copy in a loop: the slices that it gets.
+        retries: how many attempts there were before this one; they are in ``.bk1`` …
         prepared: False when its arguments or its condition could not be resolved, so it never began.
     """
 
@@ -53,6 +54,7 @@ class Node:
     outputs: dict[str, str | None] = field(default_factory=dict)
     output_artifacts: dict[str, ArtifactValue | None] = field(default_factory=dict)
     usage: dict[str, float] | None = None
+    retries: int = 0
     prepared: bool = True
     item: Mapping[str, str] | None = None
     hand: Hand | None = None
@@ -73,6 +75,7 @@ class Node:
             "started": self.started,
             "finished": self.finished,
             "exitCode": self.exit_code,
+            "retries": self.retries or None,
         }
         return {name: value for name, value in data.items() if value is not None}
 

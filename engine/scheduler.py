@@ -25,6 +25,7 @@ from dflow.engine.names import leaf_names, workflow_names
 from dflow.engine.node import Node, node_type
 from dflow.engine.outputs import declare_skipped, group_outputs, loop_outputs, offer
 from dflow.engine.phase import Phase
+from dflow.engine.retry import delay_before_retry
 from dflow.engine.scope import Scope
 from dflow.engine.slices import Deal, stack_artifact
 
@@ -295,21 +296,39 @@ class Scheduler:
             self._wake.set()
 
     async def _execute(self, node: Node, template: LeafTemplate) -> tuple[Phase, str]:
+        """Run a leaf, again and again while its template's strategy wants it; the last attempt counts (RT-06)."""
+        while True:
+            phase, message, timed_out = await self._attempt(node, template)
+            node.finished, node.message = time.time(), message
+            try:
+                wait = delay_before_retry(template.pod.retry, node, phase, node.retries, timed_out=timed_out)
+            except ExpressionError as exc:
+                return Phase.ERROR, str(exc)
+            if wait is None or self.stopping is not None:
+                return phase, message
+            _log.warning("step %r: %s; it is tried again (%d)", node.display, message, node.retries + 1)
+            await anyio.sleep(wait)
+            node.retries += 1
+
+    async def _attempt(self, node: Node, template: LeafTemplate) -> tuple[Phase, str, bool]:
+        """Run a leaf once: phase, message, and whether its time was over."""
         node.phase = Phase.RUNNING
         node.started = time.time()
+        node.outputs.clear()
         try:
             self.commits.begin(node)
             values = {**self._globals, **leaf_names(node, self._layout)}
             job = leaf.prepare(node, template, values, self._layout, self._settings)
             outcome = await self._executor.run(job)
-            return self._take(node, template, outcome, job.timeout)
+            phase, message = self._take(node, template, outcome, job.timeout)
         except (LeafError, CopyError, ExpressionError, UnsafeArtifact) as exc:
-            return Phase.ERROR, str(exc)
+            return Phase.ERROR, str(exc), False
         except StateError:
             raise
         except Exception as exc:  # noqa: BLE001 - the step boundary: a fault of ours ends one step, not the run
             _log.exception("internal error in step %s", node.name)
-            return Phase.ERROR, f"internal error, please report it: {type(exc).__name__}: {exc}"
+            return Phase.ERROR, f"internal error, please report it: {type(exc).__name__}: {exc}", False
+        return phase, message, outcome.timed_out
 
     def _take(self, node: Node, template: LeafTemplate, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
         node.exit_code = outcome.exit_code

@@ -107,7 +107,8 @@ def stack_artifact(
                 first = owner.setdefault(target, copy.display)
                 if first != copy.display:
                     raise LeafError(
-                        f"output artifact {artifact.name!r}: slices {first!r} and {copy.display!r} both have {target!r}; "
+                        f"output artifact {artifact.name!r}: slices {first!r} and {copy.display!r} both have "
+                        f"{target!r}; "
                         "give the files different names, or set create_dir=True in Slices"
                     )
                 if not (root / target).exists():

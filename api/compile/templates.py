@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dflow.compile.references import call_mentions, mentioned
+from dflow.compile.retries import retry_of
 from dflow.compile.values import RawText, artifact_source, parameter_value, text_value
 from dflow.dag import DAG
 from dflow.engine import model
@@ -55,15 +56,7 @@ _LATER_ON_STEPS = (
 )
 
 
-_IGNORED = (
-    "retry_strategy",
-    "retry_on_transient_error",
-    "retry_on_failure",
-    "retry_on_error",
-    "retry_on_failure_and_error",
-    "timeout_as_transient_error",
-    "memoize_key",
-)
+_IGNORED = ("memoize_key",)
 
 
 class TemplateCompiler:
@@ -329,6 +322,7 @@ class TemplateCompiler:
             command=tuple(str(word) for word in template.command or ()),
             env=tuple(self._env(template.envs)),
             timeout=None if template.timeout is None else text_value(template.timeout, self._problems),
+            retry=retry_of(template, self._problems),
             kubernetes=_kubernetes(template),
         )
 
