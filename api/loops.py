@@ -53,13 +53,11 @@ class ArgoRange(ArgoVar):
 class ArgoEnumerate(ArgoVar):
     """Elements of lists with their index. Made by :func:`argo_enumerate`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        named = {"value" if len(args) == 1 else f"value{i}": arg for i, arg in enumerate(args)}
-        named.update(kwargs)
-        if not named:
+    def __init__(self, **kwargs: Any) -> None:
+        if not kwargs:
             raise TypeError("argo_enumerate needs at least one list")
-        fields = ", ".join(f"{quoted(name)}: {_list(value)}[#]" for name, value in named.items())
-        length = f"len({_list(next(iter(named.values())))})"
+        fields = ", ".join(f"{quoted(name)}: {_list(value)}[#]" for name, value in kwargs.items())
+        length = f"len({_list(next(iter(kwargs.values())))})"
         super().__init__(f"toJson(map(sprig.untilStep(0, {length}, 1), {{ {{'order': #, {fields}}} }}))")
 
 
@@ -85,6 +83,15 @@ class ArgoSequence:
         self.start = start
         self.end = end
         self.format = format
+
+    @classmethod
+    def from_dict(cls, d: Any) -> ArgoSequence:
+        """The sequence of a dict, as Argo writes it."""
+        return cls(d.get("count"), d.get("start"), d.get("end"), d.get("format"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The sequence as Argo writes it."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def argo_len(param: Any) -> ArgoLen:
@@ -120,7 +127,8 @@ def argo_enumerate(*args: Any, **kwargs: Any) -> ArgoEnumerate:
 
     Several lists go side by side as ``value0``, ``value1`` …, or under the names that they are given.
     """
-    return ArgoEnumerate(*args, **kwargs)
+    named = {"value" if len(args) == 1 else f"value{i}": arg for i, arg in enumerate(args)}
+    return ArgoEnumerate(**named, **kwargs)
 
 
 def argo_sum(param: Any) -> ArgoSum:

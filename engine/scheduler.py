@@ -219,7 +219,7 @@ class Scheduler:
 
     def _begin_loop(self, node: Node, loop: Loop, group: Group) -> None:
         """Start the copies of a looped call. With ``item`` in its condition each copy decides for itself (WH-05)."""
-        node.type = "TaskGroup" if group.prefix == "tasks" else "Loop"
+        node.type = "TaskGroup" if group.prefix == "tasks" else "StepGroup"
         try:
             if "item" not in when_text(node.call) and not is_wanted(node, group.scope):
                 self._skip(node, group, Phase.SKIPPED, f"when {when_text(node.call)} is false")
@@ -395,7 +395,7 @@ class Scheduler:
         node.finished = time.time()
         if node.started is None:
             node.started = node.finished
-        if node.type != "Loop":  # of Steps, a loop is no node of its own (ND-03)
+        if node.type != "StepGroup" or self._is_own_fault(node, phase):  # in Steps a loop is no node (ND-03)
             self.commits.commit(node, phase, self._templates[node.template])
         if phase.is_failure and (node.type == "Pod" or self._is_own_fault(node, phase)):
             self.failures.append(node)

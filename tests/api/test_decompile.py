@@ -24,12 +24,14 @@ from dflow import (
     Steps,
     Task,
     Workflow,
+    argo_range,
+    argo_sequence,
     if_expression,
 )
 from dflow.compile import compile_workflow
 from dflow.decompile import decompile
 from dflow.engine import codec, model
-from dflow.python import OP, Artifact, BigParameter, NestedDict, OPIOSign, Parameter, PythonOPTemplate
+from dflow.python import OP, Artifact, BigParameter, NestedDict, OPIOSign, Parameter, PythonOPTemplate, Slices
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -314,6 +316,35 @@ def op_defined_in_a_function() -> Workflow:
         """Travels as a pickle."""
 
     return of(Step("a", PythonOPTemplate(Local), parameters={"i": 1, "l": [], "u": 1}))
+
+
+@fixture
+def loops_and_slices() -> Workflow:
+    sliced = PythonOPTemplate(
+        Everything,
+        slices=Slices(
+            input_parameter=["i"], input_artifact=["p"], output_parameter=["i"], output_artifact=["p"], create_dir=True
+        ),
+    )
+    a = Step(
+        "a", sliced, parameters={"i": [1, 2], "l": [1], "u": 1}, with_param=argo_range(2), continue_on_num_success=1
+    )
+    b = Step("b", shell(), with_param=["x", "y"], parallelism=2, continue_on_success_ratio=0.5, key="b-{{item}}")
+    c = Step("c", shell(), with_sequence=argo_sequence(count=3, start=1, format="%02d"))
+    d = Step("d", shell(), with_sequence=argo_sequence(start=1, end=3))
+    return of(a, b, c, d)
+
+
+@fixture
+def retries() -> Workflow:
+    again = PythonOPTemplate(Everything, retry_on_transient_error=3, timeout=5, timeout_as_transient_error=True)
+    argo = shell()
+    argo.retry_strategy = {
+        "limit": "2",
+        "expression": "lastRetry.exitCode == '3'",
+        "backoff": {"duration": "1s", "factor": 2, "cap": "5s"},
+    }
+    return of(Step("a", again, parameters={"i": 1, "l": [], "u": 1}), Step("b", argo))
 
 
 @pytest.mark.parametrize("name", list(FIXTURES))
