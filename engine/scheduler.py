@@ -403,7 +403,7 @@ class Scheduler:
 
     def _is_own_fault(self, node: Node, phase: Phase) -> bool:
         """A group that is Error although nothing inside it is: an argument or an output could not be resolved."""
-        inside = (f"{node.name}.", f"{node.name}[")
+        inside = tuple(f"{node.name}{mark}" for mark in ".[(")
         return phase is Phase.ERROR and not any(failed.name.startswith(inside) for failed in self.failures)
 
     def _conclude(self, node: Node, group: Group | None, phase: Phase) -> None:
