@@ -16,6 +16,7 @@ from dflow.engine.model import PythonOpTemplate, ScriptTemplate
 from dflow.engine.paths import declared_paths, placed, remap
 from dflow.engine.phase import Phase
 from dflow.engine.ports import Job, Outcome
+from dflow.engine.process import STEP_VARIABLE, step_path
 from dflow.engine.scope import ArtifactValue, resolve
 from dflow.engine.state import link_or_copy, write_text, writing
 
@@ -73,7 +74,14 @@ def prepare(
         name=node.name,
         argv=program.argv,
         cwd=step.workdir,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": str(step.workdir), **env},
+        env={
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "TMPDIR": str(step.workdir),
+            **env,
+            STEP_VARIABLE: step_path(step.root),
+        },
+        step=step.root,
         log=step.log,
         timeout=None if limit is None else _seconds(resolve(limit, scope), node),
         grace=settings.kill_grace,

@@ -39,6 +39,7 @@ class Job:
         log: receives standard output and standard error as they come.
         timeout: seconds of wall time; None means no limit.
         grace: seconds between the polite and the final end.
+        step: the directory of the step; what still works for it when a job is ended is killed.
         runtime: for a Python OP, the arguments with which ``dflow.python.runtime`` runs it; an executor may use
             these instead of ``argv``.
     """
@@ -50,6 +51,7 @@ class Job:
     log: Path
     timeout: float | None = None
     grace: float = 5.0
+    step: Path | None = None
     runtime: tuple[str, ...] | None = None
 
 

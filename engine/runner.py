@@ -18,6 +18,7 @@ from dflow.engine.layout import RunLayout
 from dflow.engine.lease import lease
 from dflow.engine.model import PythonOpTemplate, StepsTemplate
 from dflow.engine.phase import Phase
+from dflow.engine.process import end_steps
 from dflow.engine.resume import finished_nodes
 from dflow.engine.scheduler import Scheduler
 from dflow.engine.settings import RunSettings, load_settings, save_settings
@@ -110,6 +111,7 @@ def run(
     """
     graph, settings = load_graph(layout), load_settings(layout.settings)
     with lease(layout):
+        end_steps(layout.root)  # what an engine that was killed has left
         take_requests(layout)  # what was asked of an attempt that is over is not for this one
         finished = finished_nodes(layout, again)
         taken = {node.place.root.name for node in finished.values() if node.place}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 from dflow.engine.ports import Capabilities, Outcome, Usage
+from dflow.engine.process import end_steps
 
 if TYPE_CHECKING:
     from dflow.engine.ports import Job
@@ -40,10 +41,10 @@ class SubprocessExecutor:
             with anyio.move_on_after(job.timeout) as limit:
                 await waiter.wait()
             if limit.cancelled_caught:
-                await self._end(process.pid, waiter, job.grace)
+                await self._end(job, process.pid, waiter)
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await self._end(process.pid, waiter, job.grace)
+                await self._end(job, process.pid, waiter)
             raise
         finally:
             _signal_group(process.pid, signal.SIGKILL)
@@ -52,14 +53,16 @@ class SubprocessExecutor:
         return outcome
 
     @staticmethod
-    async def _end(pid: int, waiter: _Waiter, grace: float) -> None:
-        """SIGTERM to the process group, SIGKILL after the grace time."""
+    async def _end(job: Job, pid: int, waiter: _Waiter) -> None:
+        """SIGTERM to the process group, SIGKILL after the grace time, also to what left the group."""
         _signal_group(pid, signal.SIGTERM)
-        with anyio.move_on_after(grace):
+        with anyio.move_on_after(job.grace) as patience:
             await waiter.wait()
-            return
-        _signal_group(pid, signal.SIGKILL)
-        await waiter.wait()
+        if patience.cancelled_caught:
+            _signal_group(pid, signal.SIGKILL)
+            await waiter.wait()
+        if job.step is not None:
+            end_steps(job.step)
 
 
 class _Waiter:

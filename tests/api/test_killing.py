@@ -1,0 +1,54 @@
+"""A step that is ended leaves no process, whatever it did to get away."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dflow import ShellOPTemplate, Step, Workflow
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="processes that left their session are found in /proc")
+
+RUNAWAYS = """\
+trap '' TERM
+setsid sh -c "trap '' TERM; sleep {n}" &
+(setsid sh -c "trap '' TERM; (sleep {n} &) ; sleep {n}" &)
+sleep {n}
+"""
+
+
+def alive(text: str) -> str:
+    return subprocess.run(["pgrep", "-f", text], capture_output=True, text=True, check=False).stdout
+
+
+@linux
+def test_a_step_out_of_time_leaves_nothing_even_of_those_that_double_forked():
+    wf = Workflow("kill")
+    wf.add(Step("s", ShellOPTemplate("s", script=RUNAWAYS.format(n=7731)), timeout=1))
+    wf.submit()
+    assert wf.query_status() == "Failed"
+    assert alive("sleep 7731") == ""
+
+
+@linux
+def test_a_new_attempt_first_ends_what_a_killed_engine_left(run_script):
+    script = """
+    import os, signal, sys
+    from dflow import ShellOPTemplate, Step, Workflow
+    wf = Workflow("killed", id="killed")
+    wf.add(Step("s", ShellOPTemplate("s", script="test -e ../../again || sleep 7732")))
+    wf.submit()
+    """
+    Path("script.py").write_text("\n".join(line.strip() for line in script.splitlines()))
+    with subprocess.Popen([sys.executable, "script.py"], stdout=subprocess.DEVNULL) as engine:
+        deadline = time.monotonic() + 20
+        while not alive("sleep 7732") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        engine.kill()
+    assert alive("sleep 7732") != ""
+    Path("killed/again").touch()
+    resumed = subprocess.run([sys.executable, "-m", "dflow.cli", "resume", "killed"], check=False)
+    assert resumed.returncode == 0
+    assert alive("sleep 7732") == ""
