@@ -118,6 +118,21 @@ class ArgoStep(ArgoObjectDict):
         """Seconds from start to end, or until now."""
         return get_duration(self)
 
+    def modify_output_parameter(self, name: str, value: Any) -> None:
+        """Change an output before the step is reused; the run that it is of stays as it is."""
+        parameters = self["outputs"]["parameters"].data
+        kind = parameters[name]["type"] if name in parameters else None
+        parameters[name] = ArgoParameter({"name": name, "value": value, "type": kind})
+
+    def modify_output_artifact(self, name: str, s3: Any) -> None:
+        """Change an output before the step is reused; ``s3`` is an artifact, uploaded or of another step."""
+        path = getattr(s3, "local_path", None)
+        if path is None:
+            raise TypeError(f"{s3!r} is no artifact; use upload_artifact(...) or an output of a step")
+        inside = getattr(s3, "_sub_path", None)
+        place = f"{path}/{inside}" if inside else str(path)
+        self["outputs"]["artifacts"].data[name] = ArgoObjectDict({"name": name, "local_path": place})
+
 
 def _parameter(name: str, fields: Dict[str, Any]) -> ArgoParameter:
     from dflow.python.values import decode

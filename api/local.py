@@ -12,25 +12,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dflow
-from dflow import report
+from dflow import query, report
 from dflow.compile import compile_workflow
 from dflow.config import config
 from dflow.engine import control
-from dflow.engine.errors import ConfigError, LeaseHeld, StateError, UnsupportedError
+from dflow.engine.errors import ConfigError, LeaseHeld, RunNotFound, StateError, UnsupportedError
+from dflow.engine.layout import RunLayout, StepLayout, is_run
 from dflow.engine.lease import is_running
 from dflow.engine.model import PythonOpTemplate
 from dflow.engine.phase import Phase
-from dflow.engine.runner import create_run, run
-from dflow.engine.settings import RunSettings
-from dflow.engine.state import write_text
+from dflow.engine.reuse import Reused, save_reused
+from dflow.engine.runner import create_run, load_graph, run, write_graph
+from dflow.engine.settings import RunSettings, load_settings
+from dflow.engine.state import read_record, write_text
 from dflow.executors import make_executor
 from dflow.python import upload_packages
+from dflow.python.values import encode
 from dflow.utils import randstr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from dflow.engine.layout import RunLayout
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
     from dflow.engine.runner import RunResult
@@ -45,7 +47,7 @@ _IN_BACKGROUND = ("/bin/sh", "-c", '"$@" >>"$0" 2>&1 </dev/null &')
 _last: list[str] = []
 
 
-def submit(workflow: Workflow, detach: bool) -> Workflow:
+def submit(workflow: Workflow, detach: bool, reuse: Sequence[Any] = ()) -> Workflow:
     """Compile a workflow, make its run directory and run it.
 
     Raises:
@@ -58,16 +60,107 @@ def submit(workflow: Workflow, detach: bool) -> Workflow:
     _warn_of_what_is_ignored(graph)
     root = Path(str(config["debug_workdir"])).absolute()
     name = workflow.id or f"{workflow.name}-{randstr()}"
-    layout = create_run(root / name, graph, run_settings(graph))
+    if is_run(root / name):
+        layout, again = _restart(RunLayout(root / name), graph), _failed
+    else:
+        layout, again = create_run(root / name, graph, run_settings(graph)), None
+    if reuse:
+        save_reused(layout, reusable(reuse))
     workflow.id = layout.id
     report.say(f"Workflow is running locally (ID: {layout.id})")
     if detach:
         start_runner(layout)
     else:
-        continue_run(layout)
+        continue_run(layout, again)
         if os.environ.get("DFLOW_RAISE") == "1":
             workflow.raise_for_status()
     return workflow
+
+
+def resubmit(layout: RunLayout) -> Workflow:
+    """Run the graph of a run anew, under another id, and wait."""
+    from dflow.workflow import Workflow
+
+    graph = load_graph(layout)
+    anew = create_run(layout.root.with_name(f"{graph.name}-{randstr()}"), graph, load_settings(layout.settings))
+    report.say(f"Workflow is running locally (ID: {anew.id})")
+    continue_run(anew)
+    return Workflow(name=graph.name, id=anew.id)
+
+
+def retry_steps(layout: RunLayout, wanted: Sequence[str]) -> RunResult:
+    """Run steps of a run once more, by id, key or name.
+
+    Raises:
+        RunNotFound: the run has no such step.
+    """
+    known = {word for node in query.read_nodes(layout) for word in (node.id, node.key, node.display)}
+    for word in wanted:
+        if word not in known:
+            raise RunNotFound(f"run {layout.id} has no step {word!r}; see: dflow getsteps {layout.id}")
+    return continue_run(layout, again=lambda node: bool({node.id, node.key, node.display} & set(wanted)))
+
+
+def reusable(steps: Sequence[Any]) -> list[Reused]:
+    """What a run needs to know of steps that are to be reused; those without a key are passed over, and said."""
+    found = []
+    for step in steps:
+        if step.key is None:
+            _log.warning("step %r has no key, so nothing can reuse it", step.displayName)
+            continue
+        parameters = step.outputs.parameters.items()
+        texts = {name: _text(p) for name, p in parameters if p["value"] is not None or p["type"]}
+        artifacts = {name: str(a["local_path"]) for name, a in step.outputs.artifacts.items()}
+        found.append(Reused(step.key, step.workflow, texts, artifacts, _fingerprint(step)))
+    return found
+
+
+def _fingerprint(step: Any) -> dict[str, str]:
+    record = read_record(StepLayout(Path(step.path))) if step.get("path") else None
+    return dict((record or {}).get("fingerprint") or {})
+
+
+def _text(parameter: Any) -> str:
+    kind = parameter["type"]
+    return encode(parameter["value"], None if kind in (None, "str") else kind)
+
+
+def resume(layout: RunLayout) -> None:
+    """Take back a suspend; without a live runner, start one in the background."""
+    if is_running(layout):
+        control.post_request(layout, "resume")
+    elif not Phase(layout.status.read_text()).is_ok:
+        start_runner(layout)
+
+
+def post(layout: RunLayout, verb: str) -> None:
+    """Leave a request for the runner.
+
+    Raises:
+        StateError: there is no runner.
+    """
+    if not is_running(layout):
+        raise StateError(f"workflow {layout.id} is not running")
+    control.post_request(layout, verb)
+
+
+def _failed(node: Node) -> bool:
+    return node.phase.is_failure
+
+
+def _restart(layout: RunLayout, graph: WorkflowGraph) -> RunLayout:
+    """Make an earlier run ready to be gone on with by this graph.
+
+    Raises:
+        LeaseHeld: it runs.
+        StateError: it has succeeded already.
+    """
+    if is_running(layout):
+        raise LeaseHeld(f"workflow {layout.id} is running; watch it with: dflow get {layout.id}")
+    if query.read_status(layout) == Phase.SUCCEEDED.value:
+        raise StateError(f"{layout.root} is there already, and has succeeded: choose another id")
+    write_graph(layout, graph, run_settings(graph))
+    return layout
 
 
 def continue_run(layout: RunLayout, again: Callable[[Node], bool] | None = None) -> RunResult:

@@ -198,6 +198,8 @@ def _step(layout: RunLayout, node: NodeRecord) -> ArgoStep:
         "startedAt": rfc3339(node.started),
         "finishedAt": rfc3339(node.finished),
         "exitCode": node.event.get("exitCode"),
+        "retries": node.event.get("retries", 0),
+        "reusedFrom": node.event.get("reusedFrom"),
         "path": str(node.place) if node.place else None,
     }
     return ArgoStep(data, layout.id, load=lambda side: load_values(layout, node, side))

@@ -82,7 +82,12 @@ class Workflow:
     def submit(self, reuse_step: Any = None, detach: bool | None = None) -> Workflow:
         """Run the workflow and wait for its end; a failure is printed, not raised.
 
+        With the id of a run that has not succeeded, it goes on with that run: what is finished stays, what failed
+        is run again.
+
         Args:
+            reuse_step: steps of other runs, from ``query_step``; a step of the same key takes their outputs instead
+                of running.
             detach: return at once and run it in the background (default: ``config["detach"]``).
 
         Returns:
@@ -93,11 +98,7 @@ class Workflow:
         """
         from dflow import local
 
-        if reuse_step:
-            from dflow.engine.errors import UnsupportedError
-
-            raise UnsupportedError("reuse_step is not available in this version")
-        return local.submit(self, bool(config["detach"]) if detach is None else detach)
+        return local.submit(self, bool(config["detach"]) if detach is None else detach, reuse_step or [])
 
     def wait(self, interval: float = 1) -> str:
         """Wait until the workflow has ended; its phase."""
@@ -184,6 +185,36 @@ class Workflow:
         from dflow import local
 
         local.request(self._layout(), "stop")
+
+    def suspend(self) -> None:
+        """Start no more steps until :meth:`resume`; those that run are left alone."""
+        from dflow import local
+
+        local.post(self._layout(), "suspend")
+
+    def resume(self) -> None:
+        """Go on after :meth:`suspend`, or with a run whose process is gone, in the background."""
+        from dflow import local
+
+        local.resume(self._layout())
+
+    def retry(self) -> None:
+        """Run what failed once more, and wait."""
+        from dflow import local
+
+        local.continue_run(self._layout(), again=lambda node: node.phase.is_failure)
+
+    def retry_steps(self, step_ids: List[str]) -> None:
+        """Run these steps once more, by id, key or name, with what failed or waits for them, and wait."""
+        from dflow import local
+
+        local.retry_steps(self._layout(), list(step_ids))
+
+    def resubmit(self) -> Workflow:
+        """Run the same workflow anew, under another id, and wait; the new workflow."""
+        from dflow import local
+
+        return local.resubmit(self._layout())
 
     def delete(self) -> None:
         """Delete the directory of a workflow that does not run."""

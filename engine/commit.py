@@ -79,6 +79,7 @@ class Commits:
         leaf = in_files and node.type == "Pod"
         return {
             "usage": node.usage,
+            "fingerprint": node.fingerprint,
             "inputs": {
                 "parameters": _parameters(node.inputs, types, in_files=leaf),
                 "artifacts": self._artifacts(node.input_artifacts),

@@ -4,7 +4,7 @@
 
     <workflow id>/
     ├── status  type  pid
-    ├── .dflow/  graph.json  settings.json  journal.jsonl  ops/  lib/  lease  control/  runner.log
+    ├── .dflow/  graph.json  settings.json  journal.jsonl  ops/  lib/  lease  control/  reuse.json  runner.log
     └── <key>  or  <id>-<step name>-<hash>/
         ├── phase  type  script  log.txt  .step
         ├── inputs/{parameters,artifacts}/NAME
@@ -94,6 +94,16 @@ class RunLayout:
     def control(self) -> Path:
         """Requests of other processes."""
         return self.private / "control"
+
+    @property
+    def reuse(self) -> Path:
+        """Outputs of other runs that steps of the same key take."""
+        return self.private / "reuse.json"
+
+    @property
+    def suspended(self) -> Path:
+        """There while the workflow starts no new steps."""
+        return self.private / "suspended"
 
     @property
     def runner_log(self) -> Path:

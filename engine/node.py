@@ -32,6 +32,8 @@ class Node:
         item: of a copy in a loop: the names ``item`` and ``item.KEY`` with their texts.
         hand: of a copy in a loop: the slices that it gets.
         retries: how many attempts there were before this one; they are in ``.bk1`` …
+        fingerprint: what its result depends on.
+        reused: the workflow whose outputs it took instead of running.
         prepared: False when its arguments or its condition could not be resolved, so it never began.
     """
 
@@ -56,6 +58,8 @@ class Node:
     usage: dict[str, float] | None = None
     retries: int = 0
     prepared: bool = True
+    fingerprint: dict[str, str] = field(default_factory=dict)
+    reused: str | None = None
     item: Mapping[str, str] | None = None
     hand: Hand | None = None
 
@@ -76,6 +80,7 @@ class Node:
             "finished": self.finished,
             "exitCode": self.exit_code,
             "retries": self.retries or None,
+            "reusedFrom": self.reused,
         }
         return {name: value for name, value in data.items() if value is not None}
 

@@ -19,7 +19,7 @@ from dflow.engine.lease import lease
 from dflow.engine.model import PythonOpTemplate, StepsTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.process import end_steps
-from dflow.engine.resume import finished_nodes
+from dflow.engine.resume import look_back
 from dflow.engine.scheduler import Scheduler
 from dflow.engine.settings import RunSettings, load_settings, save_settings
 from dflow.engine.state import write_json, write_text, writing
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dflow.engine.node import Node
     from dflow.engine.ports import Executor
 
-__all__ = ["RunResult", "create_run", "load_graph", "run"]
+__all__ = ["RunResult", "create_run", "load_graph", "run", "write_graph"]
 
 _log = logging.getLogger("dflow.engine")
 _POLL = 0.25
@@ -70,6 +70,13 @@ def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLa
             target = layout.lib / Path(package).name
             if not target.exists():
                 target.symlink_to(package)
+    write_text(layout.status, Phase.PENDING.value)
+    write_graph(layout, graph, settings)
+    return layout
+
+
+def write_graph(layout: RunLayout, graph: WorkflowGraph, settings: RunSettings) -> None:
+    """Write, or replace, what a run directory holds of the workflow itself."""
     for template in graph.templates:
         if isinstance(template, PythonOpTemplate):
             data = {"op": codec.encode(template.op), "path": settings.module_path, "save": settings.save_copy_method}
@@ -77,9 +84,7 @@ def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLa
     save_settings(layout.settings, settings)
     entry = next(t for t in graph.templates if t.name == graph.entrypoint)
     write_text(layout.type, "Steps" if isinstance(entry, StepsTemplate) else "DAG")
-    write_text(layout.status, Phase.PENDING.value)
     write_text(layout.graph, codec.dumps(graph), mode=0o600)
-    return layout
 
 
 def load_graph(layout: RunLayout) -> WorkflowGraph:
@@ -112,10 +117,9 @@ def run(
     graph, settings = load_graph(layout), load_settings(layout.settings)
     with lease(layout):
         end_steps(layout.root)  # what an engine that was killed has left
+        layout.suspended.unlink(missing_ok=True)
         take_requests(layout)  # what was asked of an attempt that is over is not for this one
-        finished = finished_nodes(layout, again)
-        taken = {node.place.root.name for node in finished.values() if node.place}
-        scheduler = Scheduler(graph, layout, settings, make_executor(settings), finished=finished, taken=taken)
+        scheduler = Scheduler(graph, layout, settings, make_executor(settings), look_back(layout, again))
         attempt = _Attempt(layout, scheduler)
         try:
             phase = attempt.run()
@@ -220,6 +224,12 @@ class _Attempt:
             case "stop":
                 self._final = Phase.FAILED
                 self._scheduler.stop(_STOPPED)
+            case "suspend":
+                write_text(self._layout.suspended, "")
+                self._scheduler.suspend(on=True)
+            case "resume":
+                self._layout.suspended.unlink(missing_ok=True)
+                self._scheduler.suspend(on=False)
             case _:
                 _log.warning("ignored a request that this version does not know: %s", verb)
 

@@ -18,6 +18,7 @@ from dflow.engine import expressions, leaf
 from dflow.engine.binding import bind, is_wanted, loop_items, when_text
 from dflow.engine.commit import Commits
 from dflow.engine.errors import CopyError, DflowError, ExpressionError, LeafError, StateError, UnsafeArtifact
+from dflow.engine.fingerprint import changes, fingerprint
 from dflow.engine.groups import Group, LoopGroup, make_group
 from dflow.engine.layout import name_step_directory, node_id
 from dflow.engine.model import DagTemplate, StepsTemplate
@@ -26,17 +27,20 @@ from dflow.engine.node import Node, node_type
 from dflow.engine.outputs import declare_skipped, group_outputs, loop_outputs, offer
 from dflow.engine.phase import Phase
 from dflow.engine.retry import delay_before_retry
+from dflow.engine.reuse import take_outputs
 from dflow.engine.scope import Scope
 from dflow.engine.slices import Deal, stack_artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from anyio.abc import TaskGroup
     from dflow.engine.layout import RunLayout
     from dflow.engine.leaf import LeafTemplate
     from dflow.engine.model import Call, Loop, Template, WorkflowGraph
     from dflow.engine.ports import Executor, Outcome
+    from dflow.engine.resume import Earlier
+    from dflow.engine.reuse import Reused
     from dflow.engine.settings import RunSettings
 
 __all__ = ["Scheduler"]
@@ -46,30 +50,19 @@ _BATCH = 64
 
 
 class Scheduler:
-    """Runs one graph once.
-
-    Args:
-        finished: nodes of an earlier attempt that need not run again, by node name.
-        taken: directory names in use.
-    """
+    """Runs one graph once, with what there is already of an earlier attempt or of other runs."""
 
     def __init__(
-        self,
-        graph: WorkflowGraph,
-        layout: RunLayout,
-        settings: RunSettings,
-        executor: Executor,
-        *,
-        finished: Mapping[str, Node],
-        taken: set[str],
+        self, graph: WorkflowGraph, layout: RunLayout, settings: RunSettings, executor: Executor, earlier: Earlier
     ) -> None:
         self._graph = graph
         self._templates = {template.name: template for template in graph.templates}
         self._layout = layout
         self._settings = settings
         self._executor = executor
-        self._finished = finished
-        self._taken = taken
+        self._finished = earlier.finished
+        self._taken = earlier.taken
+        self._reused = earlier.reused
         self._globals = workflow_names(graph, layout)
         self._work: deque[Callable[[], None]] = deque()
         self._leaves: deque[tuple[Node, LeafTemplate, Group | None]] = deque()
@@ -82,6 +75,7 @@ class Scheduler:
         self._limit = 1 if not executor.capabilities.parallel else limit
         self.commits = Commits(layout)
         self.stopping: str | None = None
+        self._suspended = False
         self.root = Node(layout.id, layout.id, layout.id, "", graph.entrypoint, None)
         self.failures: list[Node] = []
         self.global_outputs: dict[str, str] = {}
@@ -109,6 +103,11 @@ class Scheduler:
         if self._broken is not None:
             raise self._broken
         return self.root.phase
+
+    def suspend(self, *, on: bool) -> None:
+        """Start no more leaf steps, or go on; those that run are left alone."""
+        self._suspended = on
+        self._wake.set()
 
     def stop(self, why: str) -> None:
         """End all running steps; every node that is not done becomes Failed with this message."""
@@ -138,7 +137,12 @@ class Scheduler:
             self._wake.set()  # nobody else may be left to wake the loop
 
     def _start_leaves(self, tasks: TaskGroup) -> None:
-        while self._leaves and self._broken is None and (self._limit is None or len(self._running) < self._limit):
+        while (
+            self._leaves
+            and self._broken is None
+            and not self._suspended
+            and (self._limit is None or len(self._running) < self._limit)
+        ):
             node, template, group = self._leaves.popleft()
             self._running[node.id] = scope = anyio.CancelScope()
             tasks.start_soon(self._run_leaf, node, template, group, scope)
@@ -209,10 +213,13 @@ class Scheduler:
             self._finish(node, group, Phase.ERROR, str(exc))
             return
         self._place(node, template)
+        node.fingerprint = fingerprint(node, template)
         earlier = self._finished.get(node.name)
-        if isinstance(template, StepsTemplate | DagTemplate):
+        if node.key in self._reused and earlier is None:
+            self._reuse(node, template, self._reused[str(node.key)], group)
+        elif isinstance(template, StepsTemplate | DagTemplate):
             self._open_group(node, template, group)
-        elif earlier is not None and earlier.template == node.template:
+        elif earlier is not None and earlier.template == node.template and self._still_holds(earlier, node):
             self._adopt(node, earlier, template, group)
         else:
             self._leaves.append((node, template, group))
@@ -338,10 +345,20 @@ class Scheduler:
         leaf.collect(node, template, self._settings, strict=phase is Phase.SUCCEEDED)
         return phase, message
 
+    def _still_holds(self, earlier: Node, node: Node) -> bool:
+        """Whether a result of an earlier attempt is one of the same inputs; other code is only told of."""
+        differs = changes(earlier.fingerprint, node.fingerprint)
+        if any(name.startswith("input parameter") for name in differs):
+            _log.warning("step %r is run again: %s changed", node.key or node.display, ", ".join(differs))
+            return False
+        if differs:
+            _log.warning("step %r is kept although %s changed", node.key or node.display, ", ".join(differs))
+        return True
+
     def _adopt(self, node: Node, earlier: Node, template: LeafTemplate, group: Group | None) -> None:
         """Take the outcome of an earlier attempt for this one."""
         node.started, node.finished, node.exit_code = earlier.started, earlier.finished, earlier.exit_code
-        node.usage, node.message = earlier.usage, earlier.message
+        node.usage, node.message, node.reused = earlier.usage, earlier.message, earlier.reused
         node.phase = Phase.RUNNING
         try:
             leaf.collect(node, template, self._settings, strict=earlier.phase is Phase.SUCCEEDED)
@@ -351,6 +368,22 @@ class Scheduler:
         if earlier.phase.is_failure:
             self.failures.append(node)
         self._conclude(node, group, earlier.phase)
+
+    def _reuse(self, node: Node, template: Template, reused: Reused, group: Group | None) -> None:
+        """Take the outputs of a step of another run for this one."""
+        node.started, node.phase, node.reused = time.time(), Phase.RUNNING, reused.source
+        differs = changes(reused.fingerprint, node.fingerprint)
+        if differs:
+            _log.warning(
+                "step %r is reused from %s although it differs in: %s", node.key, reused.source, ", ".join(differs)
+            )
+        try:
+            self.commits.begin(node)
+            take_outputs(node, template, reused)
+        except (LeafError, CopyError) as exc:
+            self._finish(node, group, Phase.ERROR, str(exc))
+            return
+        self._finish(node, group, Phase.SUCCEEDED, f"reused from {reused.source}")
 
     # -- ends -------------------------------------------------------------------------------------------------
 

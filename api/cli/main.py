@@ -67,6 +67,10 @@ def _running_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     run.set_defaults(function=_late("run_script"))
     resume = _verb(verbs, "resume", "go on with a run that was interrupted; finished steps are kept", "resume")
     resume.add_argument("--detach", action="store_true", help="run in the background")
+    again = _verb(verbs, "resubmit", "run the workflow of a run anew, under another id", "resubmit")
+    again.set_defaults(function=_late("resubmit"))
+    waiting = _verb(verbs, "wait", "wait until a run has ended; exit 1 when it failed", "wait")
+    waiting.add_argument("--interval", type=float, default=0.5, help="seconds between looks (default: 0.5)")
     retry = _verb(verbs, "retry", "run the failed steps of a run again", "retry")
     retry.add_argument("--step", help="only this step: its key or its name")
 
@@ -82,11 +86,16 @@ def _reading_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     steps.add_argument("--phase", help="one phase, or several with commas")
     steps.add_argument("--type", help="Pod, Steps, DAG or Skipped")
     _with_json(_verb(verbs, "getkeys", "keys of the steps of a run", "getkeys"))
+    explain = _with_json(
+        _verb(verbs, "explain", "why a step ran, or did not, and what its result depends on", "explain")
+    )
+    explain.add_argument("step", help="its key, its name, or its id")
     logs = _with_json(_verb(verbs, "logs", "what a step printed", "logs"))
     logs.add_argument("step", help="its key, its name, or its id")
 
 
 def _ending_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    _verb(verbs, "suspend", "start no more steps of a run until it is resumed", "suspend")
     _verb(verbs, "terminate", "end all running steps of a run at once", "terminate")
     _verb(verbs, "stop", "end all running steps of a run; it becomes Failed", "stop")
     _verb(verbs, "delete", "delete the directory of a run", "delete")

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from dflow import local, query
 from dflow.config import config
 from dflow.engine.errors import ConfigError, RunNotFound, StateError
-from dflow.engine.layout import RunLayout, is_run
+from dflow.engine.layout import RunLayout, StepLayout, is_run
+from dflow.engine.lease import is_running
 from dflow.engine.phase import Phase
+from dflow.engine.state import read_record
 
 if TYPE_CHECKING:
     import argparse
@@ -39,12 +41,70 @@ def run_script(options: argparse.Namespace) -> int:
 
 
 def resume(options: argparse.Namespace) -> int:
-    """Go on with a run."""
+    """Go on with a run, suspended or interrupted."""
     layout = _find(options.id)
+    if layout.suspended.exists() and is_running(layout):
+        local.post(layout, "resume")
+        return 0
     if options.detach:
         local.start_runner(layout)
         return 0
     return _continued(layout, None)
+
+
+def resubmit(options: argparse.Namespace) -> int:
+    """Run a workflow anew."""
+    return 1 if Phase(local.resubmit(_find(options.id)).query_status()).is_failure else 0
+
+
+def wait(options: argparse.Namespace) -> int:
+    """Wait for the end of a run."""
+    layout = _find(options.id)
+    while not (phase := Phase(query.read_status(layout))).is_final:
+        time.sleep(options.interval)
+    _say(f"{layout.id} {_marked(phase.value)}")
+    return 1 if phase.is_failure else 0
+
+
+def suspend(options: argparse.Namespace) -> None:
+    """Start no more steps of a run."""
+    layout = _find(options.id)
+    local.post(layout, "suspend")
+    _say(f"{layout.id} is suspended; go on with: dflow resume {layout.id}")
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Why a step ran, or did not."""
+    layout = _find(options.id)
+    nodes = [n for n in query.read_nodes(layout) if options.step in (n.key, n.display, n.id)]
+    if not nodes:
+        raise RunNotFound(f"run {layout.id} has no step {options.step!r}; see: dflow getsteps {layout.id}")
+    found = [{"name": n.name, "phase": n.phase.value, "why": _why(n), "dependsOn": _depends_on(n)} for n in nodes]
+    if options.json:
+        _print_json(found)
+        return
+    for data in found:
+        _say(f"{data['name']}: {_marked(data['phase'])}, {data['why']}")
+        for name, mark in data["dependsOn"].items():
+            _say(f"  {name}: {mark}")
+
+
+def _why(node: query.NodeRecord) -> str:
+    """One sentence on how a step came to its phase."""
+    retries = node.event.get("retries")
+    if node.event.get("reusedFrom"):
+        return f"its outputs were reused from {node.event['reusedFrom']}: a step of that key was given to submit"
+    if node.phase is Phase.SKIPPED or node.phase is Phase.OMITTED:
+        return f"it did not run: {node.message}"
+    if not node.phase.is_final:
+        return "it has not ended yet"
+    ran = "it ran: there was no finished result of it in this run"
+    return f"{ran}; attempt {retries + 1}, the earlier ones failed" if retries else ran
+
+
+def _depends_on(node: query.NodeRecord) -> dict[str, str]:
+    record = read_record(StepLayout(node.place)) if node.place else None
+    return dict((record or {}).get("fingerprint") or {})
 
 
 def retry(options: argparse.Namespace) -> int:

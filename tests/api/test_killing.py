@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from dflow import ShellOPTemplate, Step, Workflow
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes that left their session are found in /proc")

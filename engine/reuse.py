@@ -1,0 +1,91 @@
+"""Outputs of steps of earlier runs, which steps of the same key take instead of running.
+
+They are kept in the run directory, so that a resume reuses the same ones.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dflow.engine.errors import LeafError, StateError
+from dflow.engine.scope import ArtifactValue
+from dflow.engine.state import link_or_copy, write_json, write_text, writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dflow.engine.layout import RunLayout
+    from dflow.engine.model import Template
+    from dflow.engine.node import Node
+
+__all__ = ["Reused", "load_reused", "save_reused", "take_outputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """What a finished step gave.
+
+    Attributes:
+        key: the key of the step that it was, and of those that take it.
+        source: the workflow that it was part of.
+        parameters: texts by name.
+        artifacts: absolute paths by name.
+        fingerprint: what it was made from, see ``engine.fingerprint``.
+    """
+
+    key: str
+    source: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+    artifacts: dict[str, str] = field(default_factory=dict)
+    fingerprint: dict[str, str] = field(default_factory=dict)
+
+
+def save_reused(layout: RunLayout, steps: Iterable[Reused]) -> None:
+    """Keep what shall be reused in a run."""
+    write_json(layout.reuse, [asdict(step) for step in steps])
+
+
+def load_reused(layout: RunLayout) -> dict[str, Reused]:
+    """What is to be reused in a run, by key.
+
+    Raises:
+        StateError: the file is damaged.
+    """
+    if not layout.reuse.is_file():
+        return {}
+    try:
+        return {data["key"]: Reused(**data) for data in json.loads(layout.reuse.read_text())}
+    except (OSError, ValueError, TypeError, KeyError) as exc:
+        raise StateError(f"cannot read what is to be reused in {layout.reuse}: {exc}") from exc
+
+
+def take_outputs(node: Node, template: Template, reused: Reused) -> None:
+    """Give a node the outputs of a step of another run; its directory gets them as if it had made them.
+
+    Raises:
+        LeafError: an output that the template declares is not among them, or its files are gone.
+        StateError: the file system refuses.
+    """
+    missing = [p.name for p in template.outputs.parameters if p.name not in reused.parameters and p.default is None]
+    missing += [a.name for a in template.outputs.artifacts if a.name not in reused.artifacts and not a.optional]
+    if missing:
+        names = ", ".join(map(repr, missing))
+        raise LeafError(f"the step {reused.key!r} of {reused.source} that is to be reused has no output {names}")
+    for name, text in reused.parameters.items():
+        node.outputs[name] = text
+        if node.place is not None:
+            place = node.place.output_parameters / name
+            with writing(place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+            write_text(place, text)
+    for name, path in reused.artifacts.items():
+        source = Path(path)
+        if not source.exists():
+            raise LeafError(f"output artifact {name!r} of {reused.key!r} is to be reused, but {path} is gone")
+        if node.place is not None:
+            link_or_copy(source, node.place.output_artifacts / name, "symlink")
+            source = node.place.output_artifacts / name
+        node.output_artifacts[name] = ArtifactValue(str(source))
