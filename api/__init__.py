@@ -17,6 +17,7 @@ _HOME = {
     "AutonamedDict": "io",
     "ContainerOPTemplate": "op_template",
     "DAG": "dag",
+    "HookStep": "step",
     "IfExpression": "io",
     "InputArtifact": "io",
     "InputParameter": "io",
@@ -61,6 +62,7 @@ __all__ = [
     "ArgoWorkflow",
     "AutonamedDict",
     "ContainerOPTemplate",
+    "HookStep",
     "IfExpression",
     "InputArtifact",
     "InputParameter",
@@ -131,7 +133,7 @@ if TYPE_CHECKING:
         ShellOPTemplate,
     )
     from dflow.python import upload_packages
-    from dflow.step import Step
+    from dflow.step import HookStep, Step
     from dflow.steps import Steps
     from dflow.task import Task
     from dflow.utils import randstr

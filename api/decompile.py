@@ -14,7 +14,7 @@ from dflow.loops import ArgoSequence
 from dflow.op_template import ContainerOPTemplate, OPTemplate, PythonScriptOPTemplate, ScriptOPTemplate, ShellOPTemplate
 from dflow.python.python_op_template import PythonOPTemplate
 from dflow.python.slices import Slices
-from dflow.step import Step
+from dflow.step import HOOKS, HookStep, Step
 from dflow.steps import Steps
 from dflow.task import Task
 from dflow.workflow import Workflow
@@ -40,6 +40,7 @@ def decompile(graph: model.WorkflowGraph) -> Workflow:
         parameters={name: RawText(text) for name, text in graph.parameters},
     )
     workflow.entrypoint = templates[graph.entrypoint]
+    workflow.on_exit = None if graph.on_exit is None else templates[graph.on_exit]
     return workflow
 
 
@@ -130,11 +131,17 @@ def _add_calls(template: model.Template, templates: Mapping[str, OPTemplate]) ->
 
 
 def _step(call: model.Call, templates: Mapping[str, OPTemplate]) -> Step:
-    return Step(call.name, templates[call.template], **_arguments(call))
+    return Step(call.name, templates[call.template], **_arguments(call), **_hooks(call, templates))
 
 
 def _task(call: model.Call, templates: Mapping[str, OPTemplate]) -> Task:
-    return Task(call.name, templates[call.template], dependencies=list(call.dependencies), **_arguments(call))
+    return Task(
+        call.name,
+        templates[call.template],
+        dependencies=list(call.dependencies),
+        **_arguments(call),
+        **_hooks(call, templates),
+    )
 
 
 def _arguments(call: model.Call) -> dict[str, Any]:
@@ -149,6 +156,15 @@ def _arguments(call: model.Call) -> dict[str, Any]:
         "continue_on_num_success": call.continue_on.num_success,
         "continue_on_success_ratio": call.continue_on.success_ratio,
         **_loop(call.loop),
+    }
+
+
+def _hooks(call: model.Call, templates: Mapping[str, OPTemplate]) -> dict[str, HookStep]:
+    return {
+        HOOKS[hook.name][0]: HookStep(
+            templates[hook.call.template], hook.expression, name=hook.call.name, **_arguments(hook.call)
+        )
+        for hook in call.hooks
     }
 
 

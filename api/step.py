@@ -31,6 +31,7 @@ __all__ = [
     "ArgoRange",
     "ArgoSequence",
     "ArgoSum",
+    "HookStep",
     "Step",
     "argo_concat",
     "argo_enumerate",
@@ -45,6 +46,14 @@ __all__ = [
 def slices_of(step: Step) -> Any:
     """The slices of a step: its own, or those of its template."""
     return step.slices if step.slices is not None else getattr(step.template, "slices", None)
+
+
+HOOKS = {
+    "success": ("success_hook", ("Succeeded",)),
+    "running": ("running_hook", ("Running",)),
+    "failure": ("failure_hook", ("Failed", "Error")),
+}
+"""Name of a hook → the argument that sets it, and the phases of the step at which it runs."""
 
 
 class Step:
@@ -63,6 +72,7 @@ class Step:
         parallelism: how many copies may run at once.
         continue_on_failed, continue_on_error: go on when this step fails.
         continue_on_num_success, continue_on_success_ratio: go on when so many copies, or this part, succeed.
+        success_hook, running_hook, failure_hook: a :class:`HookStep` that runs when this one succeeds, starts, fails.
         timeout: seconds.
     """
 
@@ -181,3 +191,17 @@ class Step:
 
     def __repr__(self) -> str:
         return self.name
+
+
+class HookStep(Step):
+    """What a step's ``success_hook``, ``running_hook`` or ``failure_hook`` runs.
+
+    Args:
+        template: what to run.
+        expression: an expression that decides instead of the step's phase.
+        kwargs: as for :class:`Step`, without ``name``.
+    """
+
+    def __init__(self, template: OPTemplate, expression: Any = None, **kwargs: Any) -> None:
+        super().__init__(kwargs.pop("name", "hook"), template, **kwargs)
+        self.expression = expression

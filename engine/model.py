@@ -21,6 +21,7 @@ __all__ = [
     "ContinueOn",
     "DagTemplate",
     "Expr",
+    "Hook",
     "InputArtifact",
     "InputParameter",
     "Inputs",
@@ -341,6 +342,22 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class Hook:
+    """A call that is made when a step starts or ends.
+
+    Attributes:
+        name: ``success``, ``running`` or ``failure``.
+        phases: the phases of the step at which it is made.
+        expression: decides instead of the phases, when there is one.
+    """
+
+    name: str
+    call: Call
+    phases: tuple[str, ...] = ()
+    expression: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One step or task: a template with arguments.
 
@@ -350,6 +367,7 @@ class Call:
         timeout: seconds, overrides the template's.
         dependencies: tasks that must be done before (DAG only), explicit and inferred.
         loop: run one copy for each item; None means one alone.
+        hooks: other calls, made when this one starts or ends.
     """
 
     name: str
@@ -362,6 +380,7 @@ class Call:
     timeout: Value | None = None
     dependencies: tuple[str, ...] = ()
     loop: Loop | None = None
+    hooks: tuple[Hook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +418,7 @@ class WorkflowGraph:
         templates: sorted by name; names are unique.
         parameters: workflow-level parameters, seen everywhere as ``workflow.parameters.NAME``.
         parallelism: how many leaf steps may run at once; None means the setting of the run.
+        on_exit: name of a template that runs when everything else has ended, however it ended.
     """
 
     name: str
@@ -406,6 +426,7 @@ class WorkflowGraph:
     templates: tuple[Template, ...]
     parameters: tuple[tuple[str, str], ...] = ()
     parallelism: int | None = None
+    on_exit: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
     kubernetes: str | None = None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
 
-__all__ = ["leaf_names", "workflow_names"]
+__all__ = ["failures_text", "leaf_names", "workflow_names"]
 
 
 def workflow_names(graph: WorkflowGraph, layout: RunLayout) -> dict[str, str | None]:
@@ -30,6 +30,16 @@ def workflow_names(graph: WorkflowGraph, layout: RunLayout) -> dict[str, str | N
     names.update({f"workflow.labels.{name}": text for name, text in graph.labels})
     names.update({f"workflow.annotations.{name}": text for name, text in graph.annotations})
     return names
+
+
+def failures_text(failed: list[Node]) -> str:
+    """``workflow.failures``: a JSON list of the nodes that failed."""
+    return json.dumps(
+        [
+            {"displayName": n.display, "message": n.message, "templateName": n.template, "phase": n.phase.value}
+            for n in failed
+        ]
+    )
 
 
 def leaf_names(node: Node, layout: RunLayout) -> dict[str, str | None]:

@@ -20,9 +20,10 @@ from dflow.engine.commit import Commits
 from dflow.engine.errors import CopyError, DflowError, ExpressionError, LeafError, StateError, UnsafeArtifact
 from dflow.engine.fingerprint import changes, fingerprint
 from dflow.engine.groups import Group, LoopGroup, make_group
+from dflow.engine.hooks import HookGroup
 from dflow.engine.layout import name_step_directory, node_id
 from dflow.engine.model import DagTemplate, StepsTemplate
-from dflow.engine.names import leaf_names, workflow_names
+from dflow.engine.names import failures_text, leaf_names, workflow_names
 from dflow.engine.node import Node, node_type
 from dflow.engine.outputs import declare_skipped, group_outputs, loop_outputs, offer
 from dflow.engine.phase import Phase
@@ -76,6 +77,9 @@ class Scheduler:
         self.commits = Commits(layout)
         self.stopping: str | None = None
         self._suspended = False
+        self._over = False
+        self._exit: Node | None = None
+        self._hooks: dict[str, HookGroup] = {}
         self.root = Node(layout.id, layout.id, layout.id, "", graph.entrypoint, None)
         self.failures: list[Node] = []
         self.global_outputs: dict[str, str] = {}
@@ -91,18 +95,19 @@ class Scheduler:
         """
         async with anyio.create_task_group() as tasks:
             self._post(self._start_root)
-            while not self.root.phase.is_final and self._broken is None:
+            while not self._over and self._broken is None:
                 self._do_some_work()
                 self._start_leaves(tasks)
                 if self._work:
                     await anyio.lowlevel.checkpoint()
-                elif not self.root.phase.is_final:
+                elif not self._over:
                     await self._wake.wait()
                     self._wake = anyio.Event()
             tasks.cancel_scope.cancel()
         if self._broken is not None:
             raise self._broken
-        return self.root.phase
+        exit_phase = self._exit.phase if self._exit else Phase.SUCCEEDED
+        return exit_phase if self.root.phase.is_ok and exit_phase.is_failure else self.root.phase
 
     def suspend(self, *, on: bool) -> None:
         """Start no more leaf steps, or go on; those that run are left alone."""
@@ -208,6 +213,9 @@ class Scheduler:
             if deal is not None and node.item is not None:
                 node.hand = deal.hand(node.item)
             bind(node, template, outer)
+            if node.call is not None and node.call.hooks and group is not None:
+                self._hooks[node.id] = hooks = HookGroup(node, group, self)
+                self._post(hooks.begin)
         except ExpressionError as exc:
             node.prepared = False
             self._finish(node, group, Phase.ERROR, str(exc))
@@ -443,10 +451,26 @@ class Scheduler:
         node.phase = phase
         self._export(node)
         if group is None:
-            self._wake.set()
+            self._root_ended(node)
             return
-        offer(node, self._templates[node.template], group.scope, group.prefix)
-        self._post(lambda: group.child_done(node))
+        hooks = self._hooks.pop(node.id, None)
+        if not isinstance(group, HookGroup):
+            offer(node, self._templates[node.template], group.scope, group.prefix)
+        self._post(partial(hooks.node_ended, phase) if hooks else partial(group.child_done, node))
+
+    def _root_ended(self, node: Node) -> None:
+        """The entry template or the exit handler has ended (HK-02, PH-06)."""
+        if node is self.root and self._graph.on_exit is not None and self.stopping is None:
+            template = self._templates[self._graph.on_exit]
+            name = f"{self._layout.id}.onExit"
+            self._exit = Node(self._new_id(name), name, "onExit", node_type(template), template.name, None)
+            self._globals["workflow.status"] = node.phase.value
+            self._globals["workflow.failures"] = failures_text(self.failures)
+            self._globals.update({f"workflow.outputs.parameters.{n}": t for n, t in self.global_outputs.items()})
+            self._begin(self._exit, template, None)
+        else:
+            self._over = True
+            self._wake.set()
 
     def _export(self, node: Node) -> None:
         """Global outputs, last writer wins (OU-07)."""

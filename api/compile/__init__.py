@@ -36,7 +36,7 @@ def compile_workflow(workflow: Workflow) -> WorkflowGraph:
     if workflow.entrypoint is None:
         raise CompileError([f"workflow {workflow.name!r}: it has no steps; add some with wf.add(...)"])
     compiler = TemplateCompiler(problems)
-    entry = compiler.compile(workflow.entrypoint, workflow.name)
+    entry, on_exit = compiler.compile(workflow.entrypoint, workflow.name, workflow.on_exit)
     _refuse_what_is_not_here(workflow, problems)
     templates, names = merge(compiler.templates)
     graph = WorkflowGraph(
@@ -45,6 +45,7 @@ def compile_workflow(workflow: Workflow) -> WorkflowGraph:
         templates=templates,
         parameters=_texts(workflow.parameters),
         parallelism=workflow.parallelism,
+        on_exit=None if on_exit is None else names[on_exit],
         labels=_texts(workflow.labels),
         annotations=_texts(workflow.annotations),
     )
@@ -62,7 +63,5 @@ def _texts(values: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
 
 def _refuse_what_is_not_here(workflow: Workflow, problems: Problems) -> None:
     with problems.at(f"workflow {workflow.name!r}"):
-        if workflow.on_exit is not None:
-            problems.add("on_exit is not available in this version")
         if workflow.context is not None:
             problems.add("context= is not available in this version")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dflow.compile.references import Name, call_mentions, mentioned
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
-from dflow.engine.model import DagTemplate, Literal, PythonOpTemplate, ScriptTemplate, StepsTemplate
+from dflow.engine.model import DagTemplate, Expr, Literal, PythonOpTemplate, ScriptTemplate, StepsTemplate
 from dflow.engine.paths import declared_paths
 from dflow.names import check_key, check_label, check_step_name, check_template_name, check_workflow_name
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from dflow.compile.problems import Problems
-    from dflow.engine.model import ArtifactSource, Call, Template, Value, WorkflowGraph
+    from dflow.engine.model import ArtifactSource, Call, Hook, Template, Value, WorkflowGraph
 
 __all__ = ["check_graph"]
 
@@ -45,7 +45,7 @@ def check_graph(graph: WorkflowGraph, problems: Problems) -> None:
     for template in graph.templates:
         what = {StepsTemplate: "steps", DagTemplate: "dag"}.get(type(template), "template")
         with problems.at(f"{what} {template.name!r}"):
-            _TemplateCheck(template, templates, parameters, problems).run()
+            _TemplateCheck(template, templates, parameters, problems, has_exit=graph.on_exit is not None).run()
     entry = templates[graph.entrypoint]
     with problems.at(f"workflow {graph.name!r}"):
         if graph.parallelism is not None and graph.parallelism < 1:
@@ -61,11 +61,18 @@ class _TemplateCheck:
     """The checks of one template."""
 
     def __init__(
-        self, template: Template, templates: Mapping[str, Template], parameters: Collection[str], problems: Problems
+        self,
+        template: Template,
+        templates: Mapping[str, Template],
+        parameters: Collection[str],
+        problems: Problems,
+        *,
+        has_exit: bool,
     ) -> None:
         self._template = template
         self._templates = templates
         self._parameters = parameters
+        self._has_exit = has_exit
         self._problems = problems
         self._calls: dict[str, Call] = {}
         self._prefix = "tasks" if isinstance(template, DagTemplate) else "steps"
@@ -121,9 +128,21 @@ class _TemplateCheck:
             if call.timeout is not None and isinstance(target, (StepsTemplate, DagTemplate)):
                 self._problems.add("timeout= limits leaf steps; set it on the steps inside of " + repr(target.name))
             self._arguments(call, target)
+            for hook in call.hooks:
+                self._hook(hook, call, what)
             for place, value in call_mentions(call):
                 with self._problems.at(place):
                     self._references(value, has_item=call.loop is not None and place != "loop")
+
+    def _hook(self, hook: Hook, call: Call, what: str) -> None:
+        """A hook may refer to the call that it belongs to, too."""
+        known = self._calls
+        self._calls = {**known, call.name: call}
+        with self._problems.at(f"{hook.name} hook"):
+            self._call(hook.call, what)
+            if hook.expression is not None:
+                self._references(Expr(hook.expression))
+        self._calls = known
 
     def _arguments(self, call: Call, target: Template) -> None:
         given = {name for name, _ in call.parameters}
@@ -277,6 +296,8 @@ class _TemplateCheck:
         return f"{self._prefix[:-1]} {call!r} is not in {template.name!r}{_near(call, known)}"
 
     def _workflow(self, name: Name) -> None:
+        if self._has_exit and name[1:2] in (("status",), ("failures",), ("outputs",)):
+            return
         if len(name) > 1 and name[1] not in _WORKFLOW_FIELDS:
             self._problems.add(f"{'.'.join(name)} is not known{_near(name[1], _WORKFLOW_FIELDS)}")
         if len(name) > 2 and name[1] == "parameters" and name[2] != "json" and name[2] not in self._parameters:

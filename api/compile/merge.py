@@ -18,7 +18,7 @@ from dflow.engine.model import Call, DagTemplate, StepsTemplate, Template
 from dflow.names import MAX_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["merge"]
 
@@ -78,11 +78,21 @@ def _hash(*texts: str) -> str:
 
 def _calls(template: Template) -> list[Call]:
     if isinstance(template, StepsTemplate):
-        return [call for group in template.groups for call in group]
-    return list(template.tasks) if isinstance(template, DagTemplate) else []
+        return _with_hooks(call for group in template.groups for call in group)
+    return _with_hooks(template.tasks) if isinstance(template, DagTemplate) else []
 
 
-def _with_calls(template: Template, change: Callable[[Call], Call]) -> Template:
+def _with_hooks(calls: Iterable[Call]) -> list[Call]:
+    return [one for call in calls for one in (call, *(hook.call for hook in call.hooks))]
+
+
+def _with_calls(template: Template, change_one: Callable[[Call], Call]) -> Template:
+    """The template with each of its calls, and each of their hooks, changed."""
+
+    def change(call: Call) -> Call:
+        hooks = tuple(replace(hook, call=change_one(hook.call)) for hook in call.hooks)
+        return replace(change_one(call), hooks=hooks)
+
     if isinstance(template, StepsTemplate):
         return replace(template, groups=tuple(tuple(change(call) for call in group) for group in template.groups))
     if isinstance(template, DagTemplate):

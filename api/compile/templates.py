@@ -21,7 +21,7 @@ from dflow.op_template import ContainerOPTemplate, OPTemplate, ScriptOPTemplate,
 from dflow.python.op import op_name
 from dflow.python.payload import pack_op
 from dflow.python.python_op_template import PythonOPTemplate
-from dflow.step import slices_of
+from dflow.step import HOOKS, HookStep, slices_of
 from dflow.steps import Steps
 
 if TYPE_CHECKING:
@@ -50,9 +50,6 @@ _FOR_KUBERNETES = (
 _LATER_ON_STEPS = (
     "executor",
     "use_resource",
-    "success_hook",
-    "running_hook",
-    "failure_hook",
 )
 
 
@@ -75,10 +72,11 @@ class TemplateCompiler:
         self._keep_alive: list[OPTemplate] = []
         self._payloads: dict[int, model.OpPayload] = {}
 
-    def compile(self, entry: OPTemplate, entry_name: str) -> int:
-        """Compile a template and everything that it uses; the index of the template."""
-        waiting = [entry]
-        self._reserve(entry)
+    def compile(self, entry: OPTemplate, entry_name: str, on_exit: OPTemplate | None = None) -> tuple[int, int | None]:
+        """Compile the entry and the exit template and everything that they use; the indexes of the two."""
+        waiting = [entry] if on_exit is None or on_exit is entry else [entry, on_exit]
+        for template in waiting:
+            self._reserve(template)
         while waiting:
             template = waiting.pop()
             for call in _calls_of(template):
@@ -88,7 +86,7 @@ class TemplateCompiler:
         for template in self._keep_alive:
             name = template.name if template._named else entry_name if template is entry else _base_name(template)
             self.templates.append(self._one(template, name))
-        return self._index[id(entry)]
+        return self._index[id(entry)], None if on_exit is None else self._index[id(on_exit)]
 
     def _reserve(self, template: OPTemplate) -> None:
         self._index[id(template)] = len(self._keep_alive)
@@ -148,7 +146,21 @@ class TemplateCompiler:
                 timeout=None if step.timeout is None else text_value(step.timeout, problems),
                 dependencies=tuple(str(d) for d in getattr(step, "dependencies", ())),
                 loop=self._loop(step),
+                hooks=tuple(self._hooks(step)),
             )
+
+    def _hooks(self, step: Step) -> list[model.Hook]:
+        hooks = []
+        for name, (argument, phases) in HOOKS.items():
+            given = getattr(step, argument)
+            if given is None:
+                continue
+            if not isinstance(given, HookStep):
+                self._problems.add(f"{argument} must be a HookStep, not {given!r}")
+                continue
+            expression = None if given.expression is None else hook_expression(given.expression)
+            hooks.append(model.Hook(name, self._call(given), phases, expression))
+        return hooks
 
     def _loop(self, step: Step) -> model.Loop | None:
         problems, sequence = self._problems, step.with_sequence
@@ -341,9 +353,19 @@ def _sliced(template: PythonOPTemplate) -> list[Any]:
 
 
 def _calls_of(template: OPTemplate) -> list[Step]:
+    """The steps of a template, with their hooks."""
     if isinstance(template, Steps):
-        return [step for group in template.steps for step in (group if isinstance(group, list) else [group])]
-    return list(template.tasks) if isinstance(template, DAG) else []
+        steps = [step for group in template.steps for step in (group if isinstance(group, list) else [group])]
+    else:
+        steps = list(template.tasks) if isinstance(template, DAG) else []
+    hooks = [getattr(step, argument) for step in steps for argument, _ in HOOKS.values()]
+    return steps + [hook for hook in hooks if isinstance(hook, HookStep)]
+
+
+def hook_expression(given: Any) -> str:
+    """The text of a hook's expression, from an expression object or a text with or without braces."""
+    text = given.expr if isinstance(given, ArgoVar) else str(given).strip()
+    return text[3:-2] if text.startswith("{{=") and text.endswith("}}") else text
 
 
 def _base_name(template: OPTemplate) -> str:

@@ -1,0 +1,71 @@
+"""Hooks of a step: other templates that run when it starts or ends (HK-01, HK-02).
+
+What depends on the step waits for its hooks; a hook that fails changes nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from dflow.engine import expressions
+from dflow.engine.errors import ExpressionError
+from dflow.engine.groups import Group
+from dflow.engine.phase import Phase
+
+if TYPE_CHECKING:
+    from dflow.engine.groups import Starter
+    from dflow.engine.model import Hook
+    from dflow.engine.node import Node
+
+__all__ = ["HookGroup"]
+
+_log = logging.getLogger("dflow.engine")
+
+
+class HookGroup(Group):
+    """The hooks of one node. They see what the node's siblings see, and the node itself once it has ended."""
+
+    def __init__(self, node: Node, parent: Group, starter: Starter) -> None:
+        super().__init__(node, parent, parent.scope, starter, None)
+        self.prefix = parent.prefix
+        self._waiting = list(node.call.hooks) if node.call else []
+        self._ended = False
+
+    def begin(self) -> None:
+        """The node starts: start the hooks that want to know."""
+        self._fire(Phase.RUNNING)
+
+    def node_ended(self, phase: Phase) -> None:
+        """The node has its final phase: start the hooks for that; when all are done, its parent is told."""
+        self._ended = True
+        if phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.ERROR):
+            self._fire(phase)
+        self._tell_if_done()
+
+    def _settled(self, child: Node) -> None:
+        if child.phase.is_failure:
+            _log.warning("hook %r ended %s: %s", child.name, child.phase, child.message)
+        self._tell_if_done()
+
+    def _tell_if_done(self) -> None:
+        if self._ended and self._active == 0 and self.parent is not None:
+            self._ended = False
+            self.parent.child_done(self.node)
+
+    def _fire(self, phase: Phase) -> None:
+        for hook in [hook for hook in self._waiting if self._wants(hook, phase)]:
+            self._waiting.remove(hook)
+            self._start(hook.call, f"{self.node.name}.hooks.{hook.name}")
+
+    def _wants(self, hook: Hook, phase: Phase) -> bool:
+        if hook.expression is None:
+            return phase.value in hook.phases
+        values = dict(self.scope.values)
+        if self.node.call is not None:
+            values[f"{self.prefix}.{self.node.call.name}.status"] = phase.value
+        try:
+            return expressions.evaluate_bool(hook.expression, values)
+        except ExpressionError as exc:
+            _log.warning("hook %r of %r cannot be decided: %s", hook.name, self.node.name, exc)
+            return False

@@ -1,0 +1,50 @@
+"""Small workflows that end as Argo's semantics prescribe.
+
+Each case of the tables names the fact it follows from; the facts are listed in ``docs/semantics.md``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+from parity_dags import DAGS
+from parity_kit import Case
+from parity_loops import LOOPS
+from parity_outputs import OUTPUTS
+from parity_retries import RETRIES
+from parity_steps import STEPS
+
+CASES = [*STEPS, *DAGS, *LOOPS, *OUTPUTS, *RETRIES]
+
+
+def _parameters() -> list[object]:
+    marks = {True: [pytest.mark.slow], False: []}
+    return [pytest.param(case, id=f"{case.fact}: {case.what}", marks=marks[case.slow]) for case in CASES]
+
+
+@pytest.mark.parametrize("case", _parameters())
+def test_it_ends_as_on_argo(case: Case):
+    workflow = case.build()
+    workflow.submit()
+    nodes = sorted(workflow.query_step(), key=lambda node: node["name"])
+    phases = defaultdict(list)
+    for node in nodes:
+        phases[node.displayName].append(node.phase)
+    told = "\n".join(f"{node['name']}: {node.phase} {node.message or ''}" for node in nodes)
+    assert {name: " ".join(several) for name, several in phases.items()} == case.phases, told
+    assert {place: _text(workflow, place) for place in case.outputs} == case.outputs, told
+    assert workflow.query_status() == case.status, told
+
+
+def _text(workflow, place: str) -> str:
+    name, _, parameter = place.rpartition(".")
+    if name == "workflow":
+        return workflow.query_global_outputs().parameters[parameter].value
+    (node,) = [node for node in workflow.query_step() if node.displayName == name]
+    return node.outputs.parameters[parameter].value
+
+
+def test_the_tables_are_long_enough_and_no_case_stands_twice():
+    assert len(CASES) >= 60
+    assert len({(case.fact, case.what) for case in CASES}) == len(CASES)
