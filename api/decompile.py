@@ -159,7 +159,7 @@ def _arguments(call: model.Call) -> dict[str, Any]:
     }
 
 
-def _hooks(call: model.Call, templates: Mapping[str, OPTemplate]) -> dict[str, HookStep]:
+def _hooks(call: model.Call, templates: Mapping[str, OPTemplate]) -> dict[str, Any]:
     return {
         HOOKS[hook.name][0]: HookStep(
             templates[hook.call.template], hook.expression, name=hook.call.name, **_arguments(hook.call)

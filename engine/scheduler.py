@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 from dflow.engine import expressions, leaf
+from dflow.engine.attempts import LeafRunner
 from dflow.engine.binding import bind, is_wanted, loop_items, when_text
 from dflow.engine.commit import Commits
 from dflow.engine.errors import CopyError, DflowError, ExpressionError, LeafError, StateError, UnsafeArtifact
@@ -23,11 +24,10 @@ from dflow.engine.groups import Group, LoopGroup, make_group
 from dflow.engine.hooks import HookGroup
 from dflow.engine.layout import name_step_directory, node_id
 from dflow.engine.model import DagTemplate, StepsTemplate
-from dflow.engine.names import failures_text, leaf_names, workflow_names
+from dflow.engine.names import failures_text, workflow_names
 from dflow.engine.node import Node, node_type
 from dflow.engine.outputs import declare_skipped, group_outputs, loop_outputs, offer
 from dflow.engine.phase import Phase
-from dflow.engine.retry import delay_before_retry
 from dflow.engine.reuse import take_outputs
 from dflow.engine.scope import Scope
 from dflow.engine.slices import Deal, stack_artifact
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from dflow.engine.layout import RunLayout
     from dflow.engine.leaf import LeafTemplate
     from dflow.engine.model import Call, Loop, Template, WorkflowGraph
-    from dflow.engine.ports import Executor, Outcome
+    from dflow.engine.ports import Executor
     from dflow.engine.resume import Earlier
     from dflow.engine.reuse import Reused
     from dflow.engine.settings import RunSettings
@@ -75,6 +75,7 @@ class Scheduler:
         limit = settings.workers() if graph.parallelism is None else graph.parallelism
         self._limit = 1 if not executor.capabilities.parallel else limit
         self.commits = Commits(layout)
+        self._runner = LeafRunner(layout, settings, executor, self.commits, self._globals)
         self.stopping: str | None = None
         self._suspended = False
         self._over = False
@@ -118,6 +119,7 @@ class Scheduler:
         """End all running steps; every node that is not done becomes Failed with this message."""
         if self.stopping is None:
             self.stopping = why
+            self._runner.stopping = True
             for scope in self._running.values():
                 scope.cancel()
             while self._leaves:
@@ -213,14 +215,18 @@ class Scheduler:
             if deal is not None and node.item is not None:
                 node.hand = deal.hand(node.item)
             bind(node, template, outer)
-            if node.call is not None and node.call.hooks and group is not None:
-                self._hooks[node.id] = hooks = HookGroup(node, group, self)
-                self._post(hooks.begin)
         except ExpressionError as exc:
             node.prepared = False
             self._finish(node, group, Phase.ERROR, str(exc))
             return
         self._place(node, template)
+        self._enter(node, template, group)
+
+    def _enter(self, node: Node, template: Template, group: Group | None) -> None:
+        """A node whose arguments are known: run it, or take what there is of it already."""
+        if node.call is not None and node.call.hooks and group is not None:
+            self._hooks[node.id] = hooks = HookGroup(node, group, self)
+            self._post(hooks.begin)
         node.fingerprint = fingerprint(node, template)
         earlier = self._finished.get(node.name)
         if node.key in self._reused and earlier is None:
@@ -299,7 +305,7 @@ class Scheduler:
     ) -> None:
         try:
             with scope:
-                phase, message = await self._execute(node, template)
+                phase, message = await self._runner.run(node, template)
             if scope.cancelled_caught:
                 phase, message = Phase.FAILED, self.stopping or "stopped"
             self._post(lambda: self._finish(node, group, phase, message))
@@ -309,49 +315,6 @@ class Scheduler:
         finally:
             del self._running[node.id]
             self._wake.set()
-
-    async def _execute(self, node: Node, template: LeafTemplate) -> tuple[Phase, str]:
-        """Run a leaf, again and again while its template's strategy wants it; the last attempt counts (RT-06)."""
-        while True:
-            phase, message, timed_out = await self._attempt(node, template)
-            node.finished, node.message = time.time(), message
-            try:
-                wait = delay_before_retry(template.pod.retry, node, phase, node.retries, timed_out=timed_out)
-            except ExpressionError as exc:
-                return Phase.ERROR, str(exc)
-            if wait is None or self.stopping is not None:
-                return phase, message
-            _log.warning("step %r: %s; it is tried again (%d)", node.display, message, node.retries + 1)
-            await anyio.sleep(wait)
-            node.retries += 1
-
-    async def _attempt(self, node: Node, template: LeafTemplate) -> tuple[Phase, str, bool]:
-        """Run a leaf once: phase, message, and whether its time was over."""
-        node.phase = Phase.RUNNING
-        node.started = time.time()
-        node.outputs.clear()
-        try:
-            self.commits.begin(node)
-            values = {**self._globals, **leaf_names(node, self._layout)}
-            job = leaf.prepare(node, template, values, self._layout, self._settings)
-            outcome = await self._executor.run(job)
-            phase, message = self._take(node, template, outcome, job.timeout)
-        except (LeafError, CopyError, ExpressionError, UnsafeArtifact) as exc:
-            return Phase.ERROR, str(exc), False
-        except StateError:
-            raise
-        except Exception as exc:  # noqa: BLE001 - the step boundary: a fault of ours ends one step, not the run
-            _log.exception("internal error in step %s", node.name)
-            return Phase.ERROR, f"internal error, please report it: {type(exc).__name__}: {exc}", False
-        return phase, message, outcome.timed_out
-
-    def _take(self, node: Node, template: LeafTemplate, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
-        node.exit_code = outcome.exit_code
-        if outcome.usage is not None:
-            node.usage = {"cpu": round(outcome.usage.cpu, 4), "maxRss": outcome.usage.max_rss}
-        phase, message = leaf.judge(node, template, outcome, limit)
-        leaf.collect(node, template, self._settings, strict=phase is Phase.SUCCEEDED)
-        return phase, message
 
     def _still_holds(self, earlier: Node, node: Node) -> bool:
         """Whether a result of an earlier attempt is one of the same inputs; other code is only told of."""

@@ -79,7 +79,9 @@ def explain(options: argparse.Namespace) -> None:
     nodes = [n for n in query.read_nodes(layout) if options.step in (n.key, n.display, n.id)]
     if not nodes:
         raise RunNotFound(f"run {layout.id} has no step {options.step!r}; see: dflow getsteps {layout.id}")
-    found = [{"name": n.name, "phase": n.phase.value, "why": _why(n), "dependsOn": _depends_on(n)} for n in nodes]
+    found: list[dict[str, Any]] = [
+        {"name": n.name, "phase": n.phase.value, "why": _why(n), "dependsOn": _depends_on(n)} for n in nodes
+    ]
     if options.json:
         _print_json(found)
         return
