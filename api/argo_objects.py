@@ -190,9 +190,13 @@ class ArgoWorkflow(ArgoObjectDict):
         sort_by_generation: bool = False,
     ) -> StepList:
         """Steps that fit all that is given; see :meth:`dflow.Workflow.query_step`."""
+        try:
+            names = [re.compile(n) for n in _several(name)] if name is not None else []
+        except re.error as exc:
+            raise ValueError(f"the name {exc.pattern!r} is no regular expression: {exc}") from exc
         found = StepList()
         for step in self.status.nodes.values():
-            if name is not None and not any(re.match(n, step.displayName) for n in _several(name)):
+            if name is not None and not any(n.match(step.displayName) for n in names):
                 continue
             wanted = (("key", key), ("phase", phase), ("id", id), ("type", type), ("boundaryID", parent_id))
             if all(value is None or step[field] in _several(value) for field, value in wanted):

@@ -189,6 +189,12 @@ def _slices(slices: model.Slices | None) -> Slices | None:
         output_parameter=list(slices.output_parameters),
         output_artifact=list(slices.output_artifacts),
         create_dir=slices.create_dir,
+        group_size=slices.group_size,
+        pool_size=slices.pool_size,
+        pool_timeout=slices.pool_timeout,  # type: ignore[arg-type]
+        shuffle=slices.shuffle,
+        random_seed=slices.random_seed,
+        raise_for_group=slices.group_size is not None and slices.raise_for_group,
     )
 
 

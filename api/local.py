@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from dflow.engine.phase import Phase
 from dflow.engine.reuse import Reused, save_reused
 from dflow.engine.runner import create_run, load_graph, run, write_graph
 from dflow.engine.settings import RunSettings, load_settings
-from dflow.engine.state import read_record, write_text
+from dflow.engine.state import read_record, read_text, write_text
 from dflow.executors import make_executor
 from dflow.python import upload_packages
 from dflow.python.values import encode
@@ -43,6 +44,7 @@ __all__ = ["continue_run", "delete", "last_phase", "request", "run_settings", "s
 _log = logging.getLogger("dflow")
 _MODES = ("debug",)
 _IGNORED = ("volumes", "mounts", "init_containers", "sidecars", "pvcs")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 _IN_BACKGROUND = ("/bin/sh", "-c", '"$@" >>"$0" 2>&1 </dev/null &')
 _last: list[str] = []
 
@@ -60,6 +62,10 @@ def submit(workflow: Workflow, detach: bool, reuse: Sequence[Any] = ()) -> Workf
     _warn_of_what_is_ignored(graph)
     root = Path(str(config["debug_workdir"])).absolute()
     name = workflow.id or f"{workflow.name}-{randstr()}"
+    if not _ID.match(name):
+        raise ConfigError(
+            f"the id {name!r} must consist of letters, digits, '-', '_' and '.', and begin with a letter or digit"
+        )
     if is_run(root / name):
         layout, again = _restart(RunLayout(root / name), graph), _failed
     else:
@@ -129,7 +135,7 @@ def resume(layout: RunLayout) -> None:
     """Take back a suspend; without a live runner, start one in the background."""
     if is_running(layout):
         control.post_request(layout, "resume")
-    elif not Phase(layout.status.read_text()).is_ok:
+    elif not Phase(query.read_status(layout)).is_ok:
         start_runner(layout)
 
 
@@ -209,7 +215,7 @@ def run_settings(graph: WorkflowGraph) -> RunSettings:
 def request(layout: RunLayout, verb: str, timeout: float = 30.0) -> None:
     """Ask the runner of a workflow for something and wait until it is done; without a runner, do it here."""
     if not is_running(layout):
-        if Phase(layout.status.read_text()).is_final:
+        if Phase(query.read_status(layout)).is_final and read_text(layout.status) != Phase.RUNNING.value:
             return
         write_text(layout.status, Phase.TERMINATED.value if verb == "terminate" else Phase.FAILED.value)
         return
@@ -247,9 +253,15 @@ def start_runner(layout: RunLayout) -> None:
     earlier = _last_runner(layout)
     runner = [sys.executable, "-m", "dflow.cli", "resume", str(layout.root)]
     # The shell ends at once, so the runner has no parent that would have to wait for it.
-    subprocess.run([*_IN_BACKGROUND, str(layout.runner_log), *runner], check=True, start_new_session=True)
-    deadline = time.monotonic() + 10
-    while not _has_begun(layout, earlier) and time.monotonic() < deadline:
+    library = str(Path(next(iter(dflow.__path__))).parent)
+    path = os.pathsep.join(p for p in (os.environ.get("PYTHONPATH"), library) if p)
+    env = {**os.environ, "PYTHONPATH": path}
+    subprocess.run([*_IN_BACKGROUND, str(layout.runner_log), *runner], check=True, start_new_session=True, env=env)
+    deadline = time.monotonic() + 20
+    while not _has_begun(layout, earlier):
+        if time.monotonic() > deadline:
+            tail = read_text(layout.runner_log)[-2000:].strip() or "it printed nothing"
+            raise StateError(f"the process that should run {layout.id} in the background has not begun: {tail}")
         time.sleep(0.02)
 
 
@@ -257,11 +269,11 @@ def _has_begun(layout: RunLayout, earlier: str | None) -> bool:
     """Whether a runner that is not the ``earlier`` one has taken over, and the status is its own."""
     if _last_runner(layout) == earlier:
         return False
-    return layout.status.read_text() == Phase.RUNNING.value or not is_running(layout)
+    return read_text(layout.status) == Phase.RUNNING.value or not is_running(layout)
 
 
 def _last_runner(layout: RunLayout) -> str | None:
-    return layout.pid.read_text() if layout.pid.exists() else None
+    return read_text(layout.pid) if layout.pid.exists() else None
 
 
 def _check_platform() -> None:

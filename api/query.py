@@ -12,13 +12,15 @@ from dflow.engine.layout import RunLayout, is_run
 from dflow.engine.lease import is_running
 from dflow.engine.phase import Phase
 from dflow.engine.runner import load_graph
-from dflow.engine.state import read_phase, read_record
+from dflow.engine.state import read_phase, read_record, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from dflow.engine.model import WorkflowGraph
+
+_PHASES = frozenset(phase.value for phase in Phase)
 
 __all__ = ["NodeRecord", "list_runs", "load_values", "read_nodes", "read_status", "read_workflow"]
 
@@ -64,11 +66,11 @@ def read_status(layout: RunLayout) -> str:
         StateError: the directory is damaged.
     """
     try:
-        status = Phase(layout.status.read_text().strip())
+        status = Phase(read_text(layout.status).strip())
     except (OSError, ValueError) as exc:
         raise StateError(f"cannot read the status of the run in {layout.status}: {exc}") from exc
     if status is Phase.RUNNING and not is_running(layout):
-        return Phase(layout.status.read_text().strip()).value if _just_ended(layout) else Phase.TERMINATED.value
+        return read_text(layout.status).strip() if _just_ended(layout) else Phase.TERMINATED.value
     return status.value
 
 
@@ -80,7 +82,7 @@ def read_nodes(layout: RunLayout) -> list[NodeRecord]:
     """
     events: dict[str, dict[str, Any]] = {}
     for event in read_events(layout.journal):
-        if event.get("event") == "node" and isinstance(event.get("name"), str):
+        if event.get("event") == "node" and isinstance(event.get("name"), str) and event.get("phase") in _PHASES:
             earlier = events.pop(event["name"], None) if event.get("phase") == Phase.RUNNING.value else None
             events[event["name"]] = event if earlier is None or "started" in event else {**earlier, **event}
     found = events.values() if events else _from_directories(layout)
@@ -221,4 +223,4 @@ def _last_workflow_event(layout: RunLayout) -> dict[str, Any]:
 
 def _just_ended(layout: RunLayout) -> bool:
     """Between reading the status and looking for the runner it may have written its last word."""
-    return layout.status.read_text().strip() != Phase.RUNNING.value
+    return read_text(layout.status).strip() != Phase.RUNNING.value

@@ -32,7 +32,7 @@ def read_catalog(root: Path) -> list[Item] | None:
         return None
     items: list[Item] = []
     for entry in sorted(folder.iterdir()):
-        items.extend(json.loads(entry.read_text()).get("path_list", []))
+        items.extend(json.loads(entry.read_text(encoding="utf-8")).get("path_list", []))
     for item in items:
         place = item["dflow_list_item"]
         if place is not None and (place.startswith("/") or ".." in place.split("/")):

@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.state import PRIVATE, write_json, writing
+from dflow.engine.state import PRIVATE, read_text, write_json, writing
 from filelock import FileLock
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def take_requests(layout: RunLayout) -> list[dict[str, Any]]:
     requests = []
     for path in sorted(layout.control.glob("*.json"), key=lambda p: p.stem.rjust(12)):
         try:
-            data = json.loads(path.read_text())
+            data = json.loads(read_text(path))
         except (OSError, ValueError):
             data = None
         with writing(path):

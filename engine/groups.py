@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dflow.engine.expressions import item_name
 from dflow.engine.model import ContinueOn, DagTemplate, StepsTemplate
 from dflow.engine.phase import Phase
+from dflow.engine.slice_groups import tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -197,11 +198,17 @@ class DagGroup(Group):
         self._finish(Phase.SUCCEEDED)
 
     def _culprit(self, node: Node, phase: Phase) -> Node | None:
-        """The node that gives this branch the phase, walking back over omitted and skipped nodes."""
+        """The node that gives this branch the phase, walking back over omitted and skipped nodes.
+
+        Only the target itself can say that the phase does not matter: a failure that another node may have still is
+        the phase of its branch, until a node after it completes.
+        """
+        if _goes_on_after(node, phase):
+            return None
         branch, seen = [node], set()
         while branch:
             current = branch.pop()
-            if current.phase is phase and not _covered(current):
+            if current.phase is phase:
                 return current
             if current.phase in (Phase.OMITTED, Phase.SKIPPED) and current.call is not None:
                 new = [d for d in current.call.dependencies if d not in seen]
@@ -261,15 +268,18 @@ class LoopGroup(Group):
         copies = [copy for _, copy in self.done]
         rule = self.node.call.continue_on if self.node.call else ContinueOn()
         bad = [copy for copy in copies if not copy.phase.is_ok]
-        good = sum(copy.phase is Phase.SUCCEEDED for copy in copies)
-        enough = (rule.num_success is not None and good >= rule.num_success) or (
-            rule.success_ratio is not None and good >= rule.success_ratio * len(copies)
+        count = tally(self.done, None if self.deal is None else self.deal.sizes())
+        enough = (rule.num_success is not None and count.good >= rule.num_success) or (
+            rule.success_ratio is not None and count.good >= rule.success_ratio * count.total
         )
-        if not bad or enough:
-            self._finish(Phase.SUCCEEDED, f"{len(bad)} of {len(copies)} failed" if bad else "")
+        failed = f"{len(bad)} of {len(copies)} failed" if bad else ""
+        if count.lost:
+            failed = f"{count.total - count.good} of {count.total} elements failed"
+        if enough or not (bad or count.lost):
+            self._finish(Phase.SUCCEEDED, failed)
             return
         self.node.prepared = all(copy.prepared for copy in bad)
-        self._finish(bad[-1].phase, f"{len(bad)} of {len(copies)} failed")
+        self._finish(bad[-1].phase if bad else Phase.FAILED, failed)
 
 
 def make_group(
@@ -283,14 +293,15 @@ def make_group(
 
 def _covered(node: Node) -> bool:
     """Success, or a failure that the call says to go on after (ST-03); not one of preparing it (ST-05)."""
-    if node.phase.is_ok or not node.prepared:
-        return node.phase.is_ok
-    rule = node.call.continue_on if node.call else None
-    return rule is not None and (
-        (rule.failed and node.phase is Phase.FAILED) or (rule.error and node.phase is Phase.ERROR)
-    )
+    return node.phase.is_ok or (node.prepared and _goes_on_after(node, node.phase))
 
 
 def _allows(node: Node) -> bool:
     """DG-01: a bare dependency is fulfilled by Succeeded and Skipped, and by a failure it continues on."""
-    return node.phase is not Phase.OMITTED and _covered(node)
+    return node.phase is not Phase.OMITTED and (node.phase.is_ok or _goes_on_after(node, node.phase))
+
+
+def _goes_on_after(node: Node, phase: Phase) -> bool:
+    """Whether the call of a node says to go on after this phase."""
+    rule = node.call.continue_on if node.call else ContinueOn()
+    return (rule.failed and phase is Phase.FAILED) or (rule.error and phase is Phase.ERROR)

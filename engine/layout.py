@@ -28,6 +28,7 @@ _BACKUP = re.compile(r"\.bk\d+\Z")
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
 _MAX_KEY = 253
+_MAX_STEM = 200  # bytes; a hash and .bk1000 follow, and file names have at most 255
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -154,6 +155,21 @@ class StepLayout:
         return self.root / ".error"
 
     @property
+    def slices(self) -> Path:
+        """Which elements a group of slices has, for the runtime."""
+        return self.root / ".slices"
+
+    @property
+    def missing(self) -> Path:
+        """Left by the runtime: the indices of a group's elements that failed, as a JSON list."""
+        return self.root / ".missing"
+
+    @property
+    def progress(self) -> Path:
+        """How far an OP is, as ``N/M``."""
+        return self.root / ".progress"
+
+    @property
     def workdir(self) -> Path:
         """The working directory of the program."""
         return self.root / "workdir"
@@ -226,9 +242,9 @@ def name_step_directory(
     the hash, anything else that is taken.
     """
     digest = fnv1a(node_name)
-    if key is not None and not (key in RESERVED or _BACKUP.search(key) or key in taken):
+    if key is not None and len(key) <= _MAX_STEM and not (key in RESERVED or _BACKUP.search(key) or key in taken):
         return key
-    stem = f"{workflow_id}-{step_name}" if key is None else key
+    stem = (f"{workflow_id}-{step_name}" if key is None else key)[:_MAX_STEM].rstrip("-.")
     name = f"{stem}-{_base36(digest)[-5:]}"
     extra = 0
     while name in taken:

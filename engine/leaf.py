@@ -18,6 +18,7 @@ from dflow.engine.phase import Phase
 from dflow.engine.ports import Job, Outcome
 from dflow.engine.process import STEP_VARIABLE, step_path
 from dflow.engine.scope import ArtifactValue, resolve
+from dflow.engine.slice_groups import place_parts, write_group
 from dflow.engine.state import link_or_copy, write_text, writing
 
 if TYPE_CHECKING:
@@ -145,6 +146,9 @@ def _place_of(node: Node) -> StepLayout:
 
 
 def _write_inputs(node: Node, template: LeafTemplate, step: StepLayout, settings: RunSettings) -> None:
+    slices = node.call.loop.slices if node.call and node.call.loop else None
+    if slices is not None and node.hand is not None and node.hand.orders is not None:
+        write_group(slices, node.hand.orders, node, step)
     if node.inputs:
         with writing(step.input_parameters):
             step.input_parameters.mkdir(parents=True)
@@ -153,9 +157,9 @@ def _write_inputs(node: Node, template: LeafTemplate, step: StepLayout, settings
     for parameter in template.inputs.parameters:
         if parameter.path and parameter.name in node.inputs and isinstance(template, ScriptTemplate):
             place = step.declared(parameter.path)
-            _make_parent(place, parameter.path)
+            _make_parent(step, parameter.path)
             write_text(place, node.inputs[parameter.name])
-    for artifact in template.inputs.artifacts:
+    for artifact in sorted(template.inputs.artifacts, key=lambda artifact: len(artifact.path or "")):
         value = node.input_artifacts.get(artifact.name)
         if value is not None:
             _place_artifact(artifact, value, template, step, settings)
@@ -166,6 +170,9 @@ def _write_inputs(node: Node, template: LeafTemplate, step: StepLayout, settings
 def _place_artifact(
     artifact: InputArtifact, value: ArtifactValue, template: LeafTemplate, step: StepLayout, settings: RunSettings
 ) -> None:
+    if value.parts is not None:
+        place_parts(value, step.input_artifacts / artifact.name, settings.copy_method)
+        return
     source = Path(value.within(artifact.sub_path).location)
     if not source.exists():
         if artifact.optional:
@@ -181,8 +188,10 @@ def _place_artifact(
             target.chmod(artifact.mode)
     if artifact.path and isinstance(template, ScriptTemplate):
         place = step.declared(artifact.path)
-        if not os.path.lexists(place):
-            link_or_copy(_as_declared(artifact.path, target), place, "symlink")
+        _make_parent(step, artifact.path)
+        if os.path.lexists(place):
+            place.unlink()
+        link_or_copy(_as_declared(artifact.path, target), place, "symlink")
 
 
 def _place_element(source: Path, target: Path, settings: RunSettings) -> None:
@@ -231,10 +240,25 @@ def _path_names(template: LeafTemplate, places: Mapping[str, str], step: StepLay
 
 def _make_output_parents(template: ScriptTemplate, step: StepLayout) -> None:
     for path in declared_paths(template.outputs):
-        _make_parent(step.declared(path), path)
+        _make_parent(step, path)
 
 
-def _make_parent(place: Path, declared: str) -> None:
+def _make_parent(step: StepLayout, declared: str) -> None:
+    """The directory that a declared path lies in; where that is an artifact, a directory of links to its entries.
+
+    So what a program puts there stays in the step, and the artifact as it was.
+    """
+    place = step.declared(declared)
+    inside = [folder for folder in place.parents if step.workdir in folder.parents]
+    for folder in reversed(inside):
+        if folder.is_symlink() and folder.is_dir():
+            entries = list(folder.iterdir())
+            goal = folder.resolve()
+            folder.unlink()
+            with writing(folder):
+                folder.mkdir()
+            for entry in entries:
+                link_or_copy(goal / entry.name, folder / entry.name, "symlink")
     try:
         with writing(place.parent):
             place.parent.mkdir(parents=True, exist_ok=True)

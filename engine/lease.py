@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import LeaseHeld
 from dflow.engine.process import hostname, is_same_process, start_time
-from dflow.engine.state import PRIVATE, write_all, write_text, writing
+from dflow.engine.state import PRIVATE, read_text, write_all, write_text, writing
 from filelock import FileLock
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def lease(layout: RunLayout) -> Iterator[None]:
 def holder(layout: RunLayout) -> dict[str, Any] | None:
     """Who holds the lease: host, pid, start, fence; None when nobody does."""
     try:
-        data = json.loads(layout.lease.read_text())
+        data = json.loads(read_text(layout.lease))
     except (OSError, ValueError):
         return None
     return data if isinstance(data, dict) else None
@@ -64,7 +64,8 @@ def is_running(layout: RunLayout) -> bool:
 def _is_live(current: dict[str, Any]) -> bool:
     if current.get("host") != hostname():
         return True
-    return is_same_process(int(current.get("pid", 0)), current.get("start"))
+    pid = current.get("pid")
+    return isinstance(pid, int) and is_same_process(pid, current.get("start"))
 
 
 def _create(layout: RunLayout, fence: int) -> None:

@@ -316,6 +316,10 @@ class Slices:
     Attributes:
         index: which element a copy gets, as a value with ``item``.
         create_dir: the files of each copy go to a directory of its own in the stacked artifact.
+        group_size: so many elements go to one copy, which works on them one after another; None means one to each.
+        pool_size, pool_timeout: of a group: elements worked on side by side, and seconds for each of them.
+        shuffle, random_seed: elements go to groups in a random order, the same for the same seed.
+        raise_for_group: a group of which an element fails, fails; otherwise the element is left out.
     """
 
     index: Value
@@ -324,6 +328,12 @@ class Slices:
     output_parameters: tuple[str, ...] = ()
     output_artifacts: tuple[str, ...] = ()
     create_dir: bool = False
+    group_size: int | None = None
+    pool_size: int | None = None
+    pool_timeout: float | None = None
+    shuffle: bool = False
+    random_seed: int = 0
+    raise_for_group: bool = True
 
 
 @dataclass(frozen=True, slots=True)

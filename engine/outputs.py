@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.scope import resolve, resolve_artifact
+from dflow.engine.slice_groups import merge_parameters
 from dflow.engine.slices import stack_parameter
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def loop_outputs(node: Node, template: Template, good: list[Node], scope: Scope,
         scope.values[f"{prefix}.{node.call.name}.outputs.parameters"] = json.dumps(maps, ensure_ascii=False)
     for parameter in template.outputs.parameters:
         texts = [texts[parameter.name] for texts in maps if parameter.name in texts]
-        if slices is not None and parameter.name in slices.output_parameters:
+        if slices is not None and slices.group_size is not None and parameter.name in slices.output_parameters:
+            node.outputs[parameter.name] = merge_parameters(texts)
+        elif slices is not None and parameter.name in slices.output_parameters:
             node.outputs[parameter.name] = stack_parameter(texts, parameter.type)
         elif texts:
             node.outputs[parameter.name] = _as_list(texts)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dflow.engine.errors import LeafError, StateError
 from dflow.engine.scope import ArtifactValue
-from dflow.engine.state import link_or_copy, write_json, write_text, writing
+from dflow.engine.state import link_or_copy, read_text, write_json, write_text, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +57,7 @@ def load_reused(layout: RunLayout) -> dict[str, Reused]:
     if not layout.reuse.is_file():
         return {}
     try:
-        return {data["key"]: Reused(**data) for data in json.loads(layout.reuse.read_text())}
+        return {data["key"]: Reused(**data) for data in json.loads(read_text(layout.reuse))}
     except (OSError, ValueError, TypeError, KeyError) as exc:
         raise StateError(f"cannot read what is to be reused in {layout.reuse}: {exc}") from exc
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +23,10 @@ from dflow.engine.process import end_steps
 from dflow.engine.resume import look_back
 from dflow.engine.scheduler import Scheduler
 from dflow.engine.settings import RunSettings, load_settings, save_settings
-from dflow.engine.state import write_json, write_text, writing
+from dflow.engine.state import read_text, write_json, write_text, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
@@ -94,7 +95,7 @@ def load_graph(layout: RunLayout) -> WorkflowGraph:
         StateError: it is missing or damaged.
     """
     try:
-        return codec.loads(layout.graph.read_text())
+        return codec.loads(read_text(layout.graph))
     except OSError as exc:
         raise StateError(f"cannot read the graph of the run in {layout.graph}: {exc.strerror}") from exc
 
@@ -181,14 +182,15 @@ class _Attempt:
 
     async def _main(self) -> Phase:
         phase, error = Phase.ERROR, None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._listen, tasks.cancel_scope)
-            tasks.start_soon(self._watch_signals, tasks.cancel_scope)
-            try:
-                phase = await self._scheduler.run()
-            except DflowError as exc:
-                error = exc
-            tasks.cancel_scope.cancel()
+        with _signals() as received:  # until all steps have ended, so that a second signal does not leave any
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._listen, tasks.cancel_scope)
+                tasks.start_soon(self._watch, received, tasks.cancel_scope)
+                try:
+                    phase = await self._scheduler.run()
+                except DflowError as exc:
+                    error = exc
+                tasks.cancel_scope.cancel()
         if error is not None:
             raise error
         if self._signal is not None:
@@ -204,14 +206,9 @@ class _Attempt:
             await anyio.sleep(_POLL)
         everything.cancel()
 
-    async def _watch_signals(self, everything: anyio.CancelScope) -> None:
-        """SIGTERM and SIGHUP end the steps as Ctrl-C does, unless the program has its own way with them."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
-        if not numbers:
-            return
-        with anyio.open_signal_receiver(*numbers) as received:
+    async def _watch(self, received: AsyncIterator[signal.Signals] | None, everything: anyio.CancelScope) -> None:
+        """SIGTERM and SIGHUP end the steps as Ctrl-C does."""
+        if received is not None:
             async for number in received:
                 self._signal = int(number)
                 everything.cancel()
@@ -237,6 +234,17 @@ class _Attempt:
         outputs = {"parameters": self._scheduler.global_outputs, "artifacts": self._scheduler.global_artifacts}
         self._scheduler.commits.workflow(phase, outputs=outputs)
         write_text(self._layout.status, phase.value)
+
+
+@contextmanager
+def _signals() -> Iterator[AsyncIterator[signal.Signals] | None]:
+    """The signals that end a run, as they come; None where the program has its own way with them."""
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    if not numbers or threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    with anyio.open_signal_receiver(*numbers) as received:
+        yield received
 
 
 def _in_event_loop() -> bool:

@@ -141,6 +141,11 @@ class Scheduler:
                 self._work.popleft()()
         except StateError as exc:
             self._broken = exc
+        except Exception as exc:  # noqa: BLE001 - a fault of ours must end the run, not hang it
+            _log.exception("internal error")
+            self._broken = DflowError(f"internal error, please report it: {type(exc).__name__}: {exc}")
+            self._broken.__cause__ = exc
+        if self._broken is not None:
             self._wake.set()  # nobody else may be left to wake the loop
 
     def _start_leaves(self, tasks: TaskGroup) -> None:
@@ -170,7 +175,7 @@ class Scheduler:
         display = f"{call.name}{expressions.item_name(index, item)}"
         parent = group.node.id if group.prefix == "tasks" else group.node.parent
         node = Node(self._new_id(name), name, display, node_type(template), template.name, parent, call)
-        node.item = expressions.item_scope(item)
+        node.item = expressions.item_scope(item) if group.deal is None else group.deal.names(item)
         self._post(lambda: self._begin(node, template, group))
 
     def omit(self, call: Call, name: str, group: Group, message: str) -> None:
@@ -247,6 +252,7 @@ class Scheduler:
                 return
             deal = None if loop.slices is None or node.call is None else Deal(node.call, loop.slices, group.scope)
             items = deal.orders() if loop.items is None and deal else loop_items(loop, group.scope.values)
+            items = items if deal is None else deal.copies(items)
         except (ExpressionError, UnsafeArtifact) as exc:
             node.prepared = False
             self._finish(node, group, Phase.ERROR, str(exc))

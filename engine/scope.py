@@ -22,11 +22,16 @@ STRICT = frozenset({"inputs", "steps", "tasks", "workflow"})
 
 @dataclass(frozen=True, slots=True)
 class ArtifactValue:
-    """An artifact that exists: an absolute path, and the part of it that is meant."""
+    """An artifact that exists: an absolute path, and the part of it that is meant.
+
+    Attributes:
+        parts: of a group of slices: the elements that are meant, as paths inside of that; None for a missing one.
+    """
 
     path: str
     sub_path: str | None = None
     element: bool = False
+    parts: tuple[str | None, ...] | None = None
 
     def as_element(self) -> ArtifactValue:
         """The same, as the element of a list that it is: a step gets it under its own file name."""

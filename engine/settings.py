@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import ConfigError, StateError
-from dflow.engine.state import write_json
+from dflow.engine.state import read_text, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,7 @@ def load_settings(path: Path) -> RunSettings:
         StateError: the file is missing or damaged.
     """
     try:
-        data: dict[str, Any] = json.loads(path.read_text())
+        data: dict[str, Any] = json.loads(read_text(path))
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return RunSettings(**fields)
     except (OSError, ValueError, TypeError) as exc:

@@ -17,12 +17,22 @@ from dflow.engine.errors import CopyError, StateError
 from dflow.engine.phase import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dflow.engine.layout import StepLayout
 
-__all__ = ["link_or_copy", "read_phase", "read_record", "set_aside", "write_all", "write_json", "write_text", "writing"]
+__all__ = [
+    "link_or_copy",
+    "read_phase",
+    "read_record",
+    "read_text",
+    "set_aside",
+    "write_all",
+    "write_json",
+    "write_text",
+    "writing",
+]
 
 PRIVATE = 0o600
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
@@ -69,9 +79,18 @@ def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
 
 def write_all(file: int, text: str) -> None:
     """Write a text to an open file, whatever the number of calls that takes."""
-    data = text.encode("utf-8", "surrogateescape")
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a character, as no file name or program output can hold
+        data = text.encode("utf-8", "backslashreplace")
     while data:
         data = data[os.write(file, data) :]
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that :func:`write_text` wrote, whatever the locale."""
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        return stream.read()
 
 
 def write_json(path: Path, data: Any, *, mode: int | None = PRIVATE) -> None:
@@ -82,7 +101,7 @@ def write_json(path: Path, data: Any, *, mode: int | None = PRIVATE) -> None:
 def read_phase(step: StepLayout) -> Phase | None:
     """The phase in a step directory; None when there is none or it is no phase."""
     try:
-        return Phase(step.phase.read_text().strip())
+        return Phase(read_text(step.phase).strip())
     except (OSError, ValueError):
         return None
 
@@ -90,7 +109,7 @@ def read_phase(step: StepLayout) -> Phase | None:
 def read_record(step: StepLayout) -> dict[str, Any] | None:
     """The record of a step directory; None when it is missing or damaged."""
     try:
-        data = json.loads(step.record.read_text())
+        data = json.loads(read_text(step.record))
     except (OSError, ValueError):
         return None
     return data if isinstance(data, dict) else None
@@ -122,12 +141,32 @@ def link_or_copy(source: Path, target: Path, method: str) -> None:
         if method == "symlink":
             os.symlink(os.path.relpath(source, target.parent.resolve()), target)
         elif source.is_dir():
-            copy = _hard_link if method == "link" else shutil.copy2
-            shutil.copytree(source, target, copy_function=copy, symlinks=False)
+            copy_tree(str(source), str(target), _hard_link if method == "link" else shutil.copy2)
         elif method == "link":
             _hard_link(str(source), str(target))
         else:
             shutil.copy2(source, target)
+
+
+def copy_tree(source: str, target: str, copy: Callable[[str, str], object], root: str = "") -> None:
+    """Copy a directory. Links that stay inside it, or lead nowhere, stay links; others become what they lead to."""
+    root = root or os.path.realpath(source)
+    os.makedirs(target, exist_ok=True)
+    for entry in sorted(os.scandir(source), key=lambda entry: entry.name):
+        place = os.path.join(target, entry.name)
+        if entry.is_symlink() and _stays_link(entry.path, root):
+            if not os.path.lexists(place):
+                os.symlink(os.readlink(entry.path), place)
+        elif entry.is_dir():
+            copy_tree(entry.path, place, copy, root if not entry.is_symlink() else os.path.realpath(entry.path))
+        else:
+            copy(entry.path, place)
+
+
+def _stays_link(link: str, root: str) -> bool:
+    goal = os.path.realpath(link)
+    inside = goal == root or goal.startswith(root + os.sep)
+    return not os.path.exists(link) or (inside and not os.path.isabs(os.readlink(link)))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SubprocessExecutor"]
 
 _CANNOT_START = 126
+_PATIENCE = 50
 
 
 class SubprocessExecutor:
@@ -32,11 +34,10 @@ class SubprocessExecutor:
     async def run(self, job: Job) -> Outcome:
         """Start the program and wait; when cancelled or out of time, end its whole process group."""
         try:
-            process = _start(job)
+            process, waiter = await _started(job)
         except (OSError, ValueError) as exc:  # ValueError: an argument that holds a NUL
             reason = exc.strerror if isinstance(exc, OSError) else exc
             return Outcome(_CANNOT_START, message=f"cannot start {job.argv[0]!r}: {reason}")
-        waiter = _Waiter(process.pid)
         try:
             with anyio.move_on_after(job.timeout) as limit:
                 await waiter.wait()
@@ -84,11 +85,33 @@ class _Waiter:
         """Take the exit status and what the child used."""
         if self._pidfd >= 0:
             os.close(self._pidfd)
-        _, status, used = os.wait4(self._pid, 0)
+        try:
+            _, status, used = os.wait4(self._pid, 0)
+        except ChildProcessError:
+            text = "its exit status was taken by another handler of SIGCHLD in this program"
+            return Outcome(_CANNOT_START, timed_out=timed_out, message=text)
         code = os.waitstatus_to_exitcode(status)
         unit = 1 if sys.platform == "darwin" else 1024
         usage = Usage(cpu=used.ru_utime + used.ru_stime, max_rss=used.ru_maxrss * unit)
         return Outcome(code if code >= 0 else 128 - code, timed_out=timed_out, usage=usage)
+
+
+async def _started(job: Job) -> tuple[subprocess.Popen[bytes], _Waiter]:
+    """Start the program; where the system is out of processes or descriptors for now, wait for others to end."""
+    for patience in range(_PATIENCE, -1, -1):
+        try:
+            process = _start(job)
+            try:
+                return process, _Waiter(process.pid)
+            except OSError:
+                process.kill()
+                process.wait()
+                raise
+        except OSError as exc:
+            if patience == 0 or exc.errno not in (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM):
+                raise
+        await anyio.sleep(0.2)
+    raise AssertionError("unreachable")
 
 
 def _start(job: Job) -> subprocess.Popen[bytes]:

@@ -27,6 +27,9 @@ _EPILOG = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a symbol shows a question mark
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.verb is None:

@@ -231,6 +231,8 @@ def stop(options: argparse.Namespace) -> None:
 def delete(options: argparse.Namespace) -> None:
     """Delete the directory of a run."""
     layout = _find(options.id)
+    if layout.id not in (options.id, Path(options.id).name):
+        raise ConfigError(f"to delete a run, name it in full: dflow delete {layout.id}")
     local.delete(layout)
     _say(f"deleted {layout.root}")
 
@@ -247,6 +249,8 @@ def _find(text: str) -> RunLayout:
     Raises:
         RunNotFound: there is none, or more than one.
     """
+    if not text.strip():
+        raise ConfigError("the id of the run is empty; see: dflow list")
     if is_run(Path(text)):
         return RunLayout(Path(text).absolute())
     folder = Path(str(config["debug_workdir"])).absolute()

@@ -8,6 +8,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from dflow.compile.loops import loop_of
 from dflow.compile.references import call_mentions, mentioned
 from dflow.compile.retries import retry_of
 from dflow.compile.values import RawText, artifact_source, parameter_value, text_value
@@ -16,7 +17,6 @@ from dflow.engine import model
 from dflow.engine.errors import ExpressionError, PayloadError
 from dflow.expression import MISSING
 from dflow.io import ArgoVar, type_to_str
-from dflow.loops import ArgoSequence
 from dflow.op_template import ContainerOPTemplate, OPTemplate, ScriptOPTemplate, Secret
 from dflow.python.op import op_name
 from dflow.python.payload import pack_op
@@ -145,7 +145,7 @@ class TemplateCompiler:
                 ),
                 timeout=None if step.timeout is None else text_value(step.timeout, problems),
                 dependencies=tuple(str(d) for d in getattr(step, "dependencies", ())),
-                loop=self._loop(step),
+                loop=loop_of(step, problems),
                 hooks=tuple(self._hooks(step)),
             )
 
@@ -161,43 +161,6 @@ class TemplateCompiler:
             expression = None if given.expression is None else hook_expression(given.expression)
             hooks.append(model.Hook(name, self._call(given), phases, expression))
         return hooks
-
-    def _loop(self, step: Step) -> model.Loop | None:
-        problems, sequence = self._problems, step.with_sequence
-        if step.with_param is not None and sequence is not None:
-            problems.add("it has both with_param and with_sequence; give one")
-        slices = self._slices(step)
-        if step.with_param is not None:
-            with problems.at("with_param"):
-                return model.Loop(parameter_value(step.with_param, list, problems), step.parallelism, slices)
-        if sequence is None:
-            return None if slices is None else model.Loop(None, step.parallelism, slices)
-        with problems.at("with_sequence"):
-            if not isinstance(sequence, ArgoSequence):
-                problems.add(f"it must be argo_sequence(...), not {sequence!r}")
-                return None
-            fields = {name: getattr(sequence, name) for name in ("count", "start", "end", "format")}
-            values = {name: text_value(given, problems) for name, given in fields.items() if given is not None}
-            return model.Loop(model.Sequence(**values), step.parallelism, slices)
-
-    def _slices(self, step: Step) -> model.Slices | None:
-        given = slices_of(step)
-        if given is None:
-            return None
-        with self._problems.at("slices"):
-            for name in ("group_size", "shuffle", "pool_size"):
-                if getattr(given, name):
-                    self._problems.add(f"{name} is not available in this version")
-            own = step.with_param is None and step.with_sequence is None
-            index = given.slices or ("{{item.order}}" if own or given.sub_path else "{{item}}")
-            return model.Slices(
-                text_value(index, self._problems),
-                tuple(given.input_parameter),
-                tuple(given.input_artifact),
-                tuple(given.output_parameter),
-                tuple(given.output_artifact),
-                bool(given.create_dir),
-            )
 
     def _argument(self, step: Step, name: str, given: Any) -> tuple[str, model.Value]:
         declared = step.template.inputs.parameters.data.get(name)

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Tuple
 from dflow.engine.catalog import CATALOG, Item, read_catalog
 from dflow.python.opio import NestedDictBase
 
-__all__ = ["assemble", "flatten", "unflatten", "write_artifact"]
+__all__ = ["assemble", "assemble_items", "flatten", "unflatten", "write_artifact", "write_items"]
 
 
 def write_artifact(value: Any, root: Path, relative: Callable[[Path], str], link: Callable[[Path, Path], None]) -> None:
@@ -24,9 +24,16 @@ def write_artifact(value: Any, root: Path, relative: Callable[[Path], str], link
     Raises:
         FileNotFoundError: a path does not exist.
     """
+    write_items(flatten(value), root, relative, link)
+
+
+def write_items(
+    pairs: Iterable[Tuple[Any, Any]], root: Path, relative: Callable[[Path], str], link: Callable[[Path, Path], None]
+) -> None:
+    """The same, from pairs of order and path."""
     items: List[Item] = []
     root.mkdir(parents=True, exist_ok=True)
-    for order, path in flatten(value):
+    for order, path in pairs:
         if path is None:
             items.append({"dflow_list_item": None, "order": order})
             continue
@@ -46,9 +53,14 @@ def write_artifact(value: Any, root: Path, relative: Callable[[Path], str], link
 def assemble(root: Path, kind: Any) -> Any:
     """The value that an OP receives for the artifact at ``root``, by its declared type."""
     items = read_catalog(root)
-    leaf: Callable[[str], Any] = str if _has_str_leaves(kind) else Path
     if items is None:
-        return _without_catalog(root, kind, leaf)
+        return _without_catalog(root, kind, str if _has_str_leaves(kind) else Path)
+    return assemble_items(root, items, kind)
+
+
+def assemble_items(root: Path, items: List[Item], kind: Any) -> Any:
+    """The same for some elements of the artifact."""
+    leaf: Callable[[str], Any] = str if _has_str_leaves(kind) else Path
     paths = [
         (item.get("order"), None if item["dflow_list_item"] is None else leaf(str(root / item["dflow_list_item"])))
         for item in items

@@ -41,6 +41,8 @@ _PIECE = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _KNOWN = frozenset("nrtv")
+_NESTED = re.compile(r"\((?:[^()\\]|\\.)*(?:[*+]|\{\d+,\})(?:[^()\\]|\\.)*\)(?:[*+]|\{\d+,\})")
+"""A repeated group with a repetition inside: Python's matcher needs exponential time for some of these."""
 
 
 @functools.lru_cache(maxsize=512)
@@ -54,7 +56,13 @@ def compiled(pattern: str) -> re.Pattern[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return re.compile(_ends(_groups(text)), re.ASCII)
+            ready = _ends(_groups(text))
+            if _NESTED.search(ready):
+                raise ExpressionError(
+                    f"the pattern {pattern!r} repeats a group that repeats, which can take for ever; write it without",
+                    source=pattern,
+                )
+            return re.compile(ready, re.ASCII)
     except (re.error, RecursionError, OverflowError, ValueError) as exc:
         raise ExpressionError(f"the pattern {pattern!r} is wrong: {exc}") from exc
 

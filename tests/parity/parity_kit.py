@@ -38,7 +38,6 @@ class Case:
         outputs: texts of output parameters, as ``NAME.PARAMETER``; ``workflow.PARAMETER`` for global ones.
         status: of the workflow.
         differs: what Argo does instead, where this engine does something else on purpose.
-        slow: takes more than ten seconds.
     """
 
     fact: str
@@ -48,7 +47,6 @@ class Case:
     outputs: dict[str, str] = field(default_factory=dict)
     status: str = S
     differs: str = ""
-    slow: bool = False
 
 
 # -- leaf templates -------------------------------------------------------------------------------------------------
@@ -65,9 +63,9 @@ def gives(**arguments: Any) -> Outputs:
     return Outputs(parameters={"x": OutputParameter(value_from_path="/tmp/x", **arguments)})
 
 
-def echo(default: Any = ..., **output: Any) -> ShellOPTemplate:
+def echo(x: Any = ..., **output: Any) -> ShellOPTemplate:
     """Gives its input ``x`` as its output ``x``."""
-    return shell("echo", "printf %s '{{inputs.parameters.x}}' > /tmp/x", {"x": default}, outputs=gives(**output))
+    return shell("echo", "printf %s '{{inputs.parameters.x}}' > /tmp/x", {"x": x}, outputs=gives(**output))
 
 
 def ok() -> ShellOPTemplate:

@@ -6,24 +6,22 @@ Each case of the tables names the fact it follows from; the facts are listed in 
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 import pytest
 from parity_dags import DAGS
-from parity_kit import Case
 from parity_loops import LOOPS
 from parity_outputs import OUTPUTS
 from parity_retries import RETRIES
 from parity_steps import STEPS
 
+if TYPE_CHECKING:
+    from parity_kit import Case
+
 CASES = [*STEPS, *DAGS, *LOOPS, *OUTPUTS, *RETRIES]
 
 
-def _parameters() -> list[object]:
-    marks = {True: [pytest.mark.slow], False: []}
-    return [pytest.param(case, id=f"{case.fact}: {case.what}", marks=marks[case.slow]) for case in CASES]
-
-
-@pytest.mark.parametrize("case", _parameters())
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.fact}: {case.what}") for case in CASES])
 def test_it_ends_as_on_argo(case: Case):
     workflow = case.build()
     workflow.submit()

@@ -1,0 +1,80 @@
+"""Loops and slices of steps as records of the graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dflow.compile.values import parameter_value, text_value
+from dflow.config import config
+from dflow.engine import model
+from dflow.loops import ArgoSequence
+from dflow.python.python_op_template import PythonOPTemplate
+from dflow.step import slices_of
+
+if TYPE_CHECKING:
+    from dflow.compile.problems import Problems
+    from dflow.step import Step
+
+__all__ = ["loop_of"]
+
+_IN_GROUPS = ("group_size", "pool_size", "pool_timeout")
+
+
+def loop_of(step: Step, problems: Problems) -> model.Loop | None:
+    """The loop of a step; None when it is run once."""
+    sequence = step.with_sequence
+    if step.with_param is not None and sequence is not None:
+        problems.add("it has both with_param and with_sequence; give one")
+    slices = _slices(step, problems)
+    if step.with_param is not None:
+        with problems.at("with_param"):
+            return model.Loop(parameter_value(step.with_param, list, problems), step.parallelism, slices)
+    if sequence is None:
+        return None if slices is None else model.Loop(None, step.parallelism, slices)
+    with problems.at("with_sequence"):
+        if not isinstance(sequence, ArgoSequence):
+            problems.add(f"it must be argo_sequence(...), not {sequence!r}")
+            return None
+        fields = {name: getattr(sequence, name) for name in ("count", "start", "end", "format")}
+        values = {name: text_value(given, problems) for name, given in fields.items() if given is not None}
+        return model.Loop(model.Sequence(**values), step.parallelism, slices)
+
+
+def _slices(step: Step, problems: Problems) -> model.Slices | None:
+    given = slices_of(step)
+    if given is None:
+        return None
+    with problems.at("slices"):
+        own = step.with_param is None and step.with_sequence is None
+        index = given.slices or ("{{item.order}}" if own or given.sub_path else "{{item}}")
+        return model.Slices(
+            text_value(index, problems),
+            tuple(given.input_parameter),
+            tuple(given.input_artifact),
+            tuple(given.output_parameter),
+            tuple(given.output_artifact),
+            bool(given.create_dir),
+            **(_groups(step, given, problems) if given.group_size is not None else {}),
+        )
+
+
+def _groups(step: Step, given: Any, problems: Problems) -> dict[str, Any]:
+    """What concerns elements in groups.
+
+    A group of which an element fails, fails; unless the step says how many successes are enough, and neither the
+    slices nor the configuration ask for it.
+    """
+    if not isinstance(step.template, PythonOPTemplate):
+        problems.add("group_size needs the template of a Python OP; for others each element is a copy of its own")
+    values = {name: _positive(name, getattr(given, name), problems) for name in _IN_GROUPS}
+    counted = step.continue_on_num_success is not None or step.continue_on_success_ratio is not None
+    raises = bool(given.raise_for_group or config["raise_for_group"] or not counted)
+    return {**values, "shuffle": bool(given.shuffle), "random_seed": given.random_seed, "raise_for_group": raises}
+
+
+def _positive(name: str, value: Any, problems: Problems) -> Any:
+    whole = name != "pool_timeout"
+    if value is None or (isinstance(value, int if whole else (int, float)) and value > 0):
+        return value
+    problems.add(f"{name} is {value!r}; it must be a positive {'integer' if whole else 'number of seconds'}")
+    return 1

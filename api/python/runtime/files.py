@@ -1,0 +1,113 @@
+"""Inputs and outputs of one step, as files in its directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any, Callable, Container, Dict
+
+from dflow.python.catalog import assemble, write_artifact
+from dflow.python.check import paths_in, type_of
+from dflow.python.opio import Artifact, OPIOSign
+from dflow.python.values import decode, encode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "check_existence",
+    "empty_artifact",
+    "linker",
+    "read_inputs",
+    "read_text",
+    "relative_place",
+    "write_output",
+    "write_outputs",
+    "write_parameter",
+]
+
+
+def read_inputs(sign: OPIOSign, step: Path, without: Container[str] = ()) -> Dict[str, Any]:
+    """The values of the inputs in a step directory, but for some."""
+    values: Dict[str, Any] = {}
+    for name, kind in sign.items():
+        if name in without:
+            continue
+        if isinstance(kind, Artifact):
+            place = step / "inputs" / "artifacts" / name
+            values[name] = assemble(place, kind.type) if place.exists() else None
+        else:
+            file = step / "inputs" / "parameters" / name
+            if file.exists():
+                values[name] = decode(read_text(file), type_of(kind))
+    return values
+
+
+def read_text(file: Path) -> str:
+    """The text of a parameter, whatever bytes are in it."""
+    with open(str(file), encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        return stream.read()
+
+
+def check_existence(op: str, sign: OPIOSign, outputs: Any) -> None:
+    """Raise FileNotFoundError where an output artifact names a path that does not exist."""
+    for name, kind in sign.items():
+        if isinstance(kind, Artifact):
+            for place, path in paths_in(outputs[name]):
+                if path is not None and not os.path.exists(path):
+                    raise FileNotFoundError(
+                        f"OP {op}: output artifact {name!r}{place} is {path}, which does not exist in {os.getcwd()}"
+                    )
+
+
+def write_outputs(sign: OPIOSign, outputs: Any, step: Path, method: str) -> None:
+    """Leave all outputs in a step directory."""
+    for name, kind in sign.items():
+        write_output(name, kind, outputs[name], step, method)
+
+
+def write_output(name: str, kind: Any, value: Any, step: Path, method: str) -> None:
+    """Leave one output in a step directory, in place of what was there under its name."""
+    if isinstance(kind, Artifact):
+        root, work = empty_artifact(name, step), step / "workdir"
+        write_artifact(value, root, lambda path: relative_place(path, work, step), linker(method))
+    else:
+        write_parameter(name, encode(value, type_of(kind)), step)
+
+
+def write_parameter(name: str, text: str, step: Path) -> None:
+    """Leave the text of a parameter, whole or not at all."""
+    file = step / "outputs" / "parameters" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = f"{file}.tmp"
+    with open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        stream.write(text)
+    os.replace(temporary, str(file))
+
+
+def empty_artifact(name: str, step: Path) -> Path:
+    """The place of an output artifact, with nothing in it that was set early."""
+    root = step / "outputs" / "artifacts" / name
+    if root.exists():
+        shutil.rmtree(str(root))
+    return root
+
+
+def relative_place(path: Path, work: Path, step: Path) -> str:
+    """Where an output goes in its artifact: as it lay in the working directory, or in the input it came from."""
+    text = str(path)
+    for base in (str(work), os.path.realpath(str(work))):
+        if text.startswith(base + os.sep):
+            return text[len(base) + 1 :]
+    inputs = str(step / "inputs" / "artifacts") + os.sep
+    if text.startswith(inputs):
+        inside = text[len(inputs) :].partition(os.sep)[2]
+        return inside or path.name
+    return text.lstrip(os.sep) or path.name
+
+
+def linker(method: str) -> Callable[[Path, Path], None]:
+    """What makes one path stand for another."""
+    from dflow.engine.state import link_or_copy
+
+    return lambda source, target: link_or_copy(source, target, method)

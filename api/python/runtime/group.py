@@ -1,0 +1,236 @@
+"""A group of slices in one step.
+
+An OP whose sliced inputs are declared as lists gets the group's elements as lists, once, as in upstream. Any other
+OP, and every OP when ``pool_size`` or ``pool_timeout`` is given, is executed once for each element, in a directory
+``workdir/<index of the element>``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Tuple
+
+from dflow.engine.catalog import read_catalog
+from dflow.python.catalog import assemble_items, flatten, write_items
+from dflow.python.check import check_side, fits, type_of
+from dflow.python.op import check_returned, op_name
+from dflow.python.opio import OPIO, Artifact, NestedDictBase
+from dflow.python.runtime.files import (
+    check_existence,
+    empty_artifact,
+    linker,
+    read_inputs,
+    read_text,
+    relative_place,
+    write_output,
+    write_parameter,
+)
+from dflow.python.runtime.pool import run_all
+from dflow.python.runtime.report import GroupFailed, failure_of
+from dflow.python.values import decode, encode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["run_group"]
+
+
+def run_group(op: Any, spec: Dict[str, Any], step: Path, method: str) -> None:
+    """Execute an OP for the elements that ``spec`` lists, and leave their outputs.
+
+    Raises:
+        GroupFailed: elements failed, and they may not be left out.
+    """
+    group = _Group(op, spec, step)
+    op.pool_size, op.create_slice_dir = spec["pool_size"], spec["create_dir"]
+    if group.takes_lists():
+        results = group.run_with_lists()
+    else:
+        results = run_all(group.run_one, spec["orders"], spec["pool_size"], spec["pool_timeout"])
+    failures = [result for result in results if "message" in result]
+    for failure in failures:
+        sys.stderr.write(f"slice {failure['order']} failed: {failure['trace']}")
+    good = [result for result in results if "message" not in result]
+    if good or not spec["raise_for_group"]:
+        group.write(good, method)
+    if failures and spec["raise_for_group"]:
+        raise GroupFailed(failures, len(results))
+    if failures:
+        (step / ".missing").write_text(json.dumps([failure["order"] for failure in failures]))
+
+
+class _Group:
+    def __init__(self, op: Any, spec: Dict[str, Any], step: Path) -> None:
+        self.op, self.spec, self.step = op, spec, step
+        self.name = op_name(op)
+        self.inputs, self.outputs = op.get_input_sign(), op.get_output_sign()
+        self.orders: List[int] = spec["orders"]
+        self._sliced = [n for n in (*spec["input_parameters"], *spec["input_artifacts"]) if n in self.inputs]
+        self._common = read_inputs(self.inputs, step, self._sliced)
+        self._stacked = [n for n in (*spec["output_parameters"], *spec["output_artifacts"]) if n in self.outputs]
+        self._lists = {name: list(self._elements(name)) for name in self._sliced}
+
+    def _elements(self, name: str) -> Iterator[Any]:
+        """Texts of a sliced parameter; entries in the catalog of a sliced artifact."""
+        if isinstance(self.inputs[name], Artifact):
+            items = read_catalog(self.step / "inputs" / "artifacts" / name) or []
+            yield from sorted(items, key=lambda item: int(item["order"]))
+            return
+        for value in json.loads(read_text(self.step / "inputs" / "parameters" / name)):
+            yield value if isinstance(value, str) else json.dumps(value)
+
+    def _element(self, name: str, position: int) -> Any:
+        sign = self.inputs[name]
+        if not isinstance(sign, Artifact):
+            return decode(self._lists[name][position], type_of(sign))
+        alone = [{**self._lists[name][position], "order": 0}]
+        return assemble_items(self.step / "inputs" / "artifacts" / name, alone, sign.type)
+
+    # -- all at once ------------------------------------------------------------------------------------------
+
+    def takes_lists(self) -> bool:
+        """Whether the OP is made for lists of elements."""
+        if self.spec["pool_size"] is not None or self.spec["pool_timeout"] is not None:
+            return False
+        if not self._sliced:
+            return bool(self._stacked) and all(_is_list(self.outputs[name]) for name in self._stacked)
+        return all(self._takes_list(name) for name in self._sliced)
+
+    def _takes_list(self, name: str) -> bool:
+        sign = self.inputs[name]
+        if isinstance(sign, Artifact):
+            return _is_list(sign)
+        value = self._list(name)
+        return type_of(sign) is not str and isinstance(value, list) and fits(value, type_of(sign))
+
+    def _list(self, name: str) -> Any:
+        sign = self.inputs[name]
+        if isinstance(sign, Artifact):
+            return assemble_items(self.step / "inputs" / "artifacts" / name, self._lists[name], sign.type)
+        return decode(read_text(self.step / "inputs" / "parameters" / name), type_of(sign))
+
+    def run_with_lists(self) -> List[Dict[str, Any]]:
+        """Execute once; each sliced output is a list with a value for each element."""
+        inputs = {**self._common, **{name: self._list(name) for name in self._sliced}}
+        outputs = self._execute(inputs)
+        for name in self._stacked:
+            value = outputs[name]
+            if not isinstance(value, (list, tuple)) or len(value) != len(self.orders):
+                raise TypeError(
+                    f"OP {self.name}: the sliced output {name!r} of a group must be a list of {len(self.orders)}, "
+                    f"one for each slice, not {value!r:.80}"
+                )
+        return [
+            self._result(order, {**outputs, **{name: outputs[name][position] for name in self._stacked}})
+            for position, order in enumerate(self.orders)
+        ]
+
+    # -- one by one -------------------------------------------------------------------------------------------
+
+    def run_one(self, position: int) -> Dict[str, Any]:
+        """Execute for one element, in its own directory; what it gave, or how it failed, as plain data."""
+        order = self.orders[position]
+        place = self.step / "workdir" / str(order)
+        place.mkdir(parents=True, exist_ok=True)
+        os.chdir(str(place))
+        try:
+            sliced = {name: self._element(name, position) for name in self._sliced}
+            return self._result(order, self._execute({**self._common, **sliced}))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # noqa: BLE001 - whatever an OP raises is one slice's failure
+            return failure_of(order, exc)
+        finally:
+            os.chdir(str(self.step / "workdir"))
+
+    def _execute(self, inputs: Mapping[str, Any]) -> Any:
+        self.op.__dict__["outputs"] = {}
+        ready = check_side(self.name, "input", self.inputs, inputs)
+        given = self.op.execute(OPIO(ready))
+        check_returned(self.name, given)
+        outputs = check_side(self.name, "output", self.outputs, {**self.op.early_outputs(), **given})
+        check_existence(self.name, self.outputs, outputs)
+        return outputs
+
+    def _result(self, order: int, outputs: Mapping[str, Any]) -> Dict[str, Any]:
+        values = {
+            name: _absolute(outputs[name]) if isinstance(sign, Artifact) else encode(outputs[name], type_of(sign))
+            for name, sign in self.outputs.items()
+        }
+        return {"order": order, "values": values}
+
+    # -- outputs ----------------------------------------------------------------------------------------------
+
+    def write(self, results: List[Dict[str, Any]], method: str) -> None:
+        """Leave the outputs: lists with the index of each element; of what is not stacked the last one."""
+        for name, sign in self.outputs.items():
+            if name in self.spec["output_parameters"]:
+                items = [{"dflow_list_item": _item(r["values"][name], sign), "order": r["order"]} for r in results]
+                write_parameter(name, json.dumps(items), self.step)
+            elif name in self.spec["output_artifacts"]:
+                self._stack(name, results, method)
+            elif results and isinstance(sign, Artifact):
+                write_output(name, sign, results[-1]["values"][name], self.step, method)
+            elif results:
+                write_parameter(name, results[-1]["values"][name], self.step)
+
+    def _stack(self, name: str, results: List[Dict[str, Any]], method: str) -> None:
+        pairs: List[Tuple[Any, Any]] = []
+        places: Dict[str, str] = {}
+        owners: Dict[str, Tuple[int, str]] = {}
+        for result in results:
+            order = result["order"]
+            members = list(flatten(result["values"][name]))
+            alone = len(members) == 1 and members[0][0] == 0
+            for member, path in members:
+                pairs.append((order if alone else f"{order}.{member}", path))
+                if path is not None:
+                    places[path] = self._place(path, order)
+                    self._check_clash(name, owners.setdefault(places[path], (order, path)), order, path, places)
+        write_items(pairs, empty_artifact(name, self.step), lambda path: places[str(path)], linker(method))
+
+    def _place(self, path: str, order: int) -> str:
+        work = self.step / "workdir"
+        own = work / str(order)
+        inside = any(path.startswith(base + os.sep) for base in (str(own), os.path.realpath(str(own))))
+        place = relative_place(type(self.step)(path), own if inside else work, self.step)
+        return f"{order}/{place}" if self.spec["create_dir"] else place
+
+    def _check_clash(
+        self, name: str, first: Tuple[int, str], order: int, path: str, places: Mapping[str, str]
+    ) -> None:
+        if first[0] != order and first[1] != path:
+            raise FileExistsError(
+                f"OP {self.name}: output artifact {name!r}: slices {first[0]} and {order} both have "
+                f"{places[path]!r}; give the files different names, or set create_dir=True in Slices"
+            )
+
+
+def _is_list(sign: Any) -> bool:
+    shape = getattr(type_of(sign), "__origin__", type_of(sign))
+    return shape in (list, set, dict) or (isinstance(shape, type) and issubclass(shape, NestedDictBase))
+
+
+def _item(text: str, sign: Any) -> Any:
+    """A value in a JSON list, from its own text."""
+    if type_of(sign) in (None, str):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _absolute(value: Any) -> Any:
+    """An artifact value with absolute paths as texts."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {key: _absolute(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_absolute(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return [_absolute(item) for item in sorted(value, key=str)]
+    return os.path.abspath(str(value))
