@@ -170,6 +170,8 @@ def _copy(source: Path, target: Path, skip_exists: bool) -> None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(str(source), str(target), dirs_exist_ok=True)
+        from dflow.engine.state import copy_tree
+
+        copy_tree(str(source), str(target), shutil.copy2)
     elif not (target.exists() and target.samefile(source)):
         shutil.copy2(str(source), str(target))

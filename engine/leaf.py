@@ -154,17 +154,17 @@ def _write_inputs(node: Node, template: LeafTemplate, step: StepLayout, settings
             step.input_parameters.mkdir(parents=True)
     for name, text in node.inputs.items():
         write_text(step.input_parameters / name, text)
-    for parameter in template.inputs.parameters:
-        if parameter.path and parameter.name in node.inputs and isinstance(template, ScriptTemplate):
-            place = step.declared(parameter.path)
-            _make_parent(step, parameter.path)
-            write_text(place, node.inputs[parameter.name])
     for artifact in sorted(template.inputs.artifacts, key=lambda artifact: len(artifact.path or "")):
         value = node.input_artifacts.get(artifact.name)
         if value is not None:
             _place_artifact(artifact, value, template, step, settings)
         elif not artifact.optional:
             raise LeafError(f"input artifact {artifact.name!r} has no source: give one, or declare it optional")
+    for parameter in template.inputs.parameters:
+        if parameter.path and parameter.name in node.inputs and isinstance(template, ScriptTemplate):
+            place = step.declared(parameter.path)
+            _make_parent(step, parameter.path)
+            write_text(place, node.inputs[parameter.name])
 
 
 def _place_artifact(
