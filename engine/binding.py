@@ -33,6 +33,8 @@ def bind(node: Node, template: Template, outer: Scope) -> None:
         text = hand.parameters[name] if name in hand.parameters else resolve(value, values)
         if text is not None:
             node.inputs[name] = text
+        elif isinstance(value, Expr):
+            raise ExpressionError(f"input parameter {name!r}: the expression gives nil; add '?? VALUE' to it")
     for parameter in template.inputs.parameters:
         if parameter.name not in node.inputs:
             text = None if parameter.default is None else resolve(parameter.default, values)

@@ -6,12 +6,14 @@ What depends on the step waits for its hooks; a hook that fails changes nothing 
 from __future__ import annotations
 
 import logging
+from collections import ChainMap
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
 from dflow.engine.groups import Group
 from dflow.engine.phase import Phase
+from dflow.engine.scope import Scope
 
 if TYPE_CHECKING:
     from dflow.engine.groups import Starter
@@ -27,7 +29,10 @@ class HookGroup(Group):
     """The hooks of one node. They see what the node's siblings see, and the node itself once it has ended."""
 
     def __init__(self, node: Node, parent: Group, starter: Starter) -> None:
-        super().__init__(node, parent, parent.scope, starter, None)
+        scope = parent.scope
+        if node.item is not None:  # what a copy of a loop gives is known by its hooks alone
+            scope = Scope(ChainMap({}, scope.values), dict(scope.artifacts))
+        super().__init__(node, parent, scope, starter, None)
         self.prefix = parent.prefix
         self._waiting = list(node.call.hooks) if node.call else []
         self._ended = False

@@ -48,7 +48,8 @@ def loop_outputs(node: Node, template: Template, good: list[Node], scope: Scope,
         if slices is not None and slices.group_size is not None and parameter.name in slices.output_parameters:
             node.outputs[parameter.name] = merge_parameters(texts)
         elif slices is not None and parameter.name in slices.output_parameters:
-            node.outputs[parameter.name] = stack_parameter(texts, parameter.type)
+            typed = parameter.type is not None
+            node.outputs[parameter.name] = stack_parameter(texts, parameter.type) if typed else _as_list(texts)
         elif texts:
             node.outputs[parameter.name] = _as_list(texts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dflow import argo_len, argo_range, argo_sequence
+from dflow import HookStep, argo_len, argo_range, argo_sequence
 from dflow.python import Slices
 from parity_kit import (
     INPUT,
@@ -184,6 +184,15 @@ def slices_failed_in_a_dag():
     slices = Slices(input_parameter=["x"], output_parameter=["x"])
     s = task("s", picky(), x=["u", "bad"], slices=slices, with_param=argo_range(2), continue_on_success_ratio=0.5)
     return dag(s, task("all", x=x_of(s)))
+
+
+def hooks_of_copies():
+    """Each copy's hook is told what that copy gives, not what another does."""
+    log = witness()
+    note = shell("note", f"echo '{INPUT}' >> {log}", {"x": ...})
+    hook = HookStep(note, parameters={"x": "{{steps.s.outputs.parameters.x}}"})
+    s = step("s", x="{{item}}", with_param=["u", "v"], success_hook=hook)
+    return flow(s, step("seen", shell("seen", f"sort {log} | tr -d '\\n' > /tmp/x", outputs=gives())))
 
 
 UV = {"s(0:u)": S, "s(1:v)": S}
@@ -392,6 +401,7 @@ LOOPS = [
         {"s(0:0)": S, "s(1:1)": S, "s(2:2)": S, "seen": S},
         {"seen.x": "+-+-+-"},
     ),
+    Case("HK-02", "hooks of copies", hooks_of_copies, {**UV, "hook": f"{S} {S}", "seen": S}, {"seen.x": "uv"}),
     # -- loops of templates
     Case(
         "LP-04",

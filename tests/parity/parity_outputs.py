@@ -102,9 +102,7 @@ def output_of_failed_steps():
 
 
 def global_outputs(**arguments: Any) -> Any:
-    return lambda: flow(
-        step("a", echo(global_name="g"), x="1"), step("b", echo(global_name="g"), x="2", **arguments)
-    )
+    return lambda: flow(step("a", echo(global_name="g"), x="1"), step("b", echo(global_name="g"), x="2", **arguments))
 
 
 def artifact_of(producer: Any = maker, *, when: str | None = None, optional: bool = False, in_dag: bool = False) -> Any:

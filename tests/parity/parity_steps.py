@@ -216,7 +216,7 @@ STEPS = [
         "WH-05",
         "recursion that ends by its result",
         recursion_with_result,
-        {"halve": S, "half": f"{S} {S} {S}", "again": f"{S} {SKIPPED}"},
+        {"halve": S, "half": f"{S} {S} {S}", "again": f"{S} {S} {SKIPPED}"},
         {"halve.x": "2"},
     ),
 ]
