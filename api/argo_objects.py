@@ -80,10 +80,11 @@ class ArgoStep(ArgoObjectDict):
     Attributes:
         displayName, name, id, key, type, phase, message, startedAt, finishedAt: what is known of it.
         inputs, outputs: ``.parameters[name].value`` and ``.artifacts[name]``; read when they are first asked for.
+        progress: ``"10/100"``, as its OP said; read when it is first asked for.
         path: its directory.
     """
 
-    _LATE = ("inputs", "outputs")
+    _LATE = ("inputs", "outputs", "progress")
 
     def __init__(self, step: Dict[str, Any], workflow: str, load: Callable[[str], Any] | None = None) -> None:
         super().__init__(step)
@@ -95,6 +96,9 @@ class ArgoStep(ArgoObjectDict):
         if key not in self._LATE or load is None:
             raise KeyError(key)
         values = load(key)
+        if key == "progress":
+            self.data[key] = values
+            return values
         parameters = {name: _parameter(name, fields) for name, fields in values["parameters"].items()}
         artifacts = {name: {"name": name, "local_path": fields["path"]} for name, fields in values["artifacts"].items()}
         self.data[key] = side = ArgoObjectDict({"artifacts": artifacts})

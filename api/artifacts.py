@@ -25,9 +25,10 @@ def upload_artifact(
 
     Raises:
         FileNotFoundError: a path does not exist.
+        StateError: the store cannot be written to.
     """
     _only_locally()
-    from dflow.engine.state import link_or_copy
+    from dflow.engine.state import link_or_copy, writing
     from dflow.python.catalog import flatten, write_artifact
 
     for _, item in flatten(path):
@@ -43,9 +44,11 @@ def upload_artifact(
             return
         target.mkdir(parents=True)
         for entry in sorted(source.iterdir()):
-            if os.path.realpath(str(entry)) != store:
+            if os.path.realpath(str(entry)) not in (store, os.path.realpath(str(root))):
                 link(entry, target / entry.name)
 
+    with writing(root):
+        root.mkdir(parents=True)
     write_artifact(path, root, _relative_to_cwd, link)
     return LocalArtifact(root)
 
@@ -74,6 +77,7 @@ def download_artifact(
         FileNotFoundError: the artifact is not there.
     """
     from dflow.engine.catalog import CATALOG, read_catalog
+    from dflow.python.catalog import is_flat
 
     root, skip_exists = _root_of(artifact), bool(kwargs.get("skip_exists", False))
     wanted = slice if slice is not None else getattr(artifact, "slice", None)
@@ -89,14 +93,17 @@ def download_artifact(
             _copy(root / item["dflow_list_item"], target / item["dflow_list_item"], skip_exists)
     if not remove_catalog and (root / CATALOG).is_dir():
         _copy(root / CATALOG, target / CATALOG, skip_exists)
-    return _path_object(items, target)
+    return _path_object(items, target, is_flat(root))
 
 
 def path_object_of_artifact(art: Any, **kwargs: Any) -> Any:
     """The relative paths in an artifact, as the list or dict that it is."""
     from dflow.engine.catalog import read_catalog
+    from dflow.python.catalog import is_flat
 
-    return _path_object(read_catalog(_root_of(art)) or [], None)
+    root = _root_of(art)
+    items = read_catalog(root)
+    return [] if items is None else _path_object(items, None, is_flat(root))
 
 
 def path_list_of_artifact(art: Any, **kwargs: Any) -> List[Any]:
@@ -107,7 +114,7 @@ def path_list_of_artifact(art: Any, **kwargs: Any) -> List[Any]:
     return [item["dflow_list_item"] for item in items]
 
 
-def _path_object(items: Any, base: Path | None) -> Any:
+def _path_object(items: Any, base: Path | None, flat: bool) -> Any:
     from dflow.python.catalog import unflatten
 
     def place(item: Any) -> Any:
@@ -116,6 +123,8 @@ def _path_object(items: Any, base: Path | None) -> Any:
 
     if all(isinstance(item["order"], int) for item in items):
         return [place(item) for item in sorted(items, key=lambda item: item["order"])]
+    if flat:
+        return {str(item["order"]): place(item) for item in items}
     return unflatten((item["order"], place(item)) for item in items)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List
 
+from dflow import building
 from dflow.op_template import OPTemplate
 from dflow.task import Task
 
@@ -13,13 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["DAG"]
 
 
-class DAG(OPTemplate):
+class DAG(OPTemplate, building.Openable):
     """A template made of tasks; a task waits for those whose outputs it mentions.
+
+    ``with DAG(...)`` takes the tasks that are made in the block.
 
     Args:
         tasks: the tasks, in any order.
         parallelism: how many of its tasks may run at once.
     """
+
+    _takes_tasks = True
 
     def __init__(
         self,
@@ -42,4 +47,5 @@ class DAG(OPTemplate):
         for item in task if isinstance(task, (list, tuple)) else [task]:
             if not isinstance(item, Task):
                 raise TypeError(f"DAG.add takes a Task or a list of Task, not {item!r}")
+            building.claim(item)
             self.tasks.append(item)

@@ -86,7 +86,10 @@ class ArgoVar:
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
-        return True
+        raise TypeError(
+            f"{self} is neither true nor false before the workflow runs; combine conditions with & and | and "
+            "parentheses, as in (a > 1) & (b < 3)"
+        )
 
     def __iter__(self) -> Iterator[Any]:
         raise TypeError(f"{self} has no elements before the workflow runs; loop with with_param=")

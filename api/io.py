@@ -47,6 +47,9 @@ class _Named(ArgoVar):
         self.step = step
         self.template = template
 
+    def __bool__(self) -> bool:
+        return True
+
     def _root(self) -> str | None:
         return None if self.step is None else self.step._prefix
 

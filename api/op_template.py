@@ -37,6 +37,8 @@ class OPTemplate:
         memoize_key: results are kept under this key.
     """
 
+    slices: Any = None
+
     def __init__(
         self,
         name: str | None = None,
@@ -63,6 +65,21 @@ class OPTemplate:
         if name in ("inputs", "outputs"):
             value.own(None, self)
         super().__setattr__(name, value)
+
+    def add_slices(self, slices: Any, layer: int = 0) -> None:
+        """Slice every step of this template that has no slices of its own; see :class:`dflow.python.Slices`.
+
+        Slices inside of slices belong to a step inside of this template; ``layer`` is there for upstream's sake.
+
+        Raises:
+            ValueError: it has slices already.
+        """
+        if self.slices is not None:
+            raise ValueError(
+                f"the template {self.name!r} has slices already; for slices inside of slices put it into a Steps, "
+                "and give the other slices to the step of that"
+            )
+        self.slices = slices
 
     def copy(self) -> Any:
         """Another template of the same content; inputs and outputs are its own."""

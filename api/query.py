@@ -204,7 +204,17 @@ def _step(layout: RunLayout, node: NodeRecord) -> ArgoStep:
         "reusedFrom": node.event.get("reusedFrom"),
         "path": str(node.place) if node.place else None,
     }
-    return ArgoStep(data, layout.id, load=lambda side: load_values(layout, node, side))
+    return ArgoStep(data, layout.id, load=lambda what: _late(layout, node, what))
+
+
+def _late(layout: RunLayout, node: NodeRecord, what: str) -> Any:
+    return _progress(layout, node) if what == "progress" else load_values(layout, node, what)
+
+
+def _progress(layout: RunLayout, node: NodeRecord) -> str:
+    """What the OP said last; else, as on Argo, one piece of work that is done or not."""
+    said = _read(layout.step(node.place.name).progress) if node.place else None
+    return (said or "").strip() or ("1/1" if node.phase is Phase.SUCCEEDED else "0/1")
 
 
 def _last_workflow_event(layout: RunLayout) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict
 
+from dflow import building
 from dflow.io import Inputs, Outputs
 from dflow.loops import (
     ArgoConcat,
@@ -78,6 +79,7 @@ class Step:
 
     _prefix = "steps"
     _what = "step"
+    _is_collected = True
 
     def __init__(
         self,
@@ -131,6 +133,8 @@ class Step:
         self.inputs = Inputs(step=self)
         self.outputs = Outputs(step=self)
         self._take_declarations()
+        if self._is_collected:
+            building.collect(self)
 
     def _checked_template(self, template: Any) -> OPTemplate:
         from dflow.op_template import OPTemplate
@@ -201,6 +205,8 @@ class HookStep(Step):
         expression: an expression that decides instead of the step's phase.
         kwargs: as for :class:`Step`, without ``name``.
     """
+
+    _is_collected = False
 
     def __init__(self, template: OPTemplate, expression: Any = None, **kwargs: Any) -> None:
         super().__init__(kwargs.pop("name", "hook"), template, **kwargs)

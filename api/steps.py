@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List
 
+from dflow import building
 from dflow.op_template import OPTemplate
 from dflow.step import Step
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["Steps"]
 
 
-class Steps(OPTemplate):
-    """A template made of steps.
+class Steps(OPTemplate, building.Openable):
+    """A template made of steps; ``with Steps(...)`` takes the steps that are made in the block.
 
     Args:
         steps: steps, or lists of steps that run side by side.
@@ -43,4 +44,5 @@ class Steps(OPTemplate):
         for item in group:
             if not isinstance(item, Step):
                 raise TypeError(f"Steps.add takes a Step or a list of Step, not {item!r}")
+        building.claim(group)
         self.steps.append(group if isinstance(step, (list, tuple)) else step)

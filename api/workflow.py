@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List
 
+from dflow import building
 from dflow.config import config
 from dflow.dag import DAG
 from dflow.names import check_workflow_name
 from dflow.steps import Steps
 from dflow.task import Task
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 __all__ = ["Workflow", "query_workflows"]
 
 
 class Workflow:
     """A workflow.
+
+    ``with Workflow(...) as wf:`` takes the steps that are made in the block, and those that calls of function OPs
+    stand for; it is submitted at the end, unless there was an exception.
 
     Args:
         name: lower-case letters, digits, ``-`` and ``.``, at most 57 characters.
@@ -72,10 +79,22 @@ class Workflow:
 
     def add(self, step: Any) -> None:
         """Add a step, or a list of steps that run side by side; a ``Task`` makes the workflow a DAG."""
+        building.claim(step)
         if self.entrypoint is None:
             first = step[0] if isinstance(step, (list, tuple)) and step else step
             self.entrypoint = DAG() if isinstance(first, Task) else Steps()
         self.entrypoint.add(step)
+
+    def __enter__(self) -> Self:
+        """Take the steps that are made from now on."""
+        building.open_(self)
+        return self
+
+    def __exit__(self, error: object, *exc: object) -> None:
+        """Submit, unless an exception ended the block or the block submitted it."""
+        frame = building.close(error)
+        if error is None and not frame.submitted:
+            self.submit()
 
     # -- running ----------------------------------------------------------------------------------------------
 
@@ -98,7 +117,10 @@ class Workflow:
         """
         from dflow import local
 
-        return local.submit(self, bool(config["detach"]) if detach is None else detach, reuse_step or [])
+        with building.nothing_open():
+            local.submit(self, bool(config["detach"]) if detach is None else detach, reuse_step or [])
+        building.note_submitted(self)
+        return self
 
     def wait(self, interval: float = 1) -> str:
         """Wait until the workflow has ended; its phase."""

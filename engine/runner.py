@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import signal
 import threading
 from contextlib import contextmanager
@@ -61,8 +62,17 @@ def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLa
         raise StateError(
             f"{root} is there already: choose another id, or continue that run with: dflow resume {root.name}"
         )
-    with writing(root):
-        root.mkdir(parents=True)
+    try:
+        _fill_directory(layout, graph, settings)
+    except StateError as exc:
+        shutil.rmtree(root, ignore_errors=True)
+        raise StateError(str(exc).replace(", then resume", ", then submit again")) from exc.__cause__
+    return layout
+
+
+def _fill_directory(layout: RunLayout, graph: WorkflowGraph, settings: RunSettings) -> None:
+    with writing(layout.root):
+        layout.root.mkdir(parents=True)
         layout.ops.mkdir(parents=True, mode=0o700)
         layout.private.chmod(0o700)
         layout.lib.mkdir()
@@ -73,7 +83,6 @@ def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLa
                 target.symlink_to(package)
     write_text(layout.status, Phase.PENDING.value)
     write_graph(layout, graph, settings)
-    return layout
 
 
 def write_graph(layout: RunLayout, graph: WorkflowGraph, settings: RunSettings) -> None:

@@ -412,9 +412,13 @@ class Scheduler:
         self._conclude(node, group, phase)
 
     def _is_own_fault(self, node: Node, phase: Phase) -> bool:
-        """A group that is Error although nothing inside it is: an argument or an output could not be resolved."""
+        """A group that is Error although nothing inside it is: an argument or an output could not be resolved.
+
+        So is a loop of which too few elements succeeded, in groups that went on without them.
+        """
+        is_loop = node.type in ("StepGroup", "TaskGroup") and phase is Phase.FAILED and self.stopping is None
         inside = tuple(f"{node.name}{mark}" for mark in ".[(")
-        return phase is Phase.ERROR and not any(failed.name.startswith(inside) for failed in self.failures)
+        return (phase is Phase.ERROR or is_loop) and not any(failed.name.startswith(inside) for failed in self.failures)
 
     def _conclude(self, node: Node, group: Group | None, phase: Phase) -> None:
         node.phase = phase
@@ -423,8 +427,10 @@ class Scheduler:
             self._root_ended(node)
             return
         hooks = self._hooks.pop(node.id, None)
-        if not isinstance(group, HookGroup):
+        if not isinstance(group, HookGroup | LoopGroup):
             offer(node, self._templates[node.template], group.scope, group.prefix)
+        elif hooks:  # of a copy: its siblings see only what the whole loop gives
+            offer(node, self._templates[node.template], hooks.scope, group.prefix)
         self._post(partial(hooks.node_ended, phase) if hooks else partial(group.child_done, node))
 
     def _root_ended(self, node: Node) -> None:

@@ -55,6 +55,8 @@ class RunSettings:
         ):
             if value not in allowed:
                 raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, allowed))}")
+        if self.pool_workers is not None and not isinstance(self.pool_workers, int):
+            raise ConfigError(f"debug_pool_workers is {self.pool_workers!r}; it must be a number, or None")
         if self.pool_workers is not None and (self.pool_workers == 0 or self.pool_workers < -1):
             raise ConfigError(f"debug_pool_workers is {self.pool_workers}; it must be positive, -1 (no limit) or None")
 

@@ -125,6 +125,6 @@ def tally(copies: list[tuple[int, Node]], sizes: Sequence[int] | None) -> Tally:
 def _missing(copy: Node) -> int:
     """How many elements of a group failed, as the runtime left it."""
     try:
-        return len(_listed(copy.place.missing.read_text())) if copy.place else 0
+        return len(_listed(copy.place.missing.read_text(encoding="utf-8"))) if copy.place else 0
     except OSError:
         return 0

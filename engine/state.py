@@ -47,7 +47,7 @@ def writing(path: Path) -> Iterator[None]:
         hint = {
             28: "free some space",
             122: "free some of your quota",
-            30: "the file system is read-only",
+            30: "choose a directory that can be written, with config['debug_workdir'] or DFLOW_DEBUG_WORKDIR",
             13: "check the owner and mode",
         }
         advice = hint.get(exc.errno or 0)

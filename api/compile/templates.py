@@ -180,6 +180,8 @@ class TemplateCompiler:
 
     def _condition(self, when: Any) -> model.Value:
         with self._problems.at("when"):
+            if isinstance(when, bool):
+                return model.Literal("true" if when else "false")
             return text_value(when, self._problems)
 
     # -- inputs and outputs --------------------------------------------------------------------------------

@@ -54,6 +54,9 @@ def parameter_value(given: Any, kind: Any, problems: Problems) -> Value:
     """The value of a parameter of a declared type; a constant is checked against it."""
     if isinstance(given, RawText):
         return Literal(str(given))
+    if isinstance(given, (InputArtifact, OutputArtifact)):
+        problems.add(f"{given} is an artifact, not a parameter; give it with artifacts=")
+        return _NOTHING
     if isinstance(given, ArgoVar):
         source = getattr(given, "declared_type", None)
         if not _can_feed(source, kind):
@@ -62,13 +65,16 @@ def parameter_value(given: Any, kind: Any, problems: Problems) -> Value:
     if isinstance(given, str):
         value = text_value(given, problems)
         return _literal(given, kind, problems) if isinstance(value, Literal) else value
-    if _holds_reference(given):
-        try:
-            return Expr(f"toJson( {_collection(given)} )")
-        except TypeError as exc:
-            problems.add(str(exc))
-            return _NOTHING
-    return _literal(given, kind, problems)
+    return _gathered(given, problems) if _holds_reference(given) else _literal(given, kind, problems)
+
+
+def _gathered(given: Any, problems: Problems) -> Value:
+    """A list or dict with references inside."""
+    try:
+        return Expr(f"toJson( {_collection(given)} )")
+    except TypeError as exc:
+        problems.add(str(exc))
+        return _NOTHING
 
 
 def artifact_source(given: Any, problems: Problems) -> ArtifactSource | None:  # noqa: PLR0911 - one for each kind
@@ -99,6 +105,8 @@ def artifact_source(given: Any, problems: Problems) -> ArtifactSource | None:  #
 def _why_no_artifact(given: Any) -> str:
     if isinstance(given, _Named):
         return f"{given} is a parameter, not an artifact"
+    if isinstance(given, (list, tuple, dict)):
+        return "a list or dict of artifacts cannot be given in this version; declare one input for each"
     if isinstance(given, common.S3Artifact):
         return "an artifact in an object store cannot be used locally in this version"
     return f"{_short(given)} is no artifact; use upload_artifact(...) or step.outputs.artifacts[...]"

@@ -6,12 +6,14 @@ import json
 import os
 import uuid
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Tuple
+from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Tuple
 
 from dflow.engine.catalog import CATALOG, Item, read_catalog
 from dflow.python.opio import NestedDictBase
 
-__all__ = ["assemble", "assemble_items", "flatten", "unflatten", "write_artifact", "write_items"]
+__all__ = ["assemble", "assemble_items", "flatten", "is_flat", "unflatten", "write_artifact", "write_items"]
+
+_SEVERAL = (Mapping, list, tuple, set, frozenset)
 
 
 def write_artifact(value: Any, root: Path, relative: Callable[[Path], str], link: Callable[[Path, Path], None]) -> None:
@@ -24,15 +26,24 @@ def write_artifact(value: Any, root: Path, relative: Callable[[Path], str], link
     Raises:
         FileNotFoundError: a path does not exist.
     """
-    write_items(flatten(value), root, relative, link)
+    write_items(flatten(value), root, relative, link, _marks_of(value))
 
 
 def write_items(
-    pairs: Iterable[Tuple[Any, Any]], root: Path, relative: Callable[[Path], str], link: Callable[[Path, Path], None]
+    pairs: Iterable[Tuple[Any, Any]],
+    root: Path,
+    relative: Callable[[Path], str],
+    link: Callable[[Path, Path], None],
+    marks: Mapping[str, bool] | None = None,
 ) -> None:
-    """The same, from pairs of order and path."""
+    """The same, from pairs of order and path.
+
+    Args:
+        marks: what stands in the catalog beside the items.
+    """
     items: List[Item] = []
     root.mkdir(parents=True, exist_ok=True)
+    places = _Places(root, link)
     for order, path in pairs:
         if path is None:
             items.append({"dflow_list_item": None, "order": order})
@@ -40,14 +51,84 @@ def write_items(
         source = Path(os.path.abspath(path))
         if not source.exists():
             raise FileNotFoundError(f"{path} does not exist")
-        place = relative(source)
-        target = root / place
-        if not os.path.lexists(target):
-            link(source, target)
-        items.append({"dflow_list_item": place, "order": order})
+        items.append({"dflow_list_item": places.put(source, relative(source)), "order": order})
     folder = root / CATALOG
     folder.mkdir(exist_ok=True)
-    (folder / str(uuid.uuid4())).write_text(json.dumps({"path_list": items}))
+    (folder / str(uuid.uuid4())).write_text(json.dumps({"path_list": items, **(marks or {})}), encoding="utf-8")
+
+
+class _Places:
+    """Which file stands where in an artifact that is being made."""
+
+    def __init__(self, root: Path, link: Callable[[Path, Path], None]) -> None:
+        self._root, self._link = root, link
+        self._sources: Dict[str, str] = {}
+        self._inside: Dict[str, List[str]] = {}  # of a directory: the places in it
+
+    def put(self, source: Path, wanted: str) -> str:
+        """Put a file or a directory into the artifact, in another place if its own is another one's; the place."""
+        place, number = wanted, 0
+        while not self._is_free(place, str(source)):
+            number += 1
+            place = f"{number}/{wanted}"
+        if place not in self._sources:
+            if place in self._inside and not self._has_folder_of(place):
+                self._fill(source, place)
+            elif not os.path.lexists(self._root / place):
+                self._link(source, self._root / place)
+            self._sources[place] = str(source)
+            for folder in _folders_of(place):
+                self._inside.setdefault(folder, []).append(place)
+        return place
+
+    def _has_folder_of(self, place: str) -> bool:
+        return any(folder in self._sources for folder in _folders_of(place))
+
+    def _is_free(self, place: str, source: str) -> bool:
+        """Whether nothing else stands there, above it or below it."""
+        for above in (place, *_folders_of(place)):
+            if above in self._sources and not _same(self._sources[above] + place[len(above) :], source):
+                return False
+        return all(_same(source + p[len(place) :], self._sources[p]) for p in self._inside.get(place, ()))
+
+    def _fill(self, source: Path, place: str) -> None:
+        """The rest of a directory of which a part is there."""
+        for entry in sorted(source.iterdir()):
+            inner = f"{place}/{entry.name}"
+            if inner in self._inside and inner not in self._sources:
+                self._fill(entry, inner)
+            elif inner not in self._sources:
+                self._link(entry, self._root / inner)
+
+
+def _folders_of(place: str) -> List[str]:
+    parts = place.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or os.path.realpath(one) == os.path.realpath(other)
+
+
+def _marks_of(value: Any) -> Dict[str, bool]:
+    """What upstream's catalog cannot say: that there is no artifact, and that dots in keys are no nesting."""
+    if value is None:
+        return {"absent": True}
+    if not isinstance(value, Mapping) or any(isinstance(item, _SEVERAL) for item in value.values()):
+        return {}
+    keys = {str(key) for key in value}
+    return {"nested": False} if any("." in key for key in keys) or _counts(keys) else {}
+
+
+def _marks(root: Path) -> Dict[str, Any]:
+    """The marks in the catalog of an artifact that was written at once."""
+    files = list((root / CATALOG).iterdir())
+    return json.loads(files[0].read_text(encoding="utf-8")) if len(files) == 1 else {}
+
+
+def is_flat(root: Path) -> bool:
+    """Whether an artifact was written as a dict of paths whose keys only look like nested ones."""
+    return _marks(root).get("nested") is False
 
 
 def assemble(root: Path, kind: Any) -> Any:
@@ -55,6 +136,8 @@ def assemble(root: Path, kind: Any) -> Any:
     items = read_catalog(root)
     if items is None:
         return _without_catalog(root, kind, str if _has_str_leaves(kind) else Path)
+    if len(items) == 1 and items[0]["dflow_list_item"] is None and _marks(root).get("absent"):
+        return None
     return assemble_items(root, items, kind)
 
 
@@ -73,7 +156,7 @@ def assemble_items(root: Path, items: List[Item], kind: Any) -> Any:
     if shape is dict:
         return {str(order): path for order, path in paths}
     if isinstance(shape, type) and issubclass(shape, NestedDictBase):
-        return unflatten(paths)
+        return {str(order): path for order, path in paths} if is_flat(root) else unflatten(paths)
     return paths[0][1] if len(paths) == 1 else leaf(str(root))
 
 
@@ -110,9 +193,13 @@ def unflatten(paths: Iterable[Tuple[Any, Any]]) -> Any:
 def _lists(tree: Any) -> Any:
     if not isinstance(tree, dict):
         return tree
-    if tree and set(tree) == {str(i) for i in range(len(tree))}:
+    if tree and _counts(tree):
         return [_lists(tree[str(i)]) for i in range(len(tree))]
     return {key: _lists(item) for key, item in tree.items()}
+
+
+def _counts(keys: Collection[str]) -> bool:
+    return set(keys) == {str(index) for index in range(len(keys))}
 
 
 def _in_order(paths: List[Tuple[Any, Any]]) -> List[Any]:

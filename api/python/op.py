@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
+import os
 import typing
 from abc import ABC, abstractmethod
 from typing import Any, Callable, ClassVar, Dict, Tuple
 
+from dflow import building
 from dflow.python.check import check_side
 from dflow.python.opio import OPIO, Artifact, OPIOSign, Parameter
 
@@ -20,7 +23,7 @@ class OP(ABC):
     """An operation. Subclass it and write ``get_input_sign``, ``get_output_sign`` and ``execute``.
 
     Attributes:
-        progress_total, progress_current: how far it is, for displays.
+        progress_total, progress_current: how far it is; shown as soon as it is set.
         key: the key of the step that runs it.
         workflow_name: the id of the workflow that runs it.
     """
@@ -52,6 +55,31 @@ class OP(ABC):
     def execute(self, op_in: OPIO) -> OPIO:
         """Do the work in the current directory."""
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; progress is shown at once when the OP runs as a step."""
+        super().__setattr__(name, value)
+        file = self.__dict__.get("_progress_file")
+        if file is not None and name in ("progress_current", "progress_total"):
+            _write_progress(file, self.progress_current, self.progress_total)
+
+    def set_output(self, name: str, value: Any, symlink: bool = True) -> None:
+        """Give an output before ``execute`` returns: it is kept when ``execute`` fails later.
+
+        What ``execute`` returns under this name takes its place. ``symlink`` has no effect: links or copies are
+        made as for other outputs.
+        """
+        if name not in self.get_output_sign():
+            known = ", ".join(map(repr, self.get_output_sign())) or "none"
+            raise KeyError(f"OP {op_name(self)}: output {name!r} is not declared; declared are {known}")
+        self.__dict__["outputs"] = {**self.early_outputs(), name: value}
+        take = self.__dict__.get("_take_early")
+        if take is not None:
+            take(name, value)
+
+    def early_outputs(self) -> Dict[str, Any]:
+        """What was given by :meth:`set_output`."""
+        return dict(self.__dict__.get("outputs", {}))
+
     @staticmethod
     def exec_sign_check(func: Callable[..., Any]) -> Callable[..., Any]:
         """Decorator for ``execute``: check what comes in and what goes out against the signs."""
@@ -62,7 +90,7 @@ class OP(ABC):
             ready = check_side(name, "input", self.get_input_sign(), op_in)
             given = func(self, ready)
             check_returned(name, given)
-            result = check_side(name, "output", self.get_output_sign(), given)
+            result = check_side(name, "output", self.get_output_sign(), {**self.early_outputs(), **given})
             return dict(result) if isinstance(given, dict) else result
 
         return checked
@@ -72,11 +100,32 @@ class OP(ABC):
         """Decorator: an OP from a function with annotations.
 
         ``def f(n: int, foo: Artifact(Path)) -> {"m": int, "bar": Artifact(Path)}``. Called outside of a workflow
-        it runs at once and returns a dict.
+        it runs at once and returns a dict; called in a block such as ``with Workflow(...)`` it becomes a task, and
+        returns references to its outputs. ``kwargs`` are for the template, :class:`dflow.python.PythonOPTemplate`.
         """
         if func is None:
             return lambda f: cls.function(f, **kwargs)
         return FunctionOP(func, **kwargs)
+
+    @classmethod
+    def superfunction(cls, func: Callable[..., Any] | None = None, **kwargs: Any) -> Any:
+        """Decorator: a DAG from a function with annotations that calls function OPs.
+
+        ``kwargs`` are for the :class:`dflow.DAG`. Called in a block such as ``with Workflow(...)`` it becomes a task.
+        """
+        from dflow.python.calls import SuperFunction
+
+        if func is None:
+            return lambda f: cls.superfunction(f, **kwargs)
+        return SuperFunction(func, **kwargs)
+
+
+def _write_progress(file: str, current: Any, total: Any) -> None:
+    """``N/M``, in one step, as Argo reads it from ``ARGO_PROGRESS_FILE``."""
+    temporary = f"{file}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="utf-8") as stream:
+        stream.write(f"{int(current)}/{int(total)}\n")
+    os.replace(temporary, file)
 
 
 class FunctionOP(OP):
@@ -88,6 +137,8 @@ class FunctionOP(OP):
     def _wrap(self, func: Callable[..., Any], template: Dict[str, Any], signs: Tuple[OPIOSign, OPIOSign]) -> None:
         self.func = func
         self.template_arguments = template
+        self.task_kwargs: Dict[str, Any] = {}
+        self.origin = self
         self._input_sign, self._output_sign = signs
         functools.update_wrapper(self, func)
 
@@ -110,12 +161,31 @@ class FunctionOP(OP):
             return {SINGLE_OUTPUT: result}
         if not self._output_sign:
             return {}
-        return result
+        return result._asdict() if hasattr(result, "_asdict") else result
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the function now, with its arguments and its result checked."""
+        """Run the function now, with its arguments and its result checked; where a workflow is open, make a task."""
+        frame = building.innermost()
+        if frame is not None:
+            from dflow.python.calls import call_function
+
+            return call_function(self, frame, args, kwargs)
         bound = inspect.signature(self.func).bind(*args, **kwargs)
         return dict(self.execute(OPIO(bound.arguments)))
+
+    def use(self, **kwargs: Any) -> FunctionOP:
+        """The same, to be called with arguments of its task or template.
+
+        ``f.use(key="k-{{item}}", with_param=[1, 2])(x="{{item}}")``: arguments of :class:`dflow.Task` and of
+        :class:`dflow.python.PythonOPTemplate`.
+        """
+        from dflow.python.calls import check_use
+
+        check_use(op_name(self), kwargs)
+        twin = _again(self.func, self.template_arguments, (self._input_sign, self._output_sign))
+        twin.task_kwargs = {**self.task_kwargs, **kwargs}
+        twin.origin = self.origin
+        return twin
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle as the function with its signs: what its annotations name does not travel with it."""
@@ -165,6 +235,11 @@ def get_sign_from_func(func: Callable[..., Any]) -> Tuple[OPIOSign, OPIOSign]:
     return sign, OPIOSign() if returned is None or returned is type(None) else type2opiosign(returned)
 
 
+def returned_type(func: Callable[..., Any]) -> Any:
+    """The annotation of what a function returns."""
+    return _annotations(func).get("return")
+
+
 def _annotations(func: Callable[..., Any]) -> Dict[str, Any]:
     """The annotations; those that are texts (``from __future__ import annotations``) become what they name.
 
@@ -182,9 +257,12 @@ def _annotations(func: Callable[..., Any]) -> Dict[str, Any]:
 
 
 def _with_default(kind: Any, default: Any) -> Any:
-    if isinstance(kind, Artifact):
-        return Artifact(kind.type, archive=kind.archive, optional=True, global_name=kind.global_name)
-    if isinstance(kind, Parameter):
-        kind.default = default
-        return kind
-    return Parameter(kind, default=default)
+    """The sign with a default; that of the annotation stays as it is, for other functions may have it too."""
+    if not isinstance(kind, (Artifact, Parameter)):
+        return Parameter(kind, default=default)
+    sign: Any = copy.copy(kind)
+    if isinstance(sign, Artifact):
+        sign.optional = True
+    else:
+        sign.default = default
+    return sign

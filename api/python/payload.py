@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import base64
+import contextlib
 import hashlib
-import importlib.util
 import inspect
 import os
 import sys
@@ -40,7 +40,7 @@ def pack_op(op: Any) -> Dict[str, Any]:
     }
     if _is_importable(op, definition):
         return {"kind": "import", **fields}
-    data, version = _pickled(op, name)
+    data, version = _pickled(op, name, definition.__module__)
     return {
         "kind": "pickle",
         "data": data,
@@ -60,21 +60,60 @@ def _is_importable(op: Any, definition: Any) -> bool:
         found = getattr(found, part, None)
     if found is not op:
         return False
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError, AttributeError):
+    return _can_be_found(module)
+
+
+def _can_be_found(module: str) -> bool:
+    """Whether an import of the module by another process finds its file: one that was loaded by its path does not."""
+    file: Any = getattr(sys.modules[module], "__file__", None)
+    parts, places = module.split("."), None
+    for count in range(1, len(parts) + 1):
+        spec = _spec_of(".".join(parts[:count]), places)
+        if spec is None:
+            return False
+        places = spec.submodule_search_locations
+    if spec is None or spec.origin is None or file is None or not os.path.exists(spec.origin):
         return False
-    file = getattr(sys.modules[module], "__file__", None)
-    return spec is not None and spec.origin is not None and file is not None and os.path.exists(spec.origin)
+    return bool(os.path.realpath(spec.origin) == os.path.realpath(file))
 
 
-def _pickled(op: Any, name: str) -> Tuple[str, str]:
+def _spec_of(module: str, places: Any) -> Any:
+    """What the finders say; ``importlib.util.find_spec`` would give what is in ``sys.modules`` already."""
+    for finder in sys.meta_path:
+        try:
+            spec = finder.find_spec(module, places)
+        except (ImportError, ValueError, AttributeError):
+            continue
+        if spec is not None:
+            return spec
+    return None
+
+
+def _pickled(op: Any, name: str, module: str) -> Tuple[str, str]:
     import cloudpickle
 
     try:
-        return base64.b64encode(cloudpickle.dumps(op)).decode(), str(cloudpickle.__version__)
+        with _by_value(module):
+            return base64.b64encode(cloudpickle.dumps(op)).decode(), str(cloudpickle.__version__)
     except Exception as exc:
         raise PayloadError(_why_not(op, name, exc)) from exc
+
+
+@contextlib.contextmanager
+def _by_value(module: str) -> Iterator[None]:
+    """Pickle what a module defines as a whole, not as a name, where no other process could import it."""
+    import cloudpickle
+
+    if module not in sys.modules or module == "__main__" or _can_be_found(module):
+        yield
+        return
+    known = module in cloudpickle.list_registry_pickle_by_value()
+    cloudpickle.register_pickle_by_value(sys.modules[module])
+    try:
+        yield
+    finally:
+        if not known:
+            cloudpickle.unregister_pickle_by_value(sys.modules[module])
 
 
 def _why_not(op: Any, name: str, exc: BaseException) -> str:

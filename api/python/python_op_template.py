@@ -125,6 +125,10 @@ class PythonOPTemplate(PythonScriptOPTemplate):
             output_artifact_save or {}, output_artifact_archive or {}, output_artifact_global_name or {}
         )
 
+    def set_slices(self, slices: Slices | None) -> None:
+        """Slice every step of this template that has no slices of its own, in place of what was set before."""
+        self.slices = slices
+
     def _declare_inputs(self) -> None:
         for name, sign in self.op_class.get_input_sign().items():
             if isinstance(sign, Artifact):

@@ -15,8 +15,16 @@ class Slices:
         input_parameter, input_artifact: names whose elements go to one step each.
         output_parameter, output_artifact: names whose values are collected to lists.
         sub_path: pass only the element of an artifact, not the whole.
-        group_size: elements per step.
-        pool_size: elements of a group that are worked on side by side.
+        group_size: elements per step. An OP whose sliced inputs are lists gets them at once; any other is executed
+            for one after another.
+        shuffle, random_seed: deal the elements to the groups in a random order, the same for the same seed; outputs
+            come back in the order of the elements.
+        pool_size: elements of a group that are worked on side by side, each in a process of its own.
+        pool_timeout: seconds for each element of a group.
+        register_first_only: no effect.
+        create_dir: the files of each element go to a directory of its own in the stacked artifact.
+        raise_for_group: a group of which an element fails, fails, even where the step says how many successes are
+            enough; without it the element is left out then.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """Parameter values as texts, and back.
 
 A ``str`` is its own text. Everything else is JSON; what JSON does not have (tuples, sets, paths, objects) is written
-as jsonpickle writes it. The reader's declared type decides what a text means.
+as jsonpickle writes it. The reader's declared type decides what a text means; where it leaves that open (``Any``,
+``Union[int, str]``), JSON is read as JSON, so ``"5"`` comes back as 5, as in upstream.
 """
 
 from __future__ import annotations
@@ -13,17 +14,24 @@ from dflow.python.check import fits
 
 __all__ = ["decode", "encode"]
 
+_OPTIONAL_STR = (
+    "str | None",
+    "None | str",
+    "typing.Optional[str]",
+    "typing.Union[str, None]",
+    "typing.Union[str, NoneType]",
+)
 _ATOMS = (type(None), bool, int, float, str)
 
 
 def encode(value: Any, type: Any = None) -> str:
-    """The text of a value, for a parameter of a declared type (None: text).
+    """The text of a value; the declared type of the parameter does not change it.
 
     Raises:
         TypeError: jsonpickle cannot write it.
     """
     if isinstance(value, str):
-        return json.dumps(value) if type not in (None, str) and _reads_as_something_else(value, type) else value
+        return value
     if _is_plain(value):
         return json.dumps(value)
     import jsonpickle
@@ -41,6 +49,8 @@ def decode(text: str, type: Any = None) -> Any:
     """
     if type is None or type is str or type == "str":
         return text
+    if _is_optional_str(type):
+        return None if text == "null" else text
     try:
         value = json.loads(text)
     except ValueError:
@@ -54,15 +64,10 @@ def decode(text: str, type: Any = None) -> Any:
     return value
 
 
-def _reads_as_something_else(text: str, type: Any) -> bool:
-    """Whether a str for a parameter that could be more than a str would come back as another value."""
-    if not fits(text, type):
-        return False
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+def _is_optional_str(type: Any) -> bool:
+    if isinstance(type, str):
+        return type in _OPTIONAL_STR
+    return set(getattr(type, "__args__", None) or ()) == {str, None.__class__} and fits("", type)
 
 
 def _is_plain(value: Any) -> bool:

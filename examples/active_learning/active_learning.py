@@ -5,8 +5,9 @@
                                               └────────── again, while the error is too large┘
 
 `loop` is a `Steps` whose last step has `loop` itself as its template, guarded by `when`: a recursion that ends by its
-own criterion. Argon clusters of 13 atoms are strained and rattled, the committee of models says where it disagrees most,
-and only these clusters get their Lennard-Jones energies computed. For another method, change the calculator in `Label`.
+own criterion. Argon clusters of 13 atoms are strained and rattled, the committee of models says where it disagrees
+most, and only these clusters get their Lennard-Jones energies computed. For another method, change the calculator in
+`Label`.
 """
 
 # ruff: noqa: UP006, UP035 - the signs of dflow spell a list of paths List[Path]
@@ -35,7 +36,7 @@ from dflow import (
 )
 from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate, Slices
 
-TOLERANCE = 0.1  # meV per atom, root mean square on the test set
+TOLERANCE = 0.2  # meV per atom, root mean square on the test set
 MAX_ITERATIONS = 8
 BATCH = 4  # clusters that are labelled in each iteration
 CANDIDATES = 100  # clusters that are looked at in each iteration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from dflow import (
     upload_artifact,
 )
 from dflow.common import import_func
-from dflow.engine.errors import UnsupportedError
+from dflow.engine.errors import StateError, UnsupportedError
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,8 @@ def texts(paths):
         return {key: texts(path) for key, path in paths.items()}
     if isinstance(paths, list):
         return [texts(path) for path in paths]
+    if paths is not None and Path(paths).is_dir():
+        return [texts(path) for path in sorted(Path(paths).iterdir())]
     return None if paths is None else Path(paths).read_text().removeprefix("text of ")
 
 
@@ -54,6 +57,10 @@ def texts(paths):
         ([None, "a"], [None, "a"]),
         ({"x": None, "y": "a"}, {"x": None, "y": "a"}),
         ([], []),
+        ({"k.1": "a", "k.2": "b"}, {"k.1": "a", "k.2": "b"}),
+        ({"k": "a", "k.1": "b"}, {"k": "a", "k.1": "b"}),
+        ({"0": "a", "1": "b"}, {"0": "a", "1": "b"}),
+        (["d/e", "d"], ["d/e", ["d/e"]]),
     ],
 )
 def test_artifact_comes_back_in_the_shape_it_went_in(given, got):
@@ -91,6 +98,15 @@ def test_store_is_upload_in_the_current_directory_and_holds_links(tmp_path):
     artifact = upload_artifact("a")
     assert Path(artifact.local_path).parent == tmp_path / "upload"
     assert Path(artifact.local_path, "a").is_symlink()
+
+
+def test_store_that_cannot_be_written_is_explained(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(StateError, match=r"cannot write .*upload.*: Permission denied; check the owner and mode"):
+        upload_artifact("a")
 
 
 def test_debug_artifact_dir_moves_the_store(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 from dflow import (
     DAG,
     ContainerOPTemplate,
+    HookStep,
     InputArtifact,
     InputParameter,
     LocalArtifact,
@@ -333,6 +334,23 @@ def loops_and_slices() -> Workflow:
     c = Step("c", shell(), with_sequence=argo_sequence(count=3, start=1, format="%02d"))
     d = Step("d", shell(), with_sequence=argo_sequence(start=1, end=3))
     return of(a, b, c, d)
+
+
+@fixture
+def slices_in_groups() -> Workflow:
+    names = {"input_parameter": ["i"], "output_parameter": ["i"]}
+    pool = Slices(**names, group_size=3, pool_size=2, pool_timeout=5, shuffle=True, random_seed=1)
+    parameters = {"i": [1, 2], "l": [1], "u": 1}
+    tolerant = Step("a", PythonOPTemplate(Everything, slices=pool), parameters=parameters, continue_on_num_success=1)
+    strict = PythonOPTemplate(Everything, slices=Slices(**names, group_size=3, raise_for_group=True))
+    return of(tolerant, Step("b", strict, parameters=parameters, continue_on_num_success=1))
+
+
+@fixture
+def hooks_and_exit() -> Workflow:
+    asked = HookStep(shell(), "steps['a'].status == 'Failed'")
+    step = Step("a", shell(), success_hook=HookStep(shell()), failure_hook=asked, running_hook=HookStep(shell()))
+    return of(step, on_exit=shell())
 
 
 @fixture

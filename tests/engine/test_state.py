@@ -58,7 +58,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     [
         (errno.ENOSPC, "No space left on device; free some space, then resume"),
         (errno.EDQUOT, "free some of your quota, then resume"),
-        (errno.EROFS, "the file system is read-only, then resume"),
+        (errno.EROFS, "DFLOW_DEBUG_WORKDIR, then resume"),
         (errno.EACCES, "check the owner and mode, then resume"),
     ],
 )

@@ -5,6 +5,9 @@ directory out:
 
 - in: ``inputs/parameters/NAME`` (texts), ``inputs/artifacts/NAME`` (files), the current directory to work in;
 - out: ``outputs/parameters/NAME``, ``outputs/artifacts/NAME``;
+- for a group of slices: ``.slices`` in (which elements, which names are sliced); sliced outputs carry the index of
+  each element, ``.missing`` lists those that failed and were left out;
+- while it runs: ``.progress``, or the file that ``ARGO_PROGRESS_FILE`` names, holds ``N/M``;
 - exit status 0 for success, 1 for an unexpected error, 2 for a fatal one, 75 for a transient one; after a failure
   ``.error`` says why, as JSON with ``message``, ``type`` and ``kind``.
 

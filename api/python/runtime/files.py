@@ -86,9 +86,11 @@ def write_parameter(name: str, text: str, step: Path) -> None:
 
 
 def empty_artifact(name: str, step: Path) -> Path:
-    """The place of an output artifact, with nothing in it that was set early."""
+    """The place of an output artifact, with nothing in it that was set early, or by an earlier run."""
     root = step / "outputs" / "artifacts" / name
-    if root.exists():
+    if root.is_symlink() or root.is_file():
+        root.unlink()
+    elif root.exists():
         shutil.rmtree(str(root))
     return root
 

@@ -58,7 +58,7 @@ def run_group(op: Any, spec: Dict[str, Any], step: Path, method: str) -> None:
     if failures and spec["raise_for_group"]:
         raise GroupFailed(failures, len(results))
     if failures:
-        (step / ".missing").write_text(json.dumps([failure["order"] for failure in failures]))
+        (step / ".missing").write_text(json.dumps([failure["order"] for failure in failures]), encoding="utf-8")
 
 
 class _Group:
@@ -123,7 +123,7 @@ class _Group:
                     f"one for each slice, not {value!r:.80}"
                 )
         return [
-            self._result(order, {**outputs, **{name: outputs[name][position] for name in self._stacked}})
+            self._result(order, {**outputs, **{name: outputs[name][position] for name in self._stacked}}, in_list=True)
             for position, order in enumerate(self.orders)
         ]
 
@@ -154,11 +154,17 @@ class _Group:
         check_existence(self.name, self.outputs, outputs)
         return outputs
 
-    def _result(self, order: int, outputs: Mapping[str, Any]) -> Dict[str, Any]:
-        values = {
-            name: _absolute(outputs[name]) if isinstance(sign, Artifact) else encode(outputs[name], type_of(sign))
-            for name, sign in self.outputs.items()
-        }
+    def _result(self, order: int, outputs: Mapping[str, Any], *, in_list: bool = False) -> Dict[str, Any]:
+        """What one element gave, as plain data: paths, texts, and of stacked parameters what goes into the list."""
+        values: Dict[str, Any] = {}
+        for name, sign in self.outputs.items():
+            kind = type_of(sign)
+            if isinstance(sign, Artifact):
+                values[name] = _absolute(outputs[name])
+            elif name not in self._stacked:
+                values[name] = encode(outputs[name], kind)
+            else:
+                values[name] = _item(outputs[name], _kind_of_elements(kind) if in_list else kind)
         return {"order": order, "values": values}
 
     # -- outputs ----------------------------------------------------------------------------------------------
@@ -167,7 +173,7 @@ class _Group:
         """Leave the outputs: lists with the index of each element; of what is not stacked the last one."""
         for name, sign in self.outputs.items():
             if name in self.spec["output_parameters"]:
-                items = [{"dflow_list_item": _item(r["values"][name], sign), "order": r["order"]} for r in results]
+                items = [{"dflow_list_item": r["values"][name], "order": r["order"]} for r in results]
                 write_parameter(name, json.dumps(items), self.step)
             elif name in self.spec["output_artifacts"]:
                 self._stack(name, results, method)
@@ -198,9 +204,7 @@ class _Group:
         place = relative_place(type(self.step)(path), own if inside else work, self.step)
         return f"{order}/{place}" if self.spec["create_dir"] else place
 
-    def _check_clash(
-        self, name: str, first: Tuple[int, str], order: int, path: str, places: Mapping[str, str]
-    ) -> None:
+    def _check_clash(self, name: str, first: Tuple[int, str], order: int, path: str, places: Mapping[str, str]) -> None:
         if first[0] != order and first[1] != path:
             raise FileExistsError(
                 f"OP {self.name}: output artifact {name!r}: slices {first[0]} and {order} both have "
@@ -213,9 +217,15 @@ def _is_list(sign: Any) -> bool:
     return shape in (list, set, dict) or (isinstance(shape, type) and issubclass(shape, NestedDictBase))
 
 
-def _item(text: str, sign: Any) -> Any:
-    """A value in a JSON list, from its own text."""
-    if type_of(sign) in (None, str):
+def _kind_of_elements(kind: Any) -> Any:
+    arguments = getattr(kind, "__args__", None)
+    return arguments[0] if arguments and len(arguments) == 1 else Any
+
+
+def _item(value: Any, kind: Any) -> Any:
+    """A value as an element of a JSON list."""
+    text = encode(value, kind)
+    if kind in (None, str):
         return text
     try:
         return json.loads(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -40,15 +41,18 @@ def main(arguments: List[str]) -> int:
 
 
 def _run(op_file: Path, step: Path, key: str | None) -> None:
-    spec = json.loads(op_file.read_text())
-    extend_path(spec)
+    spec = json.loads(op_file.read_text(encoding="utf-8"))
+    extend_path(spec, op_file, step)
+    for stale in (".error", ".missing"):
+        with contextlib.suppress(FileNotFoundError):
+            (step / stale).unlink()
     op = load_op(spec["op"], op_file)
     method = spec.get("save", "symlink")
     op.key, op.workflow_name = key, step.parent.name
     op.__dict__["_progress_file"] = os.environ.get("ARGO_PROGRESS_FILE") or str(step / ".progress")
     group = step / ".slices"
     if group.exists():
-        run_group(op, json.loads(group.read_text()), step, method)
+        run_group(op, json.loads(group.read_text(encoding="utf-8")), step, method)
         return
     name, sign = op_name(op), op.get_output_sign()
     op.__dict__["_take_early"] = lambda output, value: write_output(output, sign[output], value, step, method)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import importlib
+import inspect
 import os
 import stat
 import sys
 import types
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 from dflow.engine.errors import PayloadError
-from dflow.python.op import OP
+from dflow.python.check import type_of
+from dflow.python.op import OP, FunctionOP
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,16 +21,29 @@ if TYPE_CHECKING:
 __all__ = ["extend_path", "load_op"]
 
 
-def extend_path(spec: Dict[str, Any]) -> None:
-    """Make importable what the submitting process could import.
+def extend_path(spec: Dict[str, Any], op_file: Path, step: Path) -> None:
+    """Make importable what the submitting process could import, in its order; the step's directory is no place of that.
 
-    Another minor version of Python gets none of the other one's own packages.
+    An interpreter with packages of its own keeps them before the submitter's. Another minor version of Python gets
+    none of the submitter's own packages.
     """
-    same = spec["op"].get("python") in (None, _version())
-    for entry in spec.get("path", []):
-        foreign = "site-packages" in entry or "dist-packages" in entry or os.sep + "lib" + os.sep + "python" in entry
-        if entry not in sys.path and (same or not foreign) and os.path.exists(entry):
-            sys.path.append(entry)
+    given = [entry for entry in spec.get("path", []) if os.path.exists(entry)]
+    left = [entry for entry in sys.path if os.path.abspath(entry) != str(step)]
+    lib = str(op_file.parent.parent / "lib")
+    first = left[: left.index(lib) + 1] if lib in left else []  # with what a pre_script has put before it
+    first += [e for e in os.environ.get("PYTHONPATH", "").split(os.pathsep) if e in left and e not in spec["path"]]
+    own = [entry for entry in left if _is_of_interpreter(entry) and entry not in first]
+    if all(entry in spec.get("path", []) for entry in own):
+        order = [*first, *given, *left]
+    else:
+        users = [entry for entry in given if not _is_of_interpreter(entry)]
+        same = spec["op"].get("python") in (None, _version())
+        order = [*first, *users, *left, *(given if same else ())]
+    sys.path[:] = list(dict.fromkeys(order))
+
+
+def _is_of_interpreter(entry: str) -> bool:
+    return "site-packages" in entry or "dist-packages" in entry or os.sep + "lib" + os.sep + "python" in entry
 
 
 def load_op(payload: Dict[str, Any], file: Path) -> Any:
@@ -68,12 +83,51 @@ def _unpickled(payload: Dict[str, Any], file: Path) -> Any:
     import pickle
 
     try:
-        return pickle.loads(base64.b64decode(payload["data"]))  # noqa: S301 - nobody else could write it
+        found = pickle.loads(base64.b64decode(payload["data"]))  # noqa: S301 - nobody else could write it
     except Exception as exc:
         raise PayloadError(
             f"OP {payload['name']} cannot be unpickled here ({type(exc).__name__}: {exc}); it was pickled by "
             f"cloudpickle {payload.get('cloudpickle')}; define it in a module"
         ) from exc
+    _publish(found)
+    return found
+
+
+def _publish(op: Any) -> None:
+    """Give this ``__main__`` the names of the script's that came with the OP: values name their classes by them."""
+    main = sys.modules["__main__"]
+    signs = (op.get_input_sign(), op.get_output_sign())
+    rest: List[Any] = [op, type(op), *(type_of(sign) for side in signs for sign in side.values())]
+    seen: Dict[int, Any] = {}
+    while rest:
+        thing = rest.pop()
+        if id(thing) in seen:
+            continue
+        seen[id(thing)] = thing
+        names, parts = _parts_of(thing)
+        rest.extend(parts)
+        for name, value in names.items():
+            if not name.startswith("__") and not hasattr(main, name):
+                setattr(main, name, value)
+
+
+def _parts_of(thing: Any) -> Tuple[Dict[str, Any], List[Any]]:
+    """The names of ``__main__`` that a class, a function, an OP or a type brings, and what else may bring some."""
+    names: Dict[str, Any] = {}
+    parts: List[Any] = []
+    if isinstance(thing, FunctionOP):
+        parts = [thing.func]
+    elif isinstance(thing, (classmethod, staticmethod)):
+        parts = [thing.__func__]
+    elif inspect.isfunction(thing):
+        names = thing.__globals__ if thing.__module__ == "__main__" else {}
+        parts = [*names.values(), thing.__dict__.get("__wrapped__")]
+    elif type(thing).__module__ in ("typing", "types"):
+        parts = list(getattr(thing, "__args__", None) or ())
+    elif isinstance(thing, type) and thing.__module__ == "__main__":
+        names = {thing.__name__: thing}
+        parts = [*thing.__mro__, *vars(thing).values(), *(vars(thing).get("__annotations__") or {}).values()]
+    return names, parts
 
 
 def _refuse_if_others_can_write(place: Path) -> None:

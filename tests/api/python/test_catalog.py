@@ -117,6 +117,70 @@ def test_missing_file_is_named(tmp_path):
         write_artifact("nothing", tmp_path / "a", str, link)
 
 
+@pytest.fixture
+def artifact(tmp_path):
+    """Write an artifact of files that lie in one of the folders `one` and `two`; what is read of it, as texts."""
+
+    def made(value: object, kind: object) -> object:
+        root = tmp_path / "artifact"
+        write_artifact(value, root, lambda path: path.relative_to(tmp_path).as_posix().partition("/")[2], link)
+        return contents(assemble(root, kind))
+
+    for place in ("one/data.txt", "two/data.txt", "one/res/log", "one/res/data", "one/res/in/x", "one/res/in/y"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(place)
+    return made
+
+
+def contents(value: object) -> object:
+    """The same shape with what is in the files; of a directory the names of all files in it."""
+    if isinstance(value, dict):
+        return {key: contents(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [contents(item) for item in value]
+    if value.is_dir():
+        folders = os.walk(value, followlinks=True)
+        return {os.path.relpath(Path(folder, name), value) for folder, _, names in folders for name in names}
+    return value.read_text()
+
+
+def test_two_files_of_one_place_are_both_kept(artifact, tmp_path):
+    one, two = tmp_path / "one" / "data.txt", tmp_path / "two" / "data.txt"
+    assert artifact([one, two, one], List[Path]) == ["one/data.txt", "two/data.txt", "one/data.txt"]
+    assert {p.name for p in (tmp_path / "artifact").iterdir()} == {".dflow", "data.txt", "1"}
+
+
+RES = {"log", "data", "in/x", "in/y"}
+
+
+@pytest.mark.parametrize("order", [("log", "x", "all"), ("all", "x", "log"), ("x", "all", "in", "log")])
+def test_directory_is_whole_beside_its_own_parts(artifact, tmp_path, order):
+    res = tmp_path / "one" / "res"
+    given = {"all": res, "log": res / "log", "x": res / "in" / "x", "in": res / "in"}
+    wanted = {"all": RES, "log": "one/res/log", "x": "one/res/in/x", "in": {"x", "y"}}
+    got = artifact({key: given[key] for key in order}, Dict[str, Path])
+    assert got == {key: wanted[key] for key in order}
+    assert (tmp_path / "one" / "res" / "log").read_text() == "one/res/log"
+
+
+def test_directory_takes_no_part_of_another_one(artifact, tmp_path):
+    (tmp_path / "two" / "res").mkdir()
+    (tmp_path / "two" / "res" / "log").write_text("other")
+    given = [tmp_path / "two" / "res" / "log", tmp_path / "one" / "res", tmp_path / "two" / "res"]
+    assert artifact(given, List[Path]) == ["other", RES, {"log"}]
+    assert {p.name for p in (tmp_path / "one" / "res").iterdir()} == {"log", "data", "in"}
+
+
+@pytest.mark.parametrize("kind", [Path, List[Path], Set[str], Dict[str, Path], NestedDict[Path]])
+def test_no_artifact_is_none_for_every_type(make, kind):
+    assert assemble(make(None), kind) is None
+
+
+def test_keys_with_dots_are_keys(make):
+    root = make({"k.1": "a", "k": "b"})
+    assert relative(assemble(root, NestedDict[Path]), root) == {"k.1": "a", "k": "b"}
+
+
 KEYS = st.text("abc", min_size=1, max_size=2)
 SHAPES = st.recursive(
     st.sampled_from(["x", "y", "z"]),

@@ -1,6 +1,6 @@
 """Python OPs in real runs."""
 
-# ruff: noqa: F821, UP037, PTH102, PTH103, PTH109, PTH123 - names of outputs, not annotations; OPs as users write them
+# ruff: noqa: F821, UP006, UP037, UP045, PTH102, PTH103, PTH109, PTH123 - names of outputs, not annotations; OPs as users write them
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, List, Optional  # noqa: UP035 - as users write it
 
 import pytest
 from dflow import (
@@ -164,6 +165,57 @@ def test_op_may_return_links_and_its_own_input():
         a, Step("s", PythonOPTemplate(read), artifacts={n: a.outputs.artifacts[n] for n in ("same", "link", "real")})
     )
     assert outputs(wf) == {"all": "texttexttext"}
+
+
+@OP.function
+def write_data(text: str) -> {"file": Artifact(Path), "none": Artifact(List[Path], optional=True)}:
+    Path("data.txt").write_text(text)
+    return {"file": Path("data.txt"), "none": None}
+
+
+@OP.function
+def both(a: Artifact(Path), b: Artifact(Path)) -> {"files": Artifact(List[Path])}:
+    return {"files": [a, b]}
+
+
+@OP.function
+def read_all(files: Artifact(List[Path]), none: Artifact(List[Path], optional=True)) -> {"text": str}:
+    return {"text": f"{[f.read_text() for f in files]} {none}"}
+
+
+def test_files_of_one_name_from_two_steps_are_two_files_and_none_is_none():
+    a = Step("a", PythonOPTemplate(write_data), parameters={"text": "A"})
+    b = Step("b", PythonOPTemplate(write_data), parameters={"text": "B"})
+    files = {"a": a.outputs.artifacts["file"], "b": b.outputs.artifacts["file"]}
+    c = Step("c", PythonOPTemplate(both), artifacts=files)
+    given = {"files": c.outputs.artifacts["files"], "none": a.outputs.artifacts["none"]}
+    assert outputs(run(a, b, c, Step("s", PythonOPTemplate(read_all), artifacts=given))) == {"text": "['A', 'B'] None"}
+
+
+@OP.function
+def say_five() -> {"any": Any, "optional": Optional[str], "none": Optional[str]}:
+    return {"any": "5", "optional": "5", "none": None}
+
+
+@OP.function
+def types_of(any: Any, optional: Optional[str], none: Optional[str], text: str) -> {"text": str}:  # noqa: A002
+    return {"text": f"{any!r} {optional!r} {none!r} {text!r}"}
+
+
+def test_text_of_a_number_has_no_quotes_for_whoever_reads_it():
+    a = Step("a", PythonOPTemplate(say_five))
+    five = a.outputs.parameters["any"]
+    given = {"any": five, "text": five, **{name: a.outputs.parameters[name] for name in ("optional", "none")}}
+    shell = ShellOPTemplate("sh", script="echo {{inputs.parameters.n}} > /tmp/n")
+    shell.inputs.parameters["n"] = InputParameter()
+    shell.outputs.parameters["n"] = OutputParameter(value_from_path="/tmp/n")
+    wf = run(
+        a,
+        Step("s", PythonOPTemplate(types_of), parameters=given),
+        Step("sh", shell, parameters={"n": five}, when=five == 5),
+    )
+    assert outputs(wf) == {"text": "5 '5' None '5'"}
+    assert outputs(wf, "sh") == {"n": "5"}
 
 
 def test_script_in_the_step_directory_runs_the_step_again_by_hand(tmp_path):

@@ -26,6 +26,10 @@ class Pair(NamedTuple):
     out: Artifact(Path)
 
 
+NUMBER = Parameter(int, global_name="n")
+FILES = Artifact(Path, archive=None, save="place", sub_path=False, global_name="f")
+
+
 @OP.function
 def add(n: int, m: int = 2, foo: Artifact(Path) = None) -> {"sum": int}:
     """The sum."""
@@ -62,6 +66,29 @@ def test_annotations_as_texts_are_understood():
     assert add.get_input_sign()["m"] == Parameter(int, default=2)
     assert add.get_input_sign()["foo"] == Artifact(Path, optional=True)
     assert dict(add.get_output_sign()) == {"sum": int}
+
+
+def test_signs_that_functions_share_are_left_alone():
+    @OP.function
+    def one(n: NUMBER = 1, foo: FILES = None) -> None:
+        pass
+
+    @OP.function
+    def two(n: NUMBER = 2, foo: FILES = None) -> None:
+        pass
+
+    @OP.function
+    def three(n: NUMBER, foo: FILES) -> None:
+        pass
+
+    assert one.get_input_sign()["n"] == Parameter(int, global_name="n", default=1)
+    assert two.get_input_sign()["n"].default == 2
+    assert one.get_input_sign()["foo"] == Artifact(
+        Path, archive=None, save="place", sub_path=False, global_name="f", optional=True
+    )
+    assert (three.get_input_sign()["n"], three.get_input_sign()["foo"]) == (NUMBER, FILES)
+    assert Parameter(int, global_name="n") == NUMBER
+    assert not FILES.optional
 
 
 def test_typed_dict_and_named_tuple_returns():

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
 import sys
 import textwrap
 import threading
@@ -82,6 +84,43 @@ def test_module_without_a_file_travels_as_a_pickle(monkeypatch):
     kind = type("Made", (Plain,), {"__module__": "made_in_memory"})
     made.Made = kind
     assert pack_op(kind)["kind"] == "pickle"
+
+
+def load_by_path(name, file):
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+OPS = """
+    from dflow.python import OP
+    def helper(n): return n + 1
+    @OP.function
+    def add(n: int) -> {"m": int}:
+        return {"m": helper(n)}
+"""
+
+
+@pytest.mark.parametrize("name", ["loaded_by_path", "no_package.loaded_by_path"])
+def test_module_that_was_loaded_by_its_path_travels_whole(tmp_path, monkeypatch, name):
+    (tmp_path / "ops.py").write_text(textwrap.dedent(OPS))
+    monkeypatch.setitem(sys.modules, name, None)
+    packed = pack_op(load_by_path(name, tmp_path / "ops.py").add)
+    assert packed["kind"] == "pickle"
+    read = f"import base64, pickle; print(pickle.loads(base64.b64decode({packed['data']!r}))(n=1))"
+    done = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=False)
+    assert done.stdout == "{'m': 2}\n", done.stderr
+
+
+def test_module_that_hides_another_one_of_its_name_travels_whole(tmp_path, module):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "ops.py").write_text(textwrap.dedent(OPS))
+    other = load_by_path("ops_of_a_user", tmp_path / "elsewhere" / "ops.py")
+    assert pack_op(other.add)["kind"] == "pickle"
+    sys.modules["ops_of_a_user"] = module
+    assert pack_op(module.add)["kind"] == "import"
 
 
 def test_op_in_a_function_travels_as_a_pickle_with_source_and_versions():

@@ -1,6 +1,6 @@
 """The runtime by its contract: a directory in, a directory out, exit statuses, the error file."""
 
-# ruff: noqa: F821, UP037 - names of outputs, not annotations
+# ruff: noqa: F821, UP006, UP037 - names of outputs, not annotations
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import json
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import List  # noqa: UP035 - as users write it
 
 import pytest
-from dflow.python import OP, FatalError, TransientError
+from dflow.python import OP, Artifact, FatalError, TransientError
+from dflow.python.catalog import assemble
 from dflow.python.payload import pack_op
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def run(folder: Path, op: object, inputs: dict[str, str] | None = None, **changes: object):
@@ -95,6 +94,35 @@ def test_input_that_does_not_fit_is_refused_before_execute(tmp_path):
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == "OP add: input 'n' must be int, not str: 'one'\n"
+
+
+def run_again(folder: Path) -> subprocess.CompletedProcess[str]:
+    step = folder / "run" / "step"
+    command = [sys.executable, "-m", "dflow.python.runtime", str(folder / "run/.dflow/ops/op.json"), str(step)]
+    return subprocess.run(command, cwd=step / "workdir", capture_output=True, text=True, check=False)
+
+
+def test_second_run_replaces_what_the_first_one_left(tmp_path):
+    @OP.function
+    def make(n: int) -> {"file": Artifact(Path), "files": Artifact(List[Path])}:
+        if n == 0:
+            raise ValueError("no")
+        names = [Path(f"f{i}") for i in range(n)]
+        for name in names:
+            name.write_text("")
+        return {"file": names[0], "files": names}
+
+    step = tmp_path / "run" / "step"
+    assert run(tmp_path, make, {"n": "0"}).returncode == 1
+    for number in ("3", "2"):
+        (step / "inputs" / "parameters" / "n").write_text(number)
+        done = run_again(tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert not (step / ".error").exists()
+    artifacts = step / "outputs" / "artifacts"
+    assert assemble(artifacts / "file", Path) == artifacts / "file" / "f0"
+    assert [path.name for path in assemble(artifacts / "files", List[Path])] == ["f0", "f1"]
+    assert {path.name for path in (artifacts / "files").iterdir()} == {".dflow", "f0", "f1"}
 
 
 @pytest.mark.parametrize("place", ["run/.dflow/ops/op.json", "run/.dflow/ops", "run/.dflow"])
