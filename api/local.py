@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import dflow
 from dflow import query, report
+from dflow.argo_objects import ArgoStep
 from dflow.compile import compile_workflow
 from dflow.config import config
 from dflow.engine import control
@@ -111,6 +112,8 @@ def reusable(steps: Sequence[Any]) -> list[Reused]:
     """What a run needs to know of steps that are to be reused; those without a key are passed over, and said."""
     found = []
     for step in steps:
+        if not isinstance(step, ArgoStep):
+            raise TypeError(f"reuse_step takes steps that wf.query_step() returned, not {step!r}")
         if step.key is None:
             _log.warning("step %r has no key, so nothing can reuse it", step.displayName)
             continue

@@ -75,7 +75,8 @@ class Commits:
 
     def _values(self, node: Node, template: Template, *, in_files: bool) -> dict[str, Any]:
         types = {p.name: p.type for p in template.inputs.parameters}
-        out_types = {p.name: p.type for p in template.outputs.parameters}
+        is_loop = node.call is not None and node.call.loop is not None and node.item is None
+        out_types = {p.name: "list" if is_loop else p.type for p in template.outputs.parameters}
         leaf = in_files and node.type == "Pod"
         return {
             "usage": node.usage,
