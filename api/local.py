@@ -111,7 +111,7 @@ def retry_steps(layout: RunLayout, wanted: Sequence[str]) -> RunResult:
 def reusable(steps: Sequence[Any]) -> list[Reused]:
     """What a run needs to know of steps that are to be reused; those without a key are passed over, and said."""
     found = []
-    for step in steps:
+    for step in [one for item in steps for one in (item if isinstance(item, list) else [item])]:
         if not isinstance(step, ArgoStep):
             raise TypeError(f"reuse_step takes steps that wf.query_step() returned, not {step!r}")
         if step.key is None:

@@ -150,7 +150,7 @@ def test_in_a_dag_the_copies_have_a_node_above_them():
     wf = Workflow("loop", dag=DAG(tasks=[after, loop]))
     wf.submit()
     group = wf.query_step(type="TaskGroup")
-    assert group.outputs.parameters["x"].value == '["1", "2"]'
+    assert group.outputs.parameters["x"].value == ["1", "2"]
     assert [s.boundaryID for s in wf.query_step(r"loop\(")] == [group.id] * 2
     assert wf.query_step("after").outputs.parameters["x"].value == '["1", "2"]'
 
