@@ -5,6 +5,7 @@ Each case of the tables names the fact it follows from; the facts are listed in 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,8 @@ def _text(workflow, place: str) -> str:
     if name == "workflow":
         return workflow.query_global_outputs().parameters[parameter].value
     (node,) = [node for node in workflow.query_step() if node.displayName == name]
-    return node.outputs.parameters[parameter].value
+    value = node.outputs.parameters[parameter].value
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def test_the_tables_are_long_enough_and_no_case_stands_twice():
