@@ -100,7 +100,7 @@ def fit(clusters: Any, energies: Any, rng: Any) -> Any:
     return np.array([a + np.linalg.solve(matrix, design.T @ (energies - design @ a)) for a in anchors])
 
 
-def test_error(committee: Any, test: Any) -> float:
+def rms_error(committee: Any, test: Any) -> float:
     """The root mean square error (meV per atom) of the committee's mean."""
     predicted = (features(test["clusters"]) @ committee.T).mean(axis=1)
     return float(np.sqrt(np.mean((predicted - test["energies"]) ** 2)))
@@ -134,7 +134,7 @@ class Start(OP):
                 "data": Path("data.npz"),
                 "test": Path("test.npz"),
                 "committee": Path("committee.npy"),
-                "errors": [test_error(committee, np.load("test.npz"))],
+                "errors": [rms_error(committee, np.load("test.npz"))],
             }
         )
 
@@ -226,7 +226,7 @@ class Train(OP):
         np.savez("data.npz", clusters=clusters, energies=energies)
         committee = fit(clusters, energies, np.random.default_rng([op_in["seed"], op_in["iteration"], 1]))
         np.save("committee.npy", committee)
-        error = test_error(committee, np.load(op_in["test"]))
+        error = rms_error(committee, np.load(op_in["test"]))
         return OPIO(
             {
                 "data": Path("data.npz"),
@@ -299,7 +299,7 @@ class Plot(OP):
             xlabel="distance of a pair (Å)",
             ylabel="energy of a pair (meV)",
             xlim=(distances[0], distances[-1]),
-            ylim=(-30, 90),
+            ylim=(-25, 60),
         )
         axes.legend(frameon=False)
 
