@@ -23,6 +23,7 @@ from dflow.engine.layout import RunLayout, StepLayout, is_run
 from dflow.engine.lease import is_running
 from dflow.engine.model import PythonOpTemplate
 from dflow.engine.phase import Phase
+from dflow.engine.process import end_steps
 from dflow.engine.reuse import Reused, save_reused
 from dflow.engine.runner import create_run, load_graph, run, write_graph
 from dflow.engine.settings import RunSettings, load_settings
@@ -218,6 +219,7 @@ def run_settings(graph: WorkflowGraph) -> RunSettings:
 def request(layout: RunLayout, verb: str, timeout: float = 30.0) -> None:
     """Ask the runner of a workflow for something and wait until it is done; without a runner, do it here."""
     if not is_running(layout):
+        end_steps(layout.root)  # what an engine that was killed has left
         if Phase(query.read_status(layout)).is_final and read_text(layout.status) != Phase.RUNNING.value:
             return
         write_text(layout.status, Phase.TERMINATED.value if verb == "terminate" else Phase.FAILED.value)
@@ -239,6 +241,7 @@ def delete(layout: RunLayout) -> None:
     """
     if is_running(layout):
         raise LeaseHeld(f"workflow {layout.id} is running; end it first with: dflow terminate {layout.id}")
+    end_steps(layout.root)
     try:
         shutil.rmtree(layout.root)
     except OSError as exc:

@@ -51,3 +51,21 @@ def test_a_new_attempt_first_ends_what_a_killed_engine_left(run_script):
     resumed = subprocess.run([sys.executable, "-m", "dflow.cli", "resume", "killed"], check=False)
     assert resumed.returncode == 0
     assert alive("sleep 7732") == ""
+
+
+@linux
+@pytest.mark.parametrize("verb", ["terminate", "delete"])
+def test_ending_a_run_whose_engine_was_killed_ends_its_steps(verb):
+    Path("script.py").write_text(
+        "from dflow import ShellOPTemplate, Step, Workflow\n"
+        "wf = Workflow('orphan', id='orphan')\n"
+        "wf.add(Step('s', ShellOPTemplate('s', script='sleep 7734')))\n"
+        "wf.submit()\n"
+    )
+    with subprocess.Popen([sys.executable, "script.py"], stdout=subprocess.DEVNULL) as engine:
+        deadline = time.monotonic() + 20
+        while not alive("sleep 7734") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        engine.kill()
+    assert subprocess.run([sys.executable, "-m", "dflow.cli", verb, "orphan"], check=False).returncode == 0
+    assert alive("sleep 7734") == ""
