@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING
@@ -57,10 +58,8 @@ def loop_outputs(node: Node, template: Template, good: list[Node], scope: Scope,
 def _as_list(texts: list[str]) -> str:
     """A JSON list of texts; of the values themselves where all of them are JSON objects or lists."""
     if all(text.lstrip()[:1] in ("{", "[") for text in texts):
-        try:
+        with contextlib.suppress(ValueError):  # it only looked like JSON
             return json.dumps([json.loads(text) for text in texts], ensure_ascii=False)
-        except ValueError:
-            pass
     return json.dumps(texts, ensure_ascii=False)
 
 

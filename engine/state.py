@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import CopyError, StateError
@@ -72,7 +72,7 @@ def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
                 os.close(file)
             os.replace(temporary, path)
         except OSError:
-            with _ignoring_missing():
+            with suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
 
@@ -192,11 +192,3 @@ def _hard_link(source: str, target: str) -> None:
         os.link(os.path.realpath(source), target)
     except OSError:
         shutil.copy2(source, target)
-
-
-@contextmanager
-def _ignoring_missing() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        return
