@@ -65,10 +65,6 @@ class Commits:
             self._journal.append({"event": "node", **node.summary(), "phase": Phase.PENDING.value})
         return nodes
 
-    def open_nodes(self) -> list[Node]:
-        """Nodes that began and are not done."""
-        return list(self._open.values())
-
     def close(self) -> None:
         """Write no more."""
         self._journal.close()

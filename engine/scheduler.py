@@ -127,10 +127,6 @@ class Scheduler:
                 self._post(partial(self._finish, node, group, Phase.FAILED, why))
             self._wake.set()
 
-    def running(self) -> list[Node]:
-        """The leaf nodes that run now."""
-        return [node for node in self.commits.open_nodes() if node.id in self._running]
-
     def _post(self, work: Callable[[], None]) -> None:
         self._work.append(work)
         self._wake.set()
