@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dflow
-from dflow import query, report
+from dflow import nested, query, report
 from dflow.argo_objects import ArgoStep
 from dflow.compile import compile_workflow
 from dflow.config import config
@@ -62,8 +62,8 @@ def submit(workflow: Workflow, detach: bool, reuse: Sequence[Any] = ()) -> Workf
     _check_platform()
     graph = compile_workflow(workflow)
     _warn_of_what_is_ignored(graph)
-    root = Path(str(config["debug_workdir"])).absolute()
-    name = workflow.id or f"{workflow.name}-{randstr()}"
+    root = nested.folder()
+    name = workflow.id or nested.next_id(workflow.name) or f"{workflow.name}-{randstr()}"
     if not _ID.match(name):
         raise ConfigError(
             f"the id {name!r} must consist of letters, digits, '-', '_' and '.', and begin with a letter or digit"
@@ -76,9 +76,9 @@ def submit(workflow: Workflow, detach: bool, reuse: Sequence[Any] = ()) -> Workf
         save_reused(layout, reusable(reuse))
     workflow.id = layout.id
     report.say(f"Workflow is running locally (ID: {layout.id})")
-    if detach:
+    if detach and nested.enclosing_step() is None:
         start_runner(layout)
-    else:
+    else:  # a step waits for its workflows: they are a part of it
         continue_run(layout, again)
         if os.environ.get("DFLOW_RAISE") == "1":
             workflow.raise_for_status()
@@ -163,11 +163,11 @@ def _restart(layout: RunLayout, graph: WorkflowGraph) -> RunLayout:
 
     Raises:
         LeaseHeld: it runs.
-        StateError: it has succeeded already.
+        StateError: it has succeeded already, and is not submitted by a step that is run again.
     """
     if is_running(layout):
         raise LeaseHeld(f"workflow {layout.id} is running; watch it with: dflow get {layout.id}")
-    if query.read_status(layout) == Phase.SUCCEEDED.value:
+    if query.read_status(layout) == Phase.SUCCEEDED.value and nested.enclosing_step() is None:
         raise StateError(f"{layout.root} is there already, and has succeeded: choose another id")
     write_graph(layout, graph, run_settings(graph))
     return layout
@@ -181,7 +181,7 @@ def continue_run(layout: RunLayout, again: Callable[[Node], bool] | None = None)
         KeyboardInterrupt: Ctrl-C; all steps are ended.
     """
     try:
-        result = run(layout, make_executor, again=again)
+        result = run(layout, make_executor, again=again, shared=nested.shared_slots())
     except KeyboardInterrupt:
         raise KeyboardInterrupt(report.interrupted(layout)) from None
     except SystemExit:

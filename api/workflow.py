@@ -290,17 +290,18 @@ class Workflow:
 
     def _layout(self) -> Any:
         from dflow.engine.errors import RunNotFound
-        from dflow.engine.layout import RunLayout, is_run
+        from dflow.nested import find_run
 
         if self.id is None:
             raise RunNotFound(f"workflow {self.name!r} was not submitted yet")
-        root = Path(str(config["debug_workdir"])).absolute() / self.id
-        if not is_run(root):
+        layout = find_run(self.id)
+        if layout is None:
+            place = Path(str(config["debug_workdir"])).absolute()
             raise RunNotFound(
-                f"there is no run {self.id!r} in {root.parent}; go to the directory where it was submitted, or set "
+                f"there is no run {self.id!r} in {place}; go to the directory where it was submitted, or set "
                 "config['debug_workdir']"
             )
-        return RunLayout(root)
+        return layout
 
     def __repr__(self) -> str:
         return f"Workflow(name={self.name!r}, id={self.id!r})"

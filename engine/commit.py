@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.engine.journal import Journal
 from dflow.engine.phase import Phase
-from dflow.engine.state import set_aside, write_json, write_text, writing
+from dflow.engine.state import set_aside, take_over_runs, write_json, write_text, writing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,8 @@ class Commits:
                 set_aside(node.place)
             with writing(node.place.root):
                 node.place.root.mkdir(parents=True, exist_ok=True)
+            if node.type == "Pod":
+                take_over_runs(node.place)
             write_text(node.place.type, node.type)
             write_text(node.place.phase, Phase.RUNNING.value)
         self._journal.append({"event": "node", **node.summary(), "phase": Phase.RUNNING.value})

@@ -4,11 +4,12 @@
 
     <workflow id>/
     ├── status  type  pid
-    ├── .dflow/  graph.json  settings.json  journal.jsonl  ops/  lib/  lease  control/  reuse.json  runner.log
+    ├── .dflow/  graph.json  settings.json  journal.jsonl  ops/  lib/  lease  slots  control/  reuse.json  runner.log
     └── <key>  or  <id>-<step name>-<hash>/
         ├── phase  type  script  log.txt  .step
         ├── inputs/{parameters,artifacts}/NAME
         ├── outputs/{parameters,artifacts}/NAME
+        ├── workflows/  of a step that submits some
         └── workdir/
 """
 
@@ -102,6 +103,11 @@ class RunLayout:
         return self.private / "reuse.json"
 
     @property
+    def slots(self) -> Path:
+        """How many leaf steps may run at once; each holds a lock on one byte, see ``engine.slots``."""
+        return self.private / "slots"
+
+    @property
     def suspended(self) -> Path:
         """There while the workflow starts no new steps."""
         return self.private / "suspended"
@@ -175,6 +181,11 @@ class StepLayout:
         return self.root / "workdir"
 
     @property
+    def runs(self) -> Path:
+        """The workflows that the step itself has submitted; they stay when the step is run again."""
+        return self.root / "workflows"
+
+    @property
     def input_parameters(self) -> Path:
         """One file for each input parameter."""
         return self.root / "inputs" / "parameters"
@@ -208,6 +219,13 @@ class StepLayout:
         while (aside := self.root.with_name(f"{self.root.name}.bk{number}")).exists():
             number += 1
         return aside
+
+    def last_backup(self) -> StepLayout | None:
+        """The directory that was set aside last; None when there is none."""
+        number = 0
+        while (aside := self.root.with_name(f"{self.root.name}.bk{number + 1}")).exists():
+            number += 1
+        return StepLayout(self.root.with_name(f"{self.root.name}.bk{number}")) if number else None
 
 
 def is_run(path: Path) -> bool:

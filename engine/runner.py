@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
     from dflow.engine.ports import Executor
+    from dflow.engine.slots import Slots
 
 __all__ = ["RunResult", "create_run", "load_graph", "run", "write_graph"]
 
@@ -110,7 +111,11 @@ def load_graph(layout: RunLayout) -> WorkflowGraph:
 
 
 def run(
-    layout: RunLayout, make_executor: Callable[[RunSettings], Executor], *, again: Callable[[Node], bool] | None = None
+    layout: RunLayout,
+    make_executor: Callable[[RunSettings], Executor],
+    *,
+    again: Callable[[Node], bool] | None = None,
+    shared: Slots | None = None,
 ) -> RunResult:
     """Run, or go on with, the workflow in a directory, and wait for its end.
 
@@ -119,6 +124,7 @@ def run(
 
     Args:
         again: which finished steps of an earlier attempt to run again; None runs none again.
+        shared: places for leaf steps that it shares with the run around it, if there is one.
 
     Raises:
         LeaseHeld: somebody else runs it.
@@ -129,12 +135,12 @@ def run(
         end_steps(layout.root)  # what an engine that was killed has left
         layout.suspended.unlink(missing_ok=True)
         take_requests(layout)  # what was asked of an attempt that is over is not for this one
-        scheduler = Scheduler(graph, layout, settings, make_executor(settings), look_back(layout, again))
+        scheduler = Scheduler(graph, layout, settings, make_executor(settings), look_back(layout, again), shared)
         attempt = _Attempt(layout, scheduler)
         try:
             phase = attempt.run()
         finally:
-            scheduler.commits.close()
+            scheduler.close()
     return RunResult(phase, tuple(scheduler.failures))
 
 

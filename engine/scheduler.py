@@ -31,6 +31,7 @@ from dflow.engine.phase import Phase
 from dflow.engine.reuse import take_outputs
 from dflow.engine.scope import Scope
 from dflow.engine.slices import Deal, stack_artifact
+from dflow.engine.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,13 +49,20 @@ __all__ = ["Scheduler"]
 
 _log = logging.getLogger("dflow.engine")
 _BATCH = 64
+_LOOK_AGAIN = 0.02  # seconds, while other runs hold the places for leaf steps
 
 
 class Scheduler:
     """Runs one graph once, with what there is already of an earlier attempt or of other runs."""
 
     def __init__(
-        self, graph: WorkflowGraph, layout: RunLayout, settings: RunSettings, executor: Executor, earlier: Earlier
+        self,
+        graph: WorkflowGraph,
+        layout: RunLayout,
+        settings: RunSettings,
+        executor: Executor,
+        earlier: Earlier,
+        shared: Slots | None = None,
     ) -> None:
         self._graph = graph
         self._templates = {template.name: template for template in graph.templates}
@@ -73,7 +81,11 @@ class Scheduler:
         self._keys: dict[str, str] = {}
         self._ids: set[str] = set()
         limit = settings.workers() if graph.parallelism is None else graph.parallelism
-        self._limit = 1 if not executor.capabilities.parallel else limit
+        parallel = executor.capabilities.parallel
+        self._limit = limit if parallel else 1
+        self._slots = shared or (Slots.make(layout, limit) if parallel and limit is not None else None)
+        self._held: dict[str, int] = {}
+        self._starved = False
         self.commits = Commits(layout)
         self._runner = LeafRunner(layout, settings, executor, self.commits, self._globals)
         self.stopping: str | None = None
@@ -102,13 +114,20 @@ class Scheduler:
                 if self._work:
                     await anyio.lowlevel.checkpoint()
                 elif not self._over:
-                    await self._wake.wait()
+                    with anyio.move_on_after(_LOOK_AGAIN if self._starved else None):
+                        await self._wake.wait()
                     self._wake = anyio.Event()
             tasks.cancel_scope.cancel()
         if self._broken is not None:
             raise self._broken
         exit_phase = self._exit.phase if self._exit else Phase.SUCCEEDED
         return exit_phase if self.root.phase.is_ok and exit_phase.is_failure else self.root.phase
+
+    def close(self) -> None:
+        """Write no more, and hold nothing that others may want."""
+        self.commits.close()
+        if self._slots is not None:
+            self._slots.close()
 
     def suspend(self, *, on: bool) -> None:
         """Start no more leaf steps, or go on; those that run are left alone."""
@@ -145,12 +164,19 @@ class Scheduler:
             self._wake.set()  # nobody else may be left to wake the loop
 
     def _start_leaves(self, tasks: TaskGroup) -> None:
+        self._starved = False
         while (
             self._leaves
             and self._broken is None
             and not self._suspended
             and (self._limit is None or len(self._running) < self._limit)
         ):
+            if self._slots is not None:
+                slot = self._slots.take()
+                if slot is None:  # runs in our steps, or around us, have them all
+                    self._starved = True
+                    return
+                self._held[self._leaves[0][0].id] = slot
             node, template, group = self._leaves.popleft()
             self._running[node.id] = scope = anyio.CancelScope()
             tasks.start_soon(self._run_leaf, node, template, group, scope)
@@ -316,6 +342,8 @@ class Scheduler:
             self._wake.set()
         finally:
             del self._running[node.id]
+            if self._slots is not None:
+                self._slots.give(self._held.pop(node.id))
             self._wake.set()
 
     def _still_holds(self, earlier: Node, node: Node) -> bool:

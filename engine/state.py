@@ -28,6 +28,7 @@ __all__ = [
     "read_record",
     "read_text",
     "set_aside",
+    "take_over_runs",
     "write_all",
     "write_json",
     "write_text",
@@ -123,6 +124,14 @@ def set_aside(step: StepLayout) -> Path | None:
     with writing(target):
         step.root.rename(target)
     return target
+
+
+def take_over_runs(step: StepLayout) -> None:
+    """Give a new step directory the runs that the step has started before, from where it was set aside."""
+    earlier = step.last_backup()
+    if earlier is not None and earlier.runs.is_dir():
+        with writing(step.runs):
+            earlier.runs.rename(step.runs)
 
 
 def link_or_copy(source: Path, target: Path, method: str) -> None:

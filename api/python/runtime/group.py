@@ -135,6 +135,7 @@ class _Group:
         place = self.step / "workdir" / str(order)
         place.mkdir(parents=True, exist_ok=True)
         os.chdir(str(place))
+        os.environ["DFLOW_SLICE"] = place.name
         try:
             sliced = {name: self._element(name, position) for name in self._sliced}
             return self._result(order, self._execute({**self._common, **sliced}))
