@@ -10,7 +10,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.state import PRIVATE, write_all, writing
+from dflow.engine.state import PRIVATE, to_json, write_all, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +34,8 @@ class Journal:
         Raises:
             StateError: the file system refuses.
         """
-        line = json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n"
         with writing(self.path):
-            write_all(self._file, line)
+            write_all(self._file, to_json(event) + "\n")
 
     def close(self) -> None:
         """Write no more."""

@@ -162,7 +162,7 @@ def stack_artifact(
         items.sort(key=lambda item: natural(item["order"]))
     with writing(root):
         (root / CATALOG).mkdir(exist_ok=True)
-    write_json(root / CATALOG / str(uuid.uuid4()), {"path_list": items}, mode=None)
+    write_json(root / CATALOG / str(uuid.uuid4()), {"path_list": items}, mode=0o666)
     return ArtifactValue(str(root))
 
 

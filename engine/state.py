@@ -24,39 +24,52 @@ if TYPE_CHECKING:
 
 __all__ = [
     "link_or_copy",
+    "make_directory",
     "read_phase",
     "read_record",
     "read_text",
     "set_aside",
     "take_over_runs",
+    "to_json",
     "write_all",
     "write_json",
+    "write_new",
     "write_text",
     "writing",
 ]
 
 PRIVATE = 0o600
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
+_ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
+    errno.EROFS: "choose a directory that can be written, with config['debug_workdir'] or DFLOW_DEBUG_WORKDIR",
+    errno.EACCES: "check the owner and mode",
+}
+
+
+class writing:  # noqa: N801 - used as a function; a class, because it is entered ten times for every step
     """Turn an error of the operating system into one that says which file, and what to do."""
-    try:
-        yield
-    except OSError as exc:
-        hint = {
-            28: "free some space",
-            122: "free some of your quota",
-            30: "choose a directory that can be written, with config['debug_workdir'] or DFLOW_DEBUG_WORKDIR",
-            13: "check the owner and mode",
-        }
-        advice = hint.get(exc.errno or 0)
-        text = f"cannot write {path}: {exc.strerror or exc}"
-        raise StateError(f"{text}; {advice}, then resume" if advice else text) from exc
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            advice = _ADVICE.get(error.errno or 0)
+            text = f"cannot write {self._path}: {error.strerror or error}"
+            raise StateError(f"{text}; {advice}, then resume" if advice else text) from error
 
 
-def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
+def write_text(path: Path | str, text: str, *, mode: int = 0o666) -> None:
     """Replace ``path`` by a file with this text, in one step.
 
     Raises:
@@ -64,18 +77,41 @@ def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
     """
     temporary = f"{path}.tmp"
     with writing(path):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         try:
-            file = os.open(temporary, flags, mode if mode is not None else 0o666)
-            try:
-                write_all(file, text)
-            finally:
-                os.close(file)
+            _write(temporary, text, os.O_TRUNC, mode)
             os.replace(temporary, path)
         except OSError:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
+
+
+def write_new(path: str, text: str) -> None:
+    """Write a file that is part of something unfinished, which nobody trusts until its phase is written.
+
+    Raises:
+        StateError: the file system refuses, or there is such a file.
+    """
+    with writing(path):
+        _write(path, text, os.O_EXCL, 0o666)
+
+
+def make_directory(path: str) -> None:
+    """Make one directory.
+
+    Raises:
+        StateError: the file system refuses, or there is one.
+    """
+    with writing(path):
+        os.mkdir(path)
+
+
+def _write(path: str, text: str, flag: int, mode: int) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flag, mode)
+    try:
+        write_all(file, text)
+    finally:
+        os.close(file)
 
 
 def write_all(file: int, text: str) -> None:
@@ -84,8 +120,8 @@ def write_all(file: int, text: str) -> None:
         data = text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half of a character, as no file name or program output can hold
         data = text.encode("utf-8", "backslashreplace")
-    while data:
-        data = data[os.write(file, data) :]
+    while (written := os.write(file, data)) < len(data):
+        data = data[written:]
 
 
 def read_text(path: Path) -> str:
@@ -94,9 +130,14 @@ def read_text(path: Path) -> str:
         return stream.read()
 
 
-def write_json(path: Path, data: Any, *, mode: int | None = PRIVATE) -> None:
+def write_json(path: Path | str, data: Any, *, mode: int = PRIVATE) -> None:
     """Replace ``path`` by a file with this JSON."""
-    write_text(path, json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n", mode=mode)
+    write_text(path, to_json(data) + "\n", mode=mode)
+
+
+def to_json(data: Any) -> str:
+    """Compact JSON on one line."""
+    return _ENCODER.encode(data)
 
 
 def read_phase(step: StepLayout) -> Phase | None:
