@@ -14,51 +14,58 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import floor, interpreters, process, report
+from harness import interpreters, process, readme, report, targets
 from harness.measure import Bench
 from harness.plan import CASES, NAMES, Plan
 
 
 def main() -> int:
-    """Measure, print the table while it grows, write the JSON."""
+    """Measure, print a line for each finished job, then the tables; write the files that are asked for."""
     options = parse()
     process.adopt_orphans()
-    compared = [interpreters.ours()]
+    contenders = [interpreters.ours(), interpreters.floor()]
     if not options.no_upstream:
-        compared.append(interpreters.upstream(options.upstream_python))
+        contenders.append(interpreters.upstream(options.upstream_python))
 
     parent = Path(tempfile.mkdtemp(prefix="dflow-benchmark-", dir=options.workdir))
+    rows = []
     try:
-        floors = floor.measure(parent / "floor", repetitions=10 if options.quick else 50)
-        bench = Bench(compared, parent)
+        bench = Bench(contenders, parent)
         bench.warm_up((str(CASES / "cold_start.py"), "1"), options.limit)
-        rows = []
         for job in plan(options).jobs():
-            row = report.Row(job, bench.measure(job))
-            rows.append(row)
-            print("  ".join(row.texts()[:5]), file=sys.stderr, flush=True)
+            rows.append(report.Row(job, bench.measure(job)))
+            print("  ".join(rows[-1].texts()), file=sys.stderr, flush=True)
     finally:
-        shutil.rmtree(parent, ignore_errors=True)
+        if not options.keep:
+            shutil.rmtree(parent, ignore_errors=True)
 
-    print_report(rows, floors)
+    verdicts = targets.verdicts(rows)
+    text = full_text(rows, verdicts, options)
+    print(f"\n{text}")
     if options.json:
-        options.json.write_text(json.dumps(report.as_json(rows, floors), indent=1) + "\n", encoding="utf-8")
-    return int(any(not ours.samples or ours.failures or ours.limit for ours in (row.cells["ours"] for row in rows)))
+        results = report.as_json(rows, [verdict.as_json() for verdict in verdicts])
+        options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if options.readme:
+        readme.put(Path(__file__).with_name("README.md"), text)
+    ours = [row.cells["ours"] for row in rows]
+    return int(any(not (cell.samples or cell.skipped) or cell.failures or cell.limit for cell in ours))
 
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Time the same workflows under this dflow and under upstream's.")
-    parser.add_argument("--quick", action="store_true", help="small sizes, one repetition: a minute or two")
+    parser.add_argument("--quick", action="store_true", help="small sizes, one repetition: about a minute")
     parser.add_argument("--only", type=names, default=NAMES, metavar="NAME,...", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--upstream-python", type=Path, metavar="PATH", help="an interpreter with upstream installed")
     parser.add_argument("--no-upstream", action="store_true", help="measure ours alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
-    parser.add_argument("--sizes", type=numbers, metavar="N,...", help="steps, ours (20,100,1000)")
-    parser.add_argument("--upstream-sizes", type=numbers, metavar="N,...", help="steps, upstream (20,100)")
+    parser.add_argument("--readme", action="store_true", help="put the tables into the README beside this file")
+    parser.add_argument("--sizes", type=numbers, metavar="N,...", help="numbers of steps, ours (each case has its own)")
+    parser.add_argument("--upstream-sizes", type=numbers, metavar="N,...", help="the same, upstream")
     parser.add_argument("--repetitions", type=int, metavar="N", help="runs of each workflow (3)")
     parser.add_argument("--limit", type=float, default=120, metavar="SECONDS", help="for one run (120)")
     parser.add_argument("--workdir", type=Path, metavar="DIR", help="where the run directories go (the temporary one)")
+    parser.add_argument("--keep", action="store_true", help="leave the run directories there")
     return parser.parse_args()
 
 
@@ -80,28 +87,31 @@ def numbers(text: str) -> tuple[int, ...]:
 
 def plan(options: argparse.Namespace) -> Plan:
     """The chosen cases with their sizes."""
-    sizes = options.sizes or ((20,) if options.quick else (20, 100, 1000))
-    theirs = options.upstream_sizes or ((20,) if options.quick else (20, 100))
-    repetitions = options.repetitions or (1 if options.quick else 3)
-    return Plan(options.only, sizes, () if options.no_upstream else theirs, repetitions, options.limit)
-
-
-def print_report(rows: list[report.Row], floors: dict[str, float]) -> None:
-    """The table, its legend, the import target, the floors, and the reasons of failed runs."""
-    where = report.machine()
-    print(
-        f"\n{where['date']}, Python {where['python']}, {where['system']} {where['machine']}, {where['cores']} cores\n"
+    return Plan(
+        options.only,
+        options.quick,
+        options.repetitions or (1 if options.quick else 3),
+        options.limit,
+        upstream=not options.no_upstream,
+        sizes=options.sizes or (),
+        upstream_sizes=options.upstream_sizes or (),
     )
-    print(report.table(rows))
-    print(f"\n{report.LEGEND}")
-    for line in report.import_lines(rows):
-        print(line)
-    for name, seconds in floors.items():
-        print(f"floor, {name}: {report.seconds_text(seconds)}")
-    for row in rows:
-        for label, cell in row.cells.items():
-            for message in sorted(set(cell.failures)):
-                print(f"failed: {row.job.case} {row.job.label}, {label}: {message}")
+
+
+def full_text(rows: list[report.Row], verdicts: list[targets.Verdict], options: argparse.Namespace) -> str:
+    """Where and how it was measured, the results, the targets, and the reasons of failed and missing runs."""
+    where, repetitions = report.machine(), plan(options).repetitions
+    python = f"{where['system']}, Python {where['python']}"
+    parts = [
+        f"Measured on {where['date'][:10]}, {where['cores']} cores, {python}; repetitions: {repetitions}",
+        report.table(rows),
+        report.LEGEND,
+    ]
+    if verdicts:
+        parts += ["Against the targets:", targets.table(verdicts)]
+    if remarks := report.remarks(rows):
+        parts.append("\n".join(f"- {line}" for line in remarks))
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":

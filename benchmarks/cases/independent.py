@@ -28,7 +28,8 @@ if __name__ == "__main__":
     import measured
     import shell
 
-    size, op = measured.arguments()
+    options = measured.arguments()
+    size, op = options.size, options.op
     template = PythonOPTemplate(PlusOne, image="python:3.11") if op == "python" else shell.PLUS_ONE
     dag = DAG("tasks")
     for index in range(size):

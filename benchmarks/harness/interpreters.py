@@ -1,4 +1,4 @@
-"""The two interpreters that are compared: ours, and one with upstream installed."""
+"""The interpreters that are compared: ours, one with upstream installed, and a bare one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 UPSTREAM = "pydflow==1.8.134"
+PACKAGES = (UPSTREAM, "numpy", "scipy")  # the cases use them
 CACHE = Path("~/.cache/pydflow-benchmarks/upstream")
 
 
@@ -17,7 +18,7 @@ class Interpreter:
     """A Python with a `dflow` in it.
 
     Attributes:
-        label: "ours" or "upstream".
+        label: "ours", "upstream" or "floor".
         python: the path of the interpreter; not resolved, since the link decides the virtual environment.
         environment: what its processes get.
     """
@@ -30,6 +31,11 @@ class Interpreter:
 def ours() -> Interpreter:
     """The interpreter that runs the harness."""
     return make("ours", Path(sys.executable))
+
+
+def floor() -> Interpreter:
+    """The interpreter that runs the harness, for the bare process."""
+    return make("floor", Path(sys.executable))
 
 
 def make(label: str, python: Path) -> Interpreter:
@@ -49,10 +55,10 @@ def cached_upstream() -> Path:
     folder = CACHE.expanduser()
     python = folder / "bin" / "python"
     ready = folder / "ready"
-    if ready.is_file() and ready.read_text() == UPSTREAM:
+    if ready.is_file() and ready.read_text() == " ".join(PACKAGES):
         return python
-    print(f"installing {UPSTREAM} into {folder} (once) …", flush=True)
+    print(f"installing {' '.join(PACKAGES)} into {folder} (once) …", flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", UPSTREAM], check=True)
-    ready.write_text(UPSTREAM)
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+    ready.write_text(" ".join(PACKAGES))
     return python

@@ -11,9 +11,11 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from harness.memory import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +34,7 @@ class Finished:
         wall: seconds from start to exit.
         cpu: seconds, user and system, of it and of all its descendants.
         status: the exit status, None when the time limit was reached.
+        memory: the peaks in MB, where they were asked for.
     """
 
     wall: float
@@ -39,6 +42,7 @@ class Finished:
     status: int | None
     stdout: str
     stderr: str
+    memory: dict[str, float] = field(default_factory=dict)
 
 
 def adopt_orphans() -> None:
@@ -47,7 +51,9 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def run(interpreter: Interpreter, arguments: Sequence[str], *, folder: Path, limit: float) -> Finished:
+def run(
+    interpreter: Interpreter, arguments: Sequence[str], *, folder: Path, limit: float, memory: bool = False
+) -> Finished:
     """Run `python arguments` in `folder`, which is made; at the limit (seconds) all its processes are killed."""
     folder.mkdir(parents=True)
     out, err = folder / ".stdout", folder / ".stderr"
@@ -62,8 +68,10 @@ def run(interpreter: Interpreter, arguments: Sequence[str], *, folder: Path, lim
             stderr=stderr,
             start_new_session=True,
         )
+        sampler = Sampler(process.pid, folder)
         try:
-            in_time = ends_within(process, limit)
+            with sampler.watching() if memory else contextlib.nullcontext():
+                in_time = ends_within(process, limit)
             wall = time.perf_counter() - start
         finally:
             if process.returncode is None:
@@ -71,8 +79,8 @@ def run(interpreter: Interpreter, arguments: Sequence[str], *, folder: Path, lim
                 process.wait()
             reap_leftovers()
     status = process.returncode if in_time else None
-    texts = (path.read_text(encoding="utf-8", errors="replace") for path in (out, err))
-    return Finished(wall, children_cpu() - before, status, *texts)
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in (out, err)]
+    return Finished(wall, children_cpu() - before, status, texts[0], texts[1], sampler.peaks if memory else {})
 
 
 def ends_within(process: subprocess.Popen[bytes], limit: float) -> bool:

@@ -14,51 +14,72 @@ if TYPE_CHECKING:
     from harness.measure import Cell
     from harness.plan import Job
 
-IMPORT_TARGET = 0.150  # seconds
-HEADER = ("case", "size", "ours", "upstream", "ratio", "ours /s", "upstr. /s", "ours f+d+l", "upstr. f+d+l")
+HEADER = ("case", "size", "ours", "upstream", "ratio", "ours /step", "upstr. /step", "floor /step", "x floor")
 LEGEND = (
-    "ratio: upstream / ours.  /s: steps per second.  f+d+l: files + directories + links per step in the run directory."
+    "ratio: upstream / ours.  /step: wall / CPU ms.  x floor: ours / floor, wall / CPU.  Medians; a dash: not measured."
 )
+UNITS = {"step_entries": "", "main_memory": " MB", "failed": " failed"}  # of quantities; all others are seconds
 
 
 @dataclass(frozen=True)
 class Row:
-    """A job with its cells by interpreter."""
+    """A job with its cells by contender."""
 
     job: Job
     cells: dict[str, Cell]
 
-    def texts(self) -> tuple[str, ...]:
-        """The columns of HEADER."""
-        pair = [self.cells.get(label) for label in ("ours", "upstream")]
-        return (
-            self.job.case,
-            self.job.label,
-            *(value_text(cell, self.job) for cell in pair),
-            ratio_text(self.ratio()),
-            *(rate_text(cell, self.job) for cell in pair),
-            *(entries_text(cell, self.job) for cell in pair),
-        )
+    def value(self, label: str, name: str = "") -> float | None:
+        """The median of a value, by default the one that the job compares."""
+        return cell.median(name or self.job.quantity) if (cell := self.cells.get(label)) else None
+
+    def per_step(self, label: str, name: str) -> float | None:
+        """Seconds of `wall` or `cpu` per step."""
+        value = self.value(label, name)
+        return None if value is None or not self.job.steps else value / self.job.steps
 
     def ratio(self) -> float | None:
         """Upstream's number divided by ours."""
-        ours, theirs = (
-            cell.value(self.job) if (cell := self.cells.get(name)) else None for name in ("ours", "upstream")
+        return divided(self.value("upstream"), self.value("ours"))
+
+    def times_floor(self, name: str) -> float | None:
+        """Our `wall` or `cpu` divided by that of the floor."""
+        return divided(self.value("ours", name), self.value("floor", name))
+
+    def texts(self) -> tuple[str, ...]:
+        """The columns of HEADER."""
+        labels = ("ours", "upstream", "floor") if self.job.quantity == "wall" else ()
+        steps = [pair_text(*(self.per_step(label, name) for name in ("wall", "cpu")), factor=1000) for label in labels]
+        return (
+            self.job.case,
+            self.job.label,
+            *(value_text(self.cells.get(label), self.job) for label in ("ours", "upstream")),
+            ratio_text(self.ratio()),
+            *(steps or "---"),
+            pair_text(self.times_floor("wall"), self.times_floor("cpu")),
         )
-        return theirs / ours if ours and theirs else None
+
+
+def divided(above: float | None, below: float | None) -> float | None:
+    """A quotient; None where a part is missing or nothing."""
+    return above / below if above and below else None
 
 
 def value_text(cell: Cell | None, job: Job) -> str:
     """The median, or why there is none."""
-    if cell is None or not (cell.samples or cell.failures or cell.limit):
-        return "-"
-    value = cell.value(job)
-    if cell.limit is not None:
-        return f"> {cell.limit:g} s"
+    if cell is None or cell.skipped or not (cell.samples or cell.failures or cell.limit):
+        return "skipped" if cell and cell.skipped else "-"
+    value = cell.median(job.quantity)
     if value is None:
-        return "failed"
-    text = f"{value:.1f}" if job.quantity == "entries" else seconds_text(value)
+        return f"> {cell.limit:g} s" if cell.limit is not None else "failed"
+    text = quantity_text(value, job.quantity)
+    if job.quantity == "failed":
+        text += f" of {cell.median('runs'):g}"
     return f"{text} ({len(cell.failures)} failed)" if cell.failures else text
+
+
+def quantity_text(value: float, quantity: str) -> str:
+    """A value with its unit."""
+    return f"{round(value, 1):g}{UNITS[quantity]}" if quantity in UNITS else seconds_text(value)
 
 
 def seconds_text(seconds: float) -> str:
@@ -73,26 +94,23 @@ def ratio_text(ratio: float | None) -> str:
     return f"{ratio:.0f} x" if ratio >= 100 else f"{ratio:.2g} x"
 
 
-def rate_text(cell: Cell | None, job: Job) -> str:
-    """Steps per second of the timed span, where steps are timed."""
-    value = cell.value(job) if cell and job.steps and job.quantity != "entries" else None
-    return f"{job.steps / value:.3g}" if value else "-"
-
-
-def entries_text(cell: Cell | None, job: Job) -> str:
-    """Files + directories + links per step."""
-    if cell is None or not cell.samples or not job.steps:
-        return "-"
-    return "+".join(f"{round(cell.median(kind) or 0, 1):g}" for kind in ("files", "directories", "links"))
+def pair_text(wall: float | None, cpu: float | None, *, factor: float = 1) -> str:
+    """Wall / CPU."""
+    values = [f"{value * factor:.3g}" for value in (wall, cpu) if value is not None]
+    return " / ".join(values) or "-"
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Markdown that is also aligned as plain text; names to the left, numbers to the right."""
-    texts = [HEADER, *(row.texts() for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    lines = ["| " + " | ".join(map(align, line, widths, range(len(widths)))) + " |" for line in texts]
+    """The results as a table."""
+    return aligned([HEADER, *(row.texts() for row in rows)])
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Markdown that is also aligned as plain text; two columns of names to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    texts = ["| " + " | ".join(map(align, line, widths, range(len(widths)))) + " |" for line in lines]
     rule = "".join("|" + "-" * (w + 2) if i < 2 else "|" + "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+    return "\n".join([texts[0], rule, *texts[1:]])
 
 
 def align(text: str, width: int, column: int) -> str:
@@ -100,19 +118,15 @@ def align(text: str, width: int, column: int) -> str:
     return text.ljust(width) if column < 2 else text.rjust(width)
 
 
-def import_lines(rows: Sequence[Row]) -> list[str]:
-    """What an import costs above the bare interpreter, and whether ours meets the target."""
-    medians = {(row.job.label, label): cell.median("process_wall") for row in rows for label, cell in row.cells.items()}
+def remarks(rows: Sequence[Row]) -> list[str]:
+    """Why runs failed, or were left out."""
     lines = []
-    for label in ("ours", "upstream"):
-        bare, whole = medians.get(("bare interpreter", label)), medians.get(("import dflow", label))
-        if bare is None or whole is None:
-            continue
-        above = seconds_text(max(0.0, whole - bare))
-        line = f"import dflow, {label}: {seconds_text(whole)}, of which {above} above bare Python"
-        if label == "ours":
-            line += f"; target {seconds_text(IMPORT_TARGET)}: {'met' if whole <= IMPORT_TARGET else 'missed'}"
-        lines.append(line)
+    for row in rows:
+        for label, cell in row.cells.items():
+            name = f"{row.job.case} {row.job.label}, {label}"
+            lines += [f"failed: {name}: {message}" for message in sorted(set(cell.failures))]
+            lines += [f"skipped: {name}: {cell.skipped}"] if cell.skipped else []
+            lines += [f"stopped: {name}: after {cell.limit:g} s"] if cell.limit else []
     return lines
 
 
@@ -127,11 +141,11 @@ def machine() -> dict[str, Any]:
     }
 
 
-def as_json(rows: Sequence[Row], floors: dict[str, float]) -> dict[str, Any]:
-    """Everything measured: machine, floors, and each row with its samples (seconds; per-step numbers of entries)."""
+def as_json(rows: Sequence[Row], verdicts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Everything measured: machine, targets, and each row with its samples (seconds, MB, numbers per step)."""
     return {
         "machine": machine(),
-        "floors": floors,
+        "targets": list(verdicts),
         "rows": [
             {
                 "job": asdict(row.job) | {"arguments": [a.rsplit(os.sep, 1)[-1] for a in row.job.arguments]},
