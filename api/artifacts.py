@@ -85,7 +85,7 @@ def download_artifact(
     target = Path(str(path)).absolute()
     items = read_catalog(root) if root.is_dir() and not inside else None
     if items is not None and wanted is not None:
-        items = [item for item in items if str(item["order"]) == str(wanted)]
+        items = _members(items, str(wanted), flat=is_flat(root))
     if items is None:
         return _copy_plain(root / inside, target, skip_exists)
     for item in items:
@@ -94,6 +94,15 @@ def download_artifact(
     if not remove_catalog and (root / CATALOG).is_dir():
         _copy(root / CATALOG, target / CATALOG, skip_exists)
     return _path_object(items, target, is_flat(root))
+
+
+def _members(items: Any, wanted: str, *, flat: bool) -> Any:
+    """What is in one element: its only file, or the files of the list or dict that it is."""
+    found = [item for item in items if str(item["order"]) == wanted]
+    if found:
+        return found if flat or "." not in wanted else [{**item, "order": 0} for item in found]
+    inside = [item for item in items if str(item["order"]).startswith(f"{wanted}.")]
+    return [{**item, "order": item["order"][len(wanted) + 1 :]} for item in inside]
 
 
 def path_object_of_artifact(art: Any, **kwargs: Any) -> Any:

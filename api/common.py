@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, Tuple
 
 __all__ = ["LocalArtifact", "S3Artifact", "import_func"]
 
@@ -21,9 +21,14 @@ class LocalArtifact:
         self.slice: Any = None
         self.parent: LocalArtifact | None = None
         self._sub_path: str | None = None
+        self._element: Tuple[str, ...] = ()
 
     def sub_path(self, path: Any) -> LocalArtifact:
         """The part ``path`` of this artifact."""
+        if self._element:
+            raise TypeError(
+                "an element of an artifact has no sub_path; take the part first: artifact.sub_path(...)[...]"
+            )
         part = LocalArtifact(self.local_path)
         part._sub_path = f"{self._sub_path}/{path}" if self._sub_path else str(path)
         part.parent = self
@@ -31,8 +36,11 @@ class LocalArtifact:
 
     def __getitem__(self, key: Any) -> LocalArtifact:
         part = LocalArtifact(self.local_path)
-        part._sub_path, part.slice, part.parent = self._sub_path, key, self
+        part._sub_path, part.parent, part._element = self._sub_path, self, (*self._element, str(key))
+        part.slice = f"{self.slice}.{key}" if self._element else key
         return part
+
+    __iter__ = None  # or a loop over it would never end
 
     def __repr__(self) -> str:
         inside = "/" + self._sub_path if self._sub_path else ""

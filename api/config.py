@@ -90,7 +90,8 @@ _SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "raise_for_group": (False, _boolean),
     "dispatcher_debug": (False, _boolean),
     "dereference_symlink": (False, _boolean),
-    "isolation": ("spawn", _text),
+    "isolation": ("fork", _text),
+    "durability": ("kill", _text),
 }
 
 _S3_SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {

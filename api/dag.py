@@ -22,9 +22,20 @@ class DAG(OPTemplate, building.Openable):
     Args:
         tasks: the tasks, in any order.
         parallelism: how many of its tasks may run at once.
+
+    Attributes:
+        retry_strategy: when all of it is run again, as for a script template, such as ``{"limit": 2}``; so are
+            ``retry_on_failure``, ``retry_on_error`` and ``retry_on_failure_and_error``, the number of retries.
+        fail_fast: start no more tasks after one has failed (default: ``config["debug_failfast"]``).
     """
 
     _takes_tasks = True
+
+    retry_strategy: Any = None
+    retry_on_failure: int | None = None
+    retry_on_error: int | None = None
+    retry_on_failure_and_error: int | None = None
+    fail_fast: bool | None = None
 
     def __init__(
         self,

@@ -49,8 +49,10 @@ def _template(template: model.Template) -> OPTemplate:
     match template:
         case model.StepsTemplate():
             made = Steps(template.name, parallelism=template.parallelism)
+            made.retry_strategy, made.fail_fast = template.retry, template.fail_fast
         case model.DagTemplate():
             made = DAG(template.name, parallelism=template.parallelism)
+            made.retry_strategy, made.fail_fast = template.retry, template.fail_fast
         case model.ScriptTemplate():
             made = _LEAVES[template.language](name=template.name)
             made.script = template.script
@@ -61,11 +63,11 @@ def _template(template: model.Template) -> OPTemplate:
             made = PythonOPTemplate.__new__(PythonOPTemplate)
             ScriptOPTemplate.__init__(made, name=template.name)
             made.op_class, made.slices = template.op, None
-            made.input_slices = made.output_slices = {}
             made.python_packages = list(template.packages)
             made.pre_script, made.post_script = template.pre_script, template.post_script
             _set_pod(made, template.pod)
     made._named = True
+    made.memoize_key = _given(template.memoize)
     _declare(made, template)
     return made  # type: ignore[no-any-return]
 
@@ -76,6 +78,7 @@ def _set_pod(made: ScriptOPTemplate, pod: model.Pod) -> None:
     made.envs = dict(pod.env)
     made.timeout = _given(pod.timeout)
     made.retry_strategy = pod.retry
+    made.init_progress = pod.progress or made.init_progress
     for name, value in json.loads(pod.kubernetes or "{}").items():
         setattr(made, name, value)
 
@@ -84,7 +87,12 @@ def _declare(made: OPTemplate, template: model.Template) -> None:
     for p in template.inputs.parameters:
         default = {} if p.default is None else {"value": _given(p.default)}
         made.inputs.parameters[p.name] = InputParameter(
-            type=p.type, path=p.path, save_as_artifact=p.big, description=p.description, **default
+            type=p.type,
+            path=p.path,
+            save_as_artifact=p.big,
+            description=p.description,
+            source=_source(p.source),
+            **default,
         )
     for a in template.inputs.artifacts:
         made.inputs.artifacts[a.name] = InputArtifact(
@@ -217,13 +225,22 @@ def _source(source: model.ArtifactSource | None) -> Any:
     match source:
         case None:
             return None
-        case model.LocalArtifact(path, sub_path):
+        case model.LocalArtifact(path, sub_path, element):
             artifact = LocalArtifact(path)
-            return artifact.sub_path(sub_path) if sub_path else artifact
-        case model.ArtifactFrom(model.Ref(path), sub_path):
-            return _Reference(path, sub_path)
+            return _element(artifact.sub_path(sub_path) if sub_path else artifact, element)
+        case model.ArtifactList(members, is_dict):
+            sources = {name: _source(member) for name, member in members}
+            return sources if is_dict else list(sources.values())
+        case model.ArtifactFrom(model.Ref(path), sub_path, element):
+            return _element(_Reference(path, sub_path), element)
         case model.ArtifactFrom(model.Expr(text), _):
             return ArgoVar(text)
+
+
+def _element(artifact: Any, element: tuple[str, ...] | None) -> Any:
+    for key in element or ():
+        artifact = artifact[key]
+    return artifact
 
 
 class _Reference(InputArtifact):

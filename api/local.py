@@ -6,21 +6,22 @@ import logging
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dflow
 from dflow import nested, query, report
 from dflow.argo_objects import ArgoStep
+from dflow.background import start_runner
 from dflow.compile import compile_workflow
 from dflow.config import config
 from dflow.engine import control
 from dflow.engine.errors import ConfigError, LeaseHeld, RunNotFound, StateError, UnsupportedError
 from dflow.engine.layout import RunLayout, StepLayout, is_run
-from dflow.engine.lease import is_running
+from dflow.engine.lease import held_by, holder, is_running, refuse_if_held, silence
 from dflow.engine.model import PythonOpTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.process import end_steps
@@ -30,6 +31,7 @@ from dflow.engine.settings import RunSettings, load_settings
 from dflow.engine.state import read_record, read_text, write_text
 from dflow.executors import make_executor
 from dflow.python import upload_packages
+from dflow.python.code import keep_code, use_code
 from dflow.python.values import encode
 from dflow.utils import randstr
 
@@ -41,18 +43,21 @@ if TYPE_CHECKING:
     from dflow.engine.runner import RunResult
     from dflow.workflow import Workflow
 
-__all__ = ["continue_run", "delete", "last_phase", "request", "run_settings", "start_runner", "submit"]
+__all__ = ["continue_run", "delete", "last_phase", "request", "retry", "run_settings", "start_runner", "submit"]
 
 _log = logging.getLogger("dflow")
 _MODES = ("debug",)
 _IGNORED = ("volumes", "mounts", "init_containers", "sidecars", "pvcs")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
-_IN_BACKGROUND = ("/bin/sh", "-c", '"$@" >>"$0" 2>&1 </dev/null &')
 _last: list[str] = []
 
 
-def submit(workflow: Workflow, detach: bool, reuse: Sequence[Any] = ()) -> Workflow:
+def submit(workflow: Workflow, detach: bool, reuse: Sequence[Any] | None = None, *, strict: bool = False) -> Workflow:
     """Compile a workflow, make its run directory and run it.
+
+    Args:
+        reuse: steps that steps of the same key take their outputs from; None leaves what an earlier attempt was given.
+        strict: a step refuses to take what was made from something else.
 
     Raises:
         CompileError: it cannot run as it is; nothing was written.
@@ -71,9 +76,11 @@ def submit(workflow: Workflow, detach: bool, reuse: Sequence[Any] = ()) -> Workf
     if is_run(root / name):
         layout, again = _restart(RunLayout(root / name), graph), _failed
     else:
-        layout, again = create_run(root / name, graph, run_settings(graph)), None
-    if reuse:
-        save_reused(layout, reusable(reuse))
+        settings = run_settings(graph)
+        layout, again = create_run(root / name, graph, settings), None
+        keep_code(layout, graph, settings.module_path)
+    if reuse or (reuse is not None and layout.reuse.exists()):
+        save_reused(layout, [replace(step, strict=strict) for step in reusable(reuse)])
     workflow.id = layout.id
     report.say(f"Workflow is running locally (ID: {layout.id})")
     if detach and nested.enclosing_step() is None:
@@ -89,24 +96,51 @@ def resubmit(layout: RunLayout) -> Workflow:
     """Run the graph of a run anew, under another id, and wait."""
     from dflow.workflow import Workflow
 
-    graph = load_graph(layout)
-    anew = create_run(layout.root.with_name(f"{graph.name}-{randstr()}"), graph, load_settings(layout.settings))
+    graph, settings = load_graph(layout), load_settings(layout.settings)
+    anew = create_run(layout.root.with_name(f"{graph.name}-{randstr()}"), graph, settings)
+    keep_code(anew, graph, settings.module_path)
     report.say(f"Workflow is running locally (ID: {anew.id})")
     continue_run(anew)
     return Workflow(name=graph.name, id=anew.id)
 
 
-def retry_steps(layout: RunLayout, wanted: Sequence[str]) -> RunResult:
-    """Run steps of a run once more, by id, key or name.
+def retry(layout: RunLayout, wanted: Sequence[str] = (), *, code: str = "current") -> RunResult | None:
+    """Run steps of a run once more, by id, key or name, or without any all that failed.
+
+    A live runner is asked to do that when the attempt that goes on has ended; then nothing is waited for, and the
+    result is None.
 
     Raises:
         RunNotFound: the run has no such step.
+        LeaseHeld: another host runs it, which gives no sign of life.
     """
+    _check_steps(layout, wanted)
+    if is_running(layout) and _asked_to_retry(layout, wanted):
+        return None
+    if not wanted:
+        return continue_run(layout, _failed, code=code)
+    return continue_run(layout, lambda node: bool({node.id, node.key, node.display} & set(wanted)), code=code)
+
+
+def _asked_to_retry(layout: RunLayout, wanted: Sequence[str]) -> bool:
+    """Ask the runner; False when it has ended before it took that up."""
+    current = holder(layout)
+    if current is not None and silence(layout) is not None:
+        raise LeaseHeld(held_by(layout, current))
+    request = control.post_request(layout, "retry", steps=list(wanted))
+    while request.exists():
+        if not is_running(layout):
+            request.unlink(missing_ok=True)
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _check_steps(layout: RunLayout, wanted: Sequence[str]) -> None:
     known = {word for node in query.read_nodes(layout) for word in (node.id, node.key, node.display)}
     for word in wanted:
         if word not in known:
             raise RunNotFound(f"run {layout.id} has no step {word!r}; see: dflow getsteps {layout.id}")
-    return continue_run(layout, again=lambda node: bool({node.id, node.key, node.display} & set(wanted)))
 
 
 def reusable(steps: Sequence[Any]) -> list[Reused]:
@@ -131,8 +165,7 @@ def _fingerprint(step: Any) -> dict[str, str]:
 
 
 def _text(parameter: Any) -> str:
-    kind = parameter["type"]
-    return encode(parameter["value"], None if kind in (None, "str") else kind)
+    return encode(parameter["value"])
 
 
 def resume(layout: RunLayout) -> None:
@@ -165,23 +198,38 @@ def _restart(layout: RunLayout, graph: WorkflowGraph) -> RunLayout:
         LeaseHeld: it runs.
         StateError: it has succeeded already, and is not submitted by a step that is run again.
     """
-    if is_running(layout):
-        raise LeaseHeld(f"workflow {layout.id} is running; watch it with: dflow get {layout.id}")
+    refuse_if_held(layout)
     if query.read_status(layout) == Phase.SUCCEEDED.value and nested.enclosing_step() is None:
         raise StateError(f"{layout.root} is there already, and has succeeded: choose another id")
-    write_graph(layout, graph, run_settings(graph))
+    settings = run_settings(graph)
+    write_graph(layout, graph, settings)
+    keep_code(layout, graph, settings.module_path)
     return layout
 
 
-def continue_run(layout: RunLayout, again: Callable[[Node], bool] | None = None) -> RunResult:
+def continue_run(
+    layout: RunLayout,
+    again: Callable[[Node], bool] | None = None,
+    *,
+    code: str | None = None,
+    takeover: bool = False,
+) -> RunResult:
     """Run, or go on with, a workflow that has a directory, and print how it ended.
+
+    Args:
+        again: which finished steps to run again; None for none.
+        code: ``"current"`` or ``"recorded"``, see ``dflow.python.code``; None where it was just submitted.
+        takeover: take it over from a process of another host.
 
     Raises:
         LeaseHeld: somebody else runs it.
         KeyboardInterrupt: Ctrl-C; all steps are ended.
     """
+    refuse_if_held(layout, takeover=takeover)
+    if code is not None:
+        use_code(layout, code)
     try:
-        result = run(layout, make_executor, again=again, shared=nested.shared_slots())
+        result = run(layout, make_executor, again=again, shared=nested.shared_slots(), takeover=takeover)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(report.interrupted(layout)) from None
     except SystemExit:
@@ -209,6 +257,7 @@ def run_settings(graph: WorkflowGraph) -> RunSettings:
         copy_method=str(config["debug_copy_method"]),
         save_copy_method=str(config["debug_save_copy_method"]),
         isolation=str(config["isolation"]),
+        durability=str(config["durability"]),
         python=sys.executable,
         module_path=tuple(os.path.abspath(p) for p in sys.path),
         packages=tuple(dict.fromkeys(packages)),
@@ -216,20 +265,31 @@ def run_settings(graph: WorkflowGraph) -> RunSettings:
     )
 
 
-def request(layout: RunLayout, verb: str, timeout: float = 30.0) -> None:
-    """Ask the runner of a workflow for something and wait until it is done; without a runner, do it here."""
+def request(layout: RunLayout, verb: str, timeout: float = 30.0) -> bool:
+    """Ask the runner of a workflow to end it and wait for that; without a runner, do it here.
+
+    Returns:
+        False when the workflow had ended already.
+
+    Raises:
+        LeaseHeld: the runner is on another host, which gives no sign of life.
+    """
+    current = holder(layout)
+    if current is not None and silence(layout) is not None:
+        raise LeaseHeld(held_by(layout, current))
     if not is_running(layout):
         end_steps(layout.root)  # what an engine that was killed has left
         if Phase(query.read_status(layout)).is_final and read_text(layout.status) != Phase.RUNNING.value:
-            return
+            return False
         write_text(layout.status, Phase.TERMINATED.value if verb == "terminate" else Phase.FAILED.value)
-        return
+        return True
     control.post_request(layout, verb)
     deadline = time.monotonic() + timeout
     while is_running(layout) and time.monotonic() < deadline:
         time.sleep(0.05)
     if is_running(layout):
         _log.warning("workflow %s has not ended %g seconds after it was asked to %s", layout.id, timeout, verb)
+    return True
 
 
 def delete(layout: RunLayout) -> None:
@@ -246,40 +306,6 @@ def delete(layout: RunLayout) -> None:
         shutil.rmtree(layout.root)
     except OSError as exc:
         raise StateError(f"cannot delete {layout.root}: {exc}") from exc
-
-
-def start_runner(layout: RunLayout) -> None:
-    """Run the workflow in a process of its own that outlives this one, and return when it has begun.
-
-    Raises:
-        LeaseHeld: it runs already.
-    """
-    if is_running(layout):
-        raise LeaseHeld(f"workflow {layout.id} is running already; watch it with: dflow get {layout.id}")
-    earlier = _last_runner(layout)
-    runner = [sys.executable, "-m", "dflow.cli", "resume", str(layout.root)]
-    # The shell ends at once, so the runner has no parent that would have to wait for it.
-    library = str(Path(next(iter(dflow.__path__))).parent)
-    path = os.pathsep.join(p for p in (os.environ.get("PYTHONPATH"), library) if p)
-    env = {**os.environ, "PYTHONPATH": path}
-    subprocess.run([*_IN_BACKGROUND, str(layout.runner_log), *runner], check=True, start_new_session=True, env=env)
-    deadline = time.monotonic() + 20
-    while not _has_begun(layout, earlier):
-        if time.monotonic() > deadline:
-            tail = read_text(layout.runner_log)[-2000:].strip() or "it printed nothing"
-            raise StateError(f"the process that should run {layout.id} in the background has not begun: {tail}")
-        time.sleep(0.02)
-
-
-def _has_begun(layout: RunLayout, earlier: str | None) -> bool:
-    """Whether a runner that is not the ``earlier`` one has taken over, and the status is its own."""
-    if _last_runner(layout) == earlier:
-        return False
-    return read_text(layout.status) == Phase.RUNNING.value or not is_running(layout)
-
-
-def _last_runner(layout: RunLayout) -> str | None:
-    return read_text(layout.pid) if layout.pid.exists() else None
 
 
 def _check_platform() -> None:

@@ -12,6 +12,7 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-
 _STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*\Z")
 _LABEL = re.compile(r"[A-Za-z0-9_-]+\Z")
 MAX_NAME = 57
+_MAX_LABEL = 200
 
 
 def check_workflow_name(name: str, what: str = "workflow") -> str:
@@ -66,11 +67,13 @@ def check_step_name(name: str, what: str = "step") -> str:
 
 
 def check_label(name: str, what: str = "parameter") -> str:
-    """Letters, digits, ``_`` and ``-``.
+    """Letters, digits, ``_`` and ``-``; not more than fit into the name of a file.
 
     Raises:
         ValueError: it is not.
     """
+    if isinstance(name, str) and len(name) > _MAX_LABEL:
+        raise ValueError(f"the {what} name {name[:20]!r}… has {len(name)} characters; it can have {_MAX_LABEL}")
     if not isinstance(name, str) or not _LABEL.match(name):
         raise ValueError(f"the {what} name {name!r} must consist of letters, digits, '_' and '-', such as 'my_param_1'")
     return name

@@ -34,7 +34,8 @@ class OPTemplate:
     Args:
         name: lower-cased; made up when None.
         inputs, outputs: what it takes and gives.
-        memoize_key: results are kept under this key.
+        memoize_key: its outputs are kept under this key, which may hold references to its inputs; a later step of this
+            template and key, also of another run in the same directory, takes them instead of running.
     """
 
     slices: Any = None

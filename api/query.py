@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dflow.argo_objects import ArgoStep, ArgoWorkflow, rfc3339
@@ -52,7 +52,7 @@ class NodeRecord:
 def list_runs(folder: Path) -> list[RunLayout]:
     """The runs in a directory, newest first."""
     try:
-        entries = [entry for entry in folder.iterdir() if is_run(entry)]
+        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".") and is_run(entry)]
     except OSError as exc:
         raise StateError(f"cannot look for runs in {folder}: {exc.strerror}") from exc
     layouts = [RunLayout(entry) for entry in entries]
@@ -80,14 +80,23 @@ def read_nodes(layout: RunLayout) -> list[NodeRecord]:
     The journal is the index. A node that it calls unfinished is looked up in its directory; without a journal the
     directories are read.
     """
+    nodes = _read_nodes(layout)
+    if any(node.phase is Phase.RUNNING for node in nodes) and not is_running(layout):
+        nodes = [_interrupted(node) for node in _read_nodes(layout)]  # read again: it may just have ended
+    return sorted(nodes, key=lambda node: node.started or 0.0)
+
+
+def _read_nodes(layout: RunLayout) -> list[NodeRecord]:
     events: dict[str, dict[str, Any]] = {}
     for event in read_events(layout.journal):
+        name = event.get("name")
+        if event.get("event") == "moved" and isinstance(name, str) and name in events:
+            events[name] = {**events[name], "dir": event.get("dir")}
         if event.get("event") == "node" and isinstance(event.get("name"), str) and event.get("phase") in _PHASES:
             earlier = events.pop(event["name"], None) if event.get("phase") == Phase.RUNNING.value else None
             events[event["name"]] = event if earlier is None or "started" in event else {**earlier, **event}
     found = events.values() if events else _from_directories(layout)
-    nodes = [_node(layout, event) for event in found if event.get("name") != layout.id]
-    return sorted(nodes, key=lambda node: node.started or 0.0)
+    return [_node(layout, event) for event in found if event.get("name") != layout.id]
 
 
 def read_workflow(layout: RunLayout) -> ArgoWorkflow:
@@ -185,6 +194,13 @@ def _node(layout: RunLayout, event: Mapping[str, Any]) -> NodeRecord:
     )
 
 
+def _interrupted(node: NodeRecord) -> NodeRecord:
+    """A node of a run whose process is gone: what it calls running is not; a resume runs it again."""
+    if node.phase is not Phase.RUNNING:
+        return node
+    return replace(node, phase=Phase.PENDING, message="interrupted: the process that ran it is gone")
+
+
 def _step(layout: RunLayout, node: NodeRecord) -> ArgoStep:
     data = {
         "workflow": layout.id,
@@ -202,6 +218,7 @@ def _step(layout: RunLayout, node: NodeRecord) -> ArgoStep:
         "exitCode": node.event.get("exitCode"),
         "retries": node.event.get("retries", 0),
         "reusedFrom": node.event.get("reusedFrom"),
+        "memoized": node.event.get("memoized"),
         "path": str(node.place) if node.place else None,
     }
     return ArgoStep(data, layout.id, load=lambda what: _late(layout, node, what))

@@ -12,6 +12,8 @@ from dflow.engine.phase import Phase
 from dflow.query import read_nodes, read_status
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dflow.engine.layout import RunLayout
     from dflow.engine.node import Node
     from dflow.engine.runner import RunResult
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["complain", "ended", "first_failure", "interrupted", "say"]
 
 _TAIL_LINES = 20
+_NAMES = 5
 _TAIL_BYTES = 65536
 
 
@@ -42,18 +45,31 @@ def ended(layout: RunLayout, result: RunResult) -> None:
         return
     sys.stdout.flush()
     sys.stderr.write(f"Workflow {layout.id} {result.phase.value}\n")
-    others = len(result.failures) - 1
-    if result.failures:
-        sys.stderr.write(_tail(layout, result.failures[0]))
-        if others > 0:
-            more = f"{others} more step{'s' if others > 1 else ''} failed"
-            sys.stderr.write(f"{more}; see: dflow getsteps {layout.id} --phase Failed,Error\n")
-        node = result.failures[0]
-        sys.stderr.write(
-            _sentence(layout, node.display, node.key, node.phase, node.message, node.place.root if node.place else None)
-            + "\n"
-        )
+    fresh = [node for node in result.failures if not node.kept]
+    if fresh:
+        _blame(layout, fresh[0], others=len(result.failures) - 1)
+    elif result.failures:
+        sys.stderr.write(_kept(layout, result.failures))
     sys.stderr.flush()
+
+
+def _blame(layout: RunLayout, node: Node, others: int) -> None:
+    """Show the log of the step that failed first, and say why it did."""
+    sys.stderr.write(_tail(layout, node))
+    if others > 0:
+        more = f"{others} more step{'s' if others > 1 else ''} failed"
+        sys.stderr.write(f"{more}; see: dflow getsteps {layout.id} --phase Failed,Error\n")
+    place = node.place.root if node.place else None
+    sys.stderr.write(_sentence(layout, node.display, node.key, node.phase, node.message, place) + "\n")
+
+
+def _kept(layout: RunLayout, failures: Sequence[Node]) -> str:
+    """Nothing failed now; what had failed before was not run again."""
+    names = ", ".join(repr(node.key or node.display) for node in failures[:_NAMES])
+    more = f" and {len(failures) - _NAMES} more" if len(failures) > _NAMES else ""
+    steps = "step" if len(failures) == 1 else "steps"
+    was = "failed in an earlier attempt and was" if len(failures) == 1 else "failed in earlier attempts and were"
+    return f"{steps} {names}{more} {was} not run again\n  retry: dflow retry {layout.id}\n"
 
 
 def interrupted(layout: RunLayout) -> str:
@@ -66,7 +82,10 @@ def first_failure(layout: RunLayout) -> StepFailed | None:
     status = read_status(layout)
     if not Phase(status).is_failure:
         return None
-    failed = [n for n in read_nodes(layout) if n.phase.is_failure]
+    nodes = read_nodes(layout)
+    retried = [(n.name, n.event.get("retries") or 0) for n in nodes if n.type == "Retry"]
+    made_good = tuple(f"{name}({number})" for name, count in retried for number in range(count))
+    failed = [n for n in nodes if n.phase.is_failure and not n.name.startswith(made_good)]
     leaf = next((n for n in failed if n.type == "Pod"), failed[0] if failed else None)
     if leaf is None:
         return StepFailed(f"workflow {layout.id} ended {status}")

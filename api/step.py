@@ -64,7 +64,8 @@ class Step:
         name: letters, digits and ``-``.
         template: what to run.
         parameters: values or references by name.
-        artifacts: artifacts by name, uploaded or outputs of other steps.
+        artifacts: artifacts by name, uploaded or outputs of other steps; an element of one (``artifact[0]``), or a
+            list or dict of several.
         when: run only if this text, such as ``"%s < 3" % par``, or expression, is true.
         key: a name to find the step by; it may hold references.
         with_param: a list, a parameter that holds one, or ``argo_range(...)``: one copy of the step for each item,

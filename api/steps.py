@@ -20,7 +20,18 @@ class Steps(OPTemplate, building.Openable):
     Args:
         steps: steps, or lists of steps that run side by side.
         parallelism: how many of its steps may run at once.
+
+    Attributes:
+        retry_strategy: when all of it is run again, as for a script template, such as ``{"limit": 2}``; so are
+            ``retry_on_failure``, ``retry_on_error`` and ``retry_on_failure_and_error``, the number of retries.
+        fail_fast: start no more steps after one has failed (default: ``config["debug_failfast"]``).
     """
+
+    retry_strategy: Any = None
+    retry_on_failure: int | None = None
+    retry_on_error: int | None = None
+    retry_on_failure_and_error: int | None = None
+    fail_fast: bool | None = None
 
     def __init__(
         self,

@@ -98,7 +98,7 @@ class Workflow:
 
     # -- running ----------------------------------------------------------------------------------------------
 
-    def submit(self, reuse_step: Any = None, detach: bool | None = None) -> Workflow:
+    def submit(self, reuse_step: Any = None, detach: bool | None = None, reuse: str = "warn") -> Workflow:
         """Run the workflow and wait for its end; a failure is printed, not raised.
 
         With the id of a run that has not succeeded, it goes on with that run: what is finished stays, what failed
@@ -108,6 +108,8 @@ class Workflow:
             reuse_step: steps of other runs, from ``query_step``; a step of the same key takes their outputs instead
                 of running.
             detach: return at once and run it in the background (default: ``config["detach"]``).
+            reuse: of a step whose inputs, program or image are not those that ``reuse_step`` was made from:
+                ``"warn"`` takes the outputs and says what differs, ``"strict"`` makes the step an Error that says it.
 
         Returns:
             This workflow, with its ``id``.
@@ -117,8 +119,12 @@ class Workflow:
         """
         from dflow import local
 
+        if reuse not in ("warn", "strict"):
+            raise ValueError(f"reuse is {reuse!r}; it must be 'warn' or 'strict'")
         with building.nothing_open():
-            local.submit(self, bool(config["detach"]) if detach is None else detach, reuse_step or [])
+            local.submit(
+                self, bool(config["detach"]) if detach is None else detach, reuse_step, strict=reuse == "strict"
+            )
         building.note_submitted(self)
         return self
 
@@ -221,16 +227,16 @@ class Workflow:
         local.resume(self._layout())
 
     def retry(self) -> None:
-        """Run what failed once more, and wait."""
+        """Run what failed once more, and wait; while the workflow runs, that is done at the end of its attempt."""
         from dflow import local
 
-        local.continue_run(self._layout(), again=lambda node: node.phase.is_failure)
+        local.retry(self._layout())
 
     def retry_steps(self, step_ids: List[str]) -> None:
         """Run these steps once more, by id, key or name, with what failed or waits for them, and wait."""
         from dflow import local
 
-        local.retry_steps(self._layout(), list(step_ids))
+        local.retry(self._layout(), list(step_ids))
 
     def resubmit(self) -> Workflow:
         """Run the same workflow anew, under another id, and wait; the new workflow."""

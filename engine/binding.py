@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
+from dflow.engine.elements import content
 from dflow.engine.errors import ExpressionError
 from dflow.engine.layout import is_key
 from dflow.engine.model import Expr, Literal, Sequence, Text
@@ -14,10 +15,10 @@ from dflow.engine.slices import Hand
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dflow.engine.model import Call, Loop, Template
+    from dflow.engine.model import Call, InputParameter, Loop, Template
     from dflow.engine.node import Node
 
-__all__ = ["bind", "is_wanted", "loop_items", "when_text"]
+__all__ = ["bind", "is_wanted", "key_if_known", "loop_items", "when_text"]
 
 
 def bind(node: Node, template: Template, outer: Scope) -> None:
@@ -37,11 +38,7 @@ def bind(node: Node, template: Template, outer: Scope) -> None:
             raise ExpressionError(f"input parameter {name!r}: the expression gives nil; add '?? VALUE' to it")
     for parameter in template.inputs.parameters:
         if parameter.name not in node.inputs:
-            text = None if parameter.default is None else resolve(parameter.default, values)
-            if text is None:
-                problem = "has no value: its source was skipped, and there is no default"
-                raise ExpressionError(f"input parameter {parameter.name!r} {problem}")
-            node.inputs[parameter.name] = text
+            node.inputs[parameter.name] = _default(parameter, outer)
     sources = {a.name: a.source for a in template.inputs.artifacts if a.source is not None}
     sources.update(call.artifacts if call else ())
     for name, source in sources.items():
@@ -50,6 +47,18 @@ def bind(node: Node, template: Template, outer: Scope) -> None:
             node.input_artifacts[name] = artifact
     if call is not None and call.key is not None:
         node.key = _checked_key(resolve(call.key, values), node)
+
+
+def _default(parameter: InputParameter, outer: Scope) -> str:
+    """The text of a parameter that the call does not give: its default, or what is in the artifact that it names."""
+    if parameter.source is not None:
+        text = content(parameter.name, resolve_artifact(parameter.source, outer))
+    else:
+        text = None if parameter.default is None else resolve(parameter.default, outer.values)
+    if text is None:
+        problem = "has no value: its source was skipped, and there is no default"
+        raise ExpressionError(f"input parameter {parameter.name!r} {problem}")
+    return text
 
 
 def is_wanted(node: Node, scope: Scope) -> bool:
@@ -92,6 +101,17 @@ def when_text(call: Call | None) -> str:
             return repr(source)
         case _:
             return repr(getattr(when, "path", ""))
+
+
+def key_if_known(call: Call | None, values: Mapping[str, str | None]) -> str | None:
+    """The key of a call that will not run; None when it cannot be resolved, which does no harm then (WH-05)."""
+    if call is None or call.key is None:
+        return None
+    try:
+        key = resolve(call.key, values)
+    except ExpressionError:
+        return None
+    return key if key is not None and is_key(key) else None
 
 
 def _checked_key(key: str | None, node: Node) -> str | None:

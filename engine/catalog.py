@@ -15,7 +15,7 @@ from dflow.engine.errors import UnsafeArtifact
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CATALOG", "Item", "read_catalog", "single_file"]
+__all__ = ["CATALOG", "Item", "read_catalog", "read_marks", "single_file"]
 
 CATALOG = ".dflow"
 Item = Dict[str, Any]  # noqa: UP006 - the same
@@ -38,6 +38,18 @@ def read_catalog(root: Path) -> list[Item] | None:
         if place is not None and (place.startswith("/") or ".." in place.split("/")):
             raise UnsafeArtifact(f"the catalog of {root} names {place!r}, which lies outside of the artifact")
     return items
+
+
+def read_marks(root: Path) -> Item:
+    """What stands in the catalog beside the elements, of an artifact that was written at once.
+
+    ``{"nested": False}`` says that dots in keys are no nesting, ``{"absent": True}`` that there is no artifact.
+    """
+    files = list((root / CATALOG).iterdir())
+    if len(files) != 1:
+        return {}
+    marks: Item = json.loads(files[0].read_text(encoding="utf-8"))
+    return {name: value for name, value in marks.items() if name != "path_list"}
 
 
 def single_file(root: Path) -> Path | None:

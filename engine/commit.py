@@ -6,14 +6,17 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.journal import Journal
+from dflow.engine.durability import sync_path, sync_tree
+from dflow.engine.journal import Journal, read_events
+from dflow.engine.layout import PHASE, RECORD, TYPE
+from dflow.engine.marks import mark
 from dflow.engine.phase import Phase
-from dflow.engine.state import set_aside, take_over_runs, write_json, write_text, writing
+from dflow.engine.state import make_directory, set_aside, take_over_runs, write_json, write_new, write_text, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from dflow.engine.layout import RunLayout
+    from dflow.engine.layout import RunLayout, StepLayout
     from dflow.engine.model import Template
     from dflow.engine.node import Node
     from dflow.engine.scope import ArtifactValue
@@ -21,45 +24,84 @@ if TYPE_CHECKING:
 __all__ = ["Commits"]
 
 
-class Commits:
-    """Writes what happens to nodes into the run directory."""
+def _free() -> None:
+    """Nobody else can be writing."""
 
-    def __init__(self, layout: RunLayout) -> None:
+
+class Commits:
+    """Writes what happens to nodes into the run directory.
+
+    Attributes:
+        guard: called before anything is written; raises when another process has taken the run over.
+    """
+
+    def __init__(self, layout: RunLayout, durability: str = "kill") -> None:
+        self._waits = durability == "power"
         self._root = str(layout.root)
         self._journal = Journal(layout.journal)
         self._open: dict[str, Node] = {}
+        self.guard: Callable[[], None] = _free
 
     def begin(self, node: Node) -> None:
         """A node starts. An unfinished directory in its place is set aside."""
+        self.guard()
         self._open[node.id] = node
         if node.place is not None:
             if node.type == "Pod":
-                set_aside(node.place)
-            with writing(node.place.root):
-                node.place.root.mkdir(parents=True, exist_ok=True)
-            if node.type == "Pod":
-                take_over_runs(node.place)
-            write_text(node.place.type, node.type)
-            write_text(node.place.phase, Phase.RUNNING.value)
+                _begin_step(node.place)
+            else:
+                with writing(node.place.root):
+                    node.place.root.mkdir(parents=True, exist_ok=True)
+                write_text(node.place.type, node.type)
+                write_text(node.place.phase, Phase.RUNNING.value)
         self._journal.append({"event": "node", **node.summary(), "phase": Phase.RUNNING.value})
 
     def commit(self, node: Node, phase: Phase, template: Template) -> None:
         """A node is done. After this returns it is never run again unless somebody asks for it."""
+        self.guard()
         self._open.pop(node.id, None)
-        on_disk = node.place is not None and node.place.root.is_dir()
-        record = {**node.summary(), "phase": phase.value, **self._values(node, template, in_files=on_disk)}
-        if node.place is not None and on_disk:
-            write_json(node.place.record, record)
-            write_text(node.place.phase, phase.value)
-            record = {**node.summary(), "phase": phase.value}
-        self._journal.append({"event": "node", **record})
+        event = {"event": "node", **node.summary(), "phase": phase.value}
+        place = node.place
+        if place is not None and os.path.isdir(place.text):
+            self._settle(place, {**event, **self._values(node, template, in_files=True)}, phase)
+        else:
+            event.update(self._values(node, template, in_files=False))
+        self._journal.append(event)
+
+    def _settle(self, place: StepLayout, record: dict[str, Any], phase: Phase) -> None:
+        """The commit: the record, then the phase. What has to survive a loss of power is on the disk before that."""
+        del record["event"]
+        write_json(place.file(RECORD), record)
+        if self._waits:
+            sync_tree(place.text)
+        write_text(place.file(PHASE), phase.value)
+        if self._waits:
+            sync_path(place.file(PHASE))
+            sync_path(place.text)
+            sync_path(self._root)
+
+    def moved(self, name: str, directory: str) -> None:
+        """The directory of a node that is done was set aside, for one of another attempt."""
+        self.guard()
+        self._journal.append({"event": "moved", "name": name, "dir": directory})
 
     def workflow(self, phase: Phase, **more: Any) -> None:
         """The workflow as a whole changed."""
+        self.guard()
         self._journal.append({"event": "workflow", "phase": phase.value, "at": time.time(), **more})
+
+    def complete_journal(self, finished: Iterable[Node]) -> None:
+        """Add to the journal what the step directories have and it has not: they win."""
+        finished = list(finished)
+        events = read_events(self._journal.path) if finished else ()
+        known = {event.get("name"): event.get("phase") for event in events}
+        for node in finished:
+            if known.get(node.name) != node.phase.value:
+                self._journal.append({"event": "node", **node.summary()})
 
     def abandon(self) -> list[Node]:
         """The engine is interrupted: nodes that run now are Pending again."""
+        self.guard()
         nodes = list(self._open.values())
         for node in nodes:
             if node.place is not None and node.place.root.is_dir():
@@ -85,19 +127,35 @@ class Commits:
             },
             "outputs": {
                 "parameters": _parameters(node.outputs, out_types, in_files=leaf),
-                "artifacts": self._artifacts(node.output_artifacts),
+                "artifacts": self._artifacts(node.output_artifacts, marked=leaf),
             },
         }
 
-    def _artifacts(self, artifacts: Mapping[str, ArtifactValue | None]) -> dict[str, Any]:
-        """Names to places, relative to the run directory where they are inside it."""
-        result = {}
+    def _artifacts(self, artifacts: Mapping[str, ArtifactValue | None], *, marked: bool = False) -> dict[str, Any]:
+        """Names to places, relative to the run directory where they are inside it, and to how they look now."""
+        result: dict[str, Any] = {}
         for name, value in artifacts.items():
             if value is not None:
                 path = value.location
                 inside = path.startswith(self._root + os.sep)
-                result[name] = {"path": os.path.relpath(path, self._root) if inside else path}
+                result[name] = {"path": path[len(self._root) + 1 :] if inside else path}
+                if marked:
+                    result[name]["mark"] = mark(path)
         return result
+
+
+def _begin_step(place: StepLayout) -> None:
+    """Make a step's directory. Nothing in it counts before its phase is final, so nothing needs to be whole yet."""
+    try:
+        os.mkdir(place.text)
+    except FileExistsError:
+        set_aside(place)
+        make_directory(place.text)
+    except OSError:
+        make_directory(place.text)  # once more, for the words
+    take_over_runs(place)
+    write_new(place.file(TYPE), "Pod")
+    write_new(place.file(PHASE), Phase.RUNNING.value)
 
 
 def _parameters(texts: Mapping[str, str | None], types: Mapping[str, str | None], *, in_files: bool) -> dict[str, Any]:

@@ -13,7 +13,8 @@
     ├── UnsafeArtifact        an artifact reaches outside of its own directory
     ├── StateError            a run directory cannot be read, written or owned
     │   ├── RunNotFound       there is no run of that id here
-    │   └── LeaseHeld         another live process runs this workflow
+    │   ├── LeaseHeld         another live process runs this workflow
+    │   └── LeaseLost         another process has taken this workflow over
     ├── ConfigError           a setting has no such name or no such value
     ├── UnsupportedError      known, but not available here; says what to use instead
     └── MissingExtra          an optional package is needed; says how to install it
@@ -34,6 +35,7 @@ __all__ = [
     "ExpressionError",
     "LeafError",
     "LeaseHeld",
+    "LeaseLost",
     "MissingExtra",
     "PayloadError",
     "RunNotFound",
@@ -111,6 +113,10 @@ class RunNotFound(StateError):
 
 class LeaseHeld(StateError):
     """Another live process runs this workflow."""
+
+
+class LeaseLost(StateError):
+    """Another process has taken this workflow over; this one stops and writes nothing more."""
 
 
 class ConfigError(DflowError, ValueError):

@@ -1,14 +1,14 @@
-"""What the result of a leaf step depends on, as short hashes, so that a reuse can say what has changed."""
+"""What the result of a step depends on, as short hashes, so that a reuse can say what has changed."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
-from dflow.engine.model import PythonOpTemplate, ScriptTemplate
+from dflow.engine.model import DagTemplate, PythonOpTemplate, StepsTemplate
 
 if TYPE_CHECKING:
-    from dflow.engine.model import Template
+    from dflow.engine.model import ScriptTemplate, Template
     from dflow.engine.node import Node
 
 __all__ = ["changes", "fingerprint"]
@@ -17,10 +17,15 @@ _LENGTH = 16
 
 
 def fingerprint(node: Node, template: Template) -> dict[str, str]:
-    """Hashes of the input parameters, one by one, of the program, and the image; artifacts by where they come from."""
-    if not isinstance(template, (PythonOpTemplate, ScriptTemplate)):
+    """Hashes of the input parameters, one by one, of the program, and the image.
+
+    Of a Steps or DAG the input parameters, and only where it has a key: nothing else can be reused.
+    """
+    if node.key is None and isinstance(template, (StepsTemplate, DagTemplate)):
         return {}
     parts = {f"input parameter {name}": _hash(text) for name, text in node.inputs.items()}
+    if isinstance(template, (StepsTemplate, DagTemplate)):
+        return parts
     parts["program"] = _hash(_program(template))
     if template.pod.image:
         parts["image"] = template.pod.image

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 from dflow.engine.expressions import item_name
 from dflow.engine.model import ContinueOn, DagTemplate, StepsTemplate
 from dflow.engine.phase import Phase
-from dflow.engine.slice_groups import tally
+from dflow.engine.slice_groups import Turns, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Protocol
 
     from dflow.engine.model import Call
     from dflow.engine.node import Node
+    from dflow.engine.retry_groups import RetryGroup
     from dflow.engine.scope import Scope
     from dflow.engine.slices import Deal
 
@@ -35,6 +36,15 @@ if TYPE_CHECKING:
 
         def start_copy(self, name: str, index: int, item: object, group: LoopGroup) -> None:
             """Make a node for one copy of a looped call and run it."""
+
+        def start_attempt(self, group: RetryGroup, number: int) -> None:
+            """Make a node for one attempt of a whole template and run it."""
+
+        def forget_failures(self, attempt: Node) -> None:
+            """An attempt is made good by another: what failed in it is no news any more."""
+
+        def later(self, seconds: float, work: Callable[[], None]) -> None:
+            """Do a piece of work after some time, or as soon as the run is being ended."""
 
         def omit(self, call: Call, name: str, group: Group, message: str) -> None:
             """Make a node for a call that will not run."""
@@ -54,13 +64,17 @@ class Group(ABC):
         parent: the group that the node belongs to; None for the root.
         scope: what the calls of this template can refer to.
         prefix: ``steps`` or ``tasks``, the first word of references to siblings.
+        fail_fast: start nothing more after a failure that the call does not go on after.
+        deadline: seconds since the epoch at which a retry strategy around it has no more time.
     """
 
     prefix: str
+    fail_fast = False
 
     def __init__(
         self, node: Node, parent: Group | None, scope: Scope, starter: Starter, parallelism: int | None
     ) -> None:
+        self.deadline: float | None = None if parent is None else parent.deadline
         self.node = node
         self.parent = parent
         self.scope = scope
@@ -68,6 +82,7 @@ class Group(ABC):
         self._limit = parallelism
         self._active = 0
         self._held: deque[tuple[Call, str]] = deque()
+        self._culprit_of_all: Node | None = None
 
     @abstractmethod
     def begin(self) -> None:
@@ -85,6 +100,13 @@ class Group(ABC):
             if self._active == 0:
                 self._finish(Phase.FAILED, self._starter.stopping)
             return
+        if self.fail_fast and self._culprit_of_all is None and not _covered(child):
+            self._culprit_of_all = child
+        if self._culprit_of_all is not None:  # ST-04: what runs is awaited, nothing more is started
+            self._held.clear()
+            if self._active == 0:
+                self._give_up(self._culprit_of_all)
+            return
         while self._held and (self._limit is None or self._active < self._limit):
             self._start(*self._held.popleft())
         self._settled(child)
@@ -100,6 +122,10 @@ class Group(ABC):
         self._active += 1
         self._starter.start(call, name, self)
 
+    def _give_up(self, culprit: Node) -> None:
+        phase = Phase.FAILED if culprit.prepared else Phase.ERROR
+        self._finish(phase, f"{self.prefix[:-1]} {culprit.display!r} ended {culprit.phase}")
+
     def _finish(self, phase: Phase, message: str = "") -> None:
         self._starter.finish_group(self, phase, message)
 
@@ -113,6 +139,7 @@ class StepsGroup(Group):
         self, node: Node, parent: Group | None, scope: Scope, starter: Starter, template: StepsTemplate
     ) -> None:
         super().__init__(node, parent, scope, starter, template.parallelism)
+        self.fail_fast = template.fail_fast
         self._groups = template.groups
         self._index = -1
         self._left = 0
@@ -131,9 +158,7 @@ class StepsGroup(Group):
 
     def _advance(self) -> None:
         if self._failed is not None:
-            failed = self._failed
-            phase = Phase.FAILED if failed.prepared else Phase.ERROR
-            self._finish(phase, f"step {failed.display!r} ended {failed.phase}")
+            self._give_up(self._failed)
             return
         self._index += 1
         while self._index < len(self._groups) and not self._groups[self._index]:
@@ -153,6 +178,7 @@ class DagGroup(Group):
 
     def __init__(self, node: Node, parent: Group | None, scope: Scope, starter: Starter, template: DagTemplate) -> None:
         super().__init__(node, parent, scope, starter, template.parallelism)
+        self.fail_fast = template.fail_fast
         self._tasks = {task.name: task for task in template.tasks}
         self._missing = {task.name: len(set(task.dependencies)) for task in template.tasks}
         self._next: dict[str, list[str]] = {name: [] for name in self._tasks}
@@ -186,6 +212,9 @@ class DagGroup(Group):
                 self._starter.omit(call, name, self, f"task {blocker!r} ended {self._done[blocker].phase}")
         if len(self._done) == len(self._tasks):
             self._conclude()
+
+    def _give_up(self, culprit: Node) -> None:
+        self._finish(culprit.phase, f"task {culprit.display!r} ended {culprit.phase}")
 
     def _conclude(self) -> None:
         """DG-05: the worst of the targets; an omitted target stands for what it waited for."""
@@ -232,10 +261,13 @@ class LoopGroup(Group):
     ) -> None:
         super().__init__(node, parent, parent.scope, starter, None)
         self.deal = deal
+        rule = node.call.continue_on if node.call else ContinueOn()
+        self._ends_early = parent.fail_fast and rule == ContinueOn()
+        self._is_cut_short = False
         self.prefix = parent.prefix
         self._items = items
         self._window = window
-        self._next = 0
+        self._turns = Turns(len(items)) if deal is None else deal.turns(len(items))
         self._done: dict[int, Node] = {}
         self._index: dict[str, int] = {}
 
@@ -249,18 +281,20 @@ class LoopGroup(Group):
         return sorted(self._done.items())
 
     def _fill(self) -> None:
-        while self._next < len(self._items) and (self._window is None or self._active < self._window):
-            index = self._next
-            self._next += 1
+        while (self._window is None or self._active < self._window) and (index := self._turns.take()) is not None:
             self._active += 1
             name = f"{self.node.name}{item_name(index, self._items[index])}"
             self._index[name] = index
             self._starter.start_copy(name, index, self._items[index], self)
 
     def _settled(self, child: Node) -> None:
-        self._done[self._index.pop(child.name)] = child
-        self._fill()
-        if len(self._done) == len(self._items):
+        index = self._index.pop(child.name)
+        self._done[index] = child
+        self._turns.give(index)
+        self._is_cut_short |= self._ends_early and child.phase.is_failure
+        if not self._is_cut_short:
+            self._fill()
+        if len(self._done) == len(self._items) or (self._is_cut_short and self._active == 0):
             self._conclude()
 
     def _conclude(self) -> None:

@@ -48,6 +48,11 @@ class HookGroup(Group):
             self._fire(phase)
         self._tell_if_done()
 
+    def child_done(self, child: Node) -> None:
+        """A hook has ended. Its end is not that of the node, even when the run is being ended."""
+        self._active -= 1
+        self._settled(child)
+
     def _settled(self, child: Node) -> None:
         if child.phase.is_failure:
             _log.warning("hook %r ended %s: %s", child.name, child.phase, child.message)

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Container
     from pathlib import Path
 
-__all__ = ["RunLayout", "StepLayout", "fnv1a", "is_key", "is_run", "name_step_directory", "node_id"]
+__all__ = ["RunLayout", "StepLayout", "fnv1a", "is_backup", "is_key", "is_run", "name_step_directory", "node_id"]
 
+PHASE, TYPE, RECORD, SCRIPT, WORKDIR = "phase", "type", ".step", "script", "workdir"
+INPUTS, INPUT_PARAMETERS, OUTPUT_PARAMETERS = "inputs", "inputs/parameters", "outputs/parameters"
 RESERVED = frozenset({"status", "type", "pid", ".dflow"})
 _BACKUP = re.compile(r"\.bk\d+\Z")
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -103,6 +105,16 @@ class RunLayout:
         return self.private / "reuse.json"
 
     @property
+    def attempts(self) -> Path:
+        """How far Steps and DAGs are that are tried again, a file for each."""
+        return self.private / "attempts"
+
+    @property
+    def cache(self) -> Path:
+        """Outputs that are kept under a ``memoize_key``, shared by the runs beside this one."""
+        return self.root.parent / ".dflow-cache"
+
+    @property
     def slots(self) -> Path:
         """How many leaf steps may run at once; each holds a lock on one byte, see ``engine.slots``."""
         return self.private / "slots"
@@ -125,30 +137,35 @@ class RunLayout:
 class StepLayout:
     """Where things are in the directory of one step."""
 
-    __slots__ = ("root",)
+    __slots__ = ("root", "text")
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.text = str(root)
+
+    def file(self, name: str) -> str:
+        """The path of one of the names below as a text, for what is done a thousand times a second."""
+        return f"{self.text}/{name}"
 
     @property
     def phase(self) -> Path:
         """The phase, one word; written last, it is the commit."""
-        return self.root / "phase"
+        return self.root / PHASE
 
     @property
     def type(self) -> Path:
         """Pod, Steps or DAG."""
-        return self.root / "type"
+        return self.root / TYPE
 
     @property
     def record(self) -> Path:
         """All else that is known of the step, as JSON."""
-        return self.root / ".step"
+        return self.root / RECORD
 
     @property
     def script(self) -> Path:
         """Re-runs exactly this step by hand."""
-        return self.root / "script"
+        return self.root / SCRIPT
 
     @property
     def log(self) -> Path:
@@ -178,7 +195,7 @@ class StepLayout:
     @property
     def workdir(self) -> Path:
         """The working directory of the program."""
-        return self.root / "workdir"
+        return self.root / WORKDIR
 
     @property
     def runs(self) -> Path:
@@ -188,7 +205,7 @@ class StepLayout:
     @property
     def input_parameters(self) -> Path:
         """One file for each input parameter."""
-        return self.root / "inputs" / "parameters"
+        return self.root / INPUT_PARAMETERS
 
     @property
     def input_artifacts(self) -> Path:
@@ -198,7 +215,7 @@ class StepLayout:
     @property
     def output_parameters(self) -> Path:
         """One file for each output parameter."""
-        return self.root / "outputs" / "parameters"
+        return self.root / OUTPUT_PARAMETERS
 
     @property
     def output_artifacts(self) -> Path:
@@ -220,17 +237,23 @@ class StepLayout:
             number += 1
         return aside
 
-    def last_backup(self) -> StepLayout | None:
-        """The directory that was set aside last; None when there is none."""
-        number = 0
-        while (aside := self.root.with_name(f"{self.root.name}.bk{number + 1}")).exists():
+    def backups(self) -> list[StepLayout]:
+        """The directories that were set aside, newest first."""
+        number, found = 1, []
+        while (aside := self.root.with_name(f"{self.root.name}.bk{number}")).exists():
+            found.append(StepLayout(aside))
             number += 1
-        return StepLayout(self.root.with_name(f"{self.root.name}.bk{number}")) if number else None
+        return found[::-1]
 
 
 def is_run(path: Path) -> bool:
     """Whether ``path`` is the directory of a workflow."""
     return RunLayout(path).graph.is_file()
+
+
+def is_backup(name: str) -> bool:
+    """Whether a directory of that name was set aside."""
+    return _BACKUP.search(name) is not None
 
 
 def is_key(text: str) -> bool:

@@ -13,9 +13,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from dflow.engine.model_values import (
+    NO_INPUTS,
+    NO_OUTPUTS,
+    ArtifactFrom,
+    ArtifactList,
+    ArtifactSource,
+    Expr,
+    InputArtifact,
+    InputParameter,
+    Inputs,
+    Literal,
+    LocalArtifact,
+    OutputArtifact,
+    OutputParameter,
+    Outputs,
+    Ref,
+    Text,
+    Value,
+)
+
 __all__ = [
     "SCHEMA_VERSION",
     "ArtifactFrom",
+    "ArtifactList",
     "ArtifactSource",
     "Call",
     "ContinueOn",
@@ -50,144 +71,8 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
-    """A value known when the workflow is compiled; ``text`` is what the step receives, tags are not looked for."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """The value of one name, such as ``steps.train.outputs.parameters.loss`` (as ``{{path}}`` in a manifest)."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Expr:
-    """The result of an expression (as ``{{=source}}`` in a manifest)."""
-
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A text with ``{{…}}`` tags inside."""
-
-    source: str
-
-
-Value: TypeAlias = Literal | Ref | Expr | Text
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactFrom:
-    """An artifact made by another step, or given to the enclosing template; ``value`` names or chooses it."""
-
-    value: Ref | Expr
-    sub_path: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LocalArtifact:
-    """Files in the local artifact store, by absolute path."""
-
-    path: str
-    sub_path: str | None = None
-
-
-ArtifactSource: TypeAlias = ArtifactFrom | LocalArtifact
-
-
-@dataclass(frozen=True, slots=True)
-class InputParameter:
-    """A declared input parameter.
-
-    Attributes:
-        type: the type as text (``"int"``, ``"typing.List[str]"``); None means plain text.
-        default: used when the caller gives no value; None means that the caller must.
-        path: a file in the step that holds the text, for scripts.
-        big: the value may be large and is kept out of lists and manifests.
-    """
-
-    name: str
-    type: str | None = None
-    default: Value | None = None
-    path: str | None = None
-    big: bool = False
-    description: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InputArtifact:
-    """A declared input artifact; ``path`` is where the program expects it."""
-
-    name: str
-    path: str | None = None
-    optional: bool = False
-    type: str | None = None
-    source: ArtifactSource | None = None
-    mode: int | None = None
-    sub_path: str | None = None
-    archive: str | None = "default"
-    save_as_parameter: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class OutputParameter:
-    """A declared output parameter.
-
-    Attributes:
-        path: the file that the program writes (leaf templates).
-        source: where the value comes from (Steps and DAG).
-        default: used when the file is missing, the source cannot be resolved or the step is skipped.
-        global_name: also a result of the whole workflow, under this name.
-    """
-
-    name: str
-    type: str | None = None
-    path: str | None = None
-    source: Value | None = None
-    default: Value | None = None
-    global_name: str | None = None
-    big: bool = False
-    save_both: bool = False
-    description: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OutputArtifact:
-    """A declared output artifact, from a ``path`` of the program or from a ``source`` inside a group."""
-
-    name: str
-    path: str | None = None
-    source: ArtifactSource | None = None
-    optional: bool = False
-    type: str | None = None
-    archive: str | None = "default"
-    global_name: str | None = None
-    save: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a template takes."""
-
-    parameters: tuple[InputParameter, ...] = ()
-    artifacts: tuple[InputArtifact, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """What a template gives."""
-
-    parameters: tuple[OutputParameter, ...] = ()
-    artifacts: tuple[OutputArtifact, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Retry:
-    """When a leaf step is tried again.
+    """When a leaf step, or the whole of a Steps or DAG, is tried again.
 
     Attributes:
         limit: so many more attempts at most; None means no limit.
@@ -195,6 +80,8 @@ class Retry:
         expression: must be true as well; over ``retries`` and ``lastRetry.*``.
         wait, factor, wait_at_most: seconds before the first retry, times ``factor`` for each further one.
         timeout_is_transient: a step that ran out of time counts as a transient failure.
+        max_duration: seconds from the start of the first attempt: it bounds the attempt that runs, and no other
+            begins after.
     """
 
     limit: int | None = None
@@ -204,6 +91,7 @@ class Retry:
     factor: float = 1.0
     wait_at_most: float | None = None
     timeout_is_transient: bool = False
+    max_duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +103,7 @@ class Pod:
         env: pairs of name and text.
         timeout: seconds of run time as a value; None means no limit.
         kubernetes: JSON text of what only a cluster understands (node selector, volumes …), for the exporter.
+        progress: what is shown before the program says how far it is, as ``0/100``; None means ``0/1``.
     """
 
     image: str | None = None
@@ -223,22 +112,26 @@ class Pod:
     timeout: Value | None = None
     retry: Retry | None = None
     kubernetes: str | None = None
+    progress: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptTemplate:
     """A program: ``script`` run by ``pod.command``, or, when ``script`` is None, the command with ``args``.
 
-    ``language`` picks the default command: ``"shell"``, ``"python"`` or ``"container"``.
+    Attributes:
+        language: picks the default command: ``"shell"``, ``"python"`` or ``"container"``.
+        memoize: the key under which its outputs are kept for other runs, as in the other templates.
     """
 
     name: str
     language: str
     script: str | None
     args: tuple[str, ...] = ()
-    inputs: Inputs = Inputs()
-    outputs: Outputs = Outputs()
+    inputs: Inputs = NO_INPUTS
+    outputs: Outputs = NO_OUTPUTS
     pod: Pod = Pod()
+    memoize: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,12 +166,13 @@ class PythonOpTemplate:
 
     name: str
     op: OpPayload
-    inputs: Inputs = Inputs()
-    outputs: Outputs = Outputs()
+    inputs: Inputs = NO_INPUTS
+    outputs: Outputs = NO_OUTPUTS
     pod: Pod = Pod()
     packages: tuple[str, ...] = ()
     pre_script: str = ""
     post_script: str = ""
+    memoize: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,24 +289,35 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class StepsTemplate:
-    """Groups one after another; the calls of a group run side by side."""
+    """Groups one after another; the calls of a group run side by side.
+
+    Attributes:
+        retry: when the whole of it is run again.
+        fail_fast: start no more calls after one that failed.
+    """
 
     name: str
     groups: tuple[tuple[Call, ...], ...]
-    inputs: Inputs = Inputs()
-    outputs: Outputs = Outputs()
+    inputs: Inputs = NO_INPUTS
+    outputs: Outputs = NO_OUTPUTS
     parallelism: int | None = None
+    memoize: Value | None = None
+    retry: Retry | None = None
+    fail_fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DagTemplate:
-    """Tasks that start when what they depend on is done."""
+    """Tasks that start when what they depend on is done; ``retry`` and ``fail_fast`` as in a StepsTemplate."""
 
     name: str
     tasks: tuple[Call, ...]
-    inputs: Inputs = Inputs()
-    outputs: Outputs = Outputs()
+    inputs: Inputs = NO_INPUTS
+    outputs: Outputs = NO_OUTPUTS
     parallelism: int | None = None
+    memoize: Value | None = None
+    retry: Retry | None = None
+    fail_fast: bool = False
 
 
 Template: TypeAlias = StepsTemplate | DagTemplate | ScriptTemplate | PythonOpTemplate

@@ -7,11 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dflow.engine.layout import RunLayout
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
 
-__all__ = ["failures_text", "leaf_names", "workflow_names"]
+__all__ = ["exit_names", "leaf_names", "workflow_names"]
 
 
 def workflow_names(graph: WorkflowGraph, layout: RunLayout) -> dict[str, str | None]:
@@ -32,20 +34,37 @@ def workflow_names(graph: WorkflowGraph, layout: RunLayout) -> dict[str, str | N
     return names
 
 
-def failures_text(failed: list[Node]) -> str:
-    """``workflow.failures``: a JSON list of the nodes that failed."""
-    return json.dumps(
-        [
-            {"displayName": n.display, "message": n.message, "templateName": n.template, "phase": n.phase.value}
-            for n in failed
-        ]
-    )
+def exit_names(root: Node, failed: list[Node], outputs: Mapping[str, str]) -> dict[str, str | None]:
+    """What the exit handler knows beside the ``workflow.*`` names: how the workflow ended, and what it gave (HK-02).
+
+    ``workflow.failures`` is a JSON list of the nodes that failed.
+    """
+    names: dict[str, str | None] = {f"workflow.outputs.parameters.{name}": text for name, text in outputs.items()}
+    names["workflow.status"] = root.phase.value
+    names["workflow.failures"] = json.dumps([_failure(root.id, node) for node in failed], ensure_ascii=False)
+    names["workflow.duration"] = f"{(root.finished or 0.0) - (root.started or 0.0):f}"
+    return names
+
+
+def _failure(workflow_id: str, node: Node) -> dict[str, str]:
+    return {
+        "displayName": node.display,
+        "message": node.message,
+        "templateName": node.template,
+        "phase": node.phase.value,
+        "podName": _pod_name(workflow_id, node) if node.type == "Pod" else "",
+        "finishedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(node.finished)),
+    }
+
+
+def _pod_name(workflow_id: str, node: Node) -> str:
+    return f"{workflow_id}-{node.template}-{node.id.rpartition('-')[2]}"
 
 
 def leaf_names(node: Node, layout: RunLayout) -> dict[str, str | None]:
     """The names that the program of a leaf can use, beside the workflow's."""
     names: dict[str, str | None] = {f"inputs.parameters.{name}": text for name, text in node.inputs.items()}
     names["node.name"] = node.name
-    names["pod.name"] = f"{layout.id}-{node.template}-{node.id.rpartition('-')[2]}"
+    names["pod.name"] = _pod_name(layout.id, node)
     names["retries"] = str(node.retries)
     return names

@@ -26,14 +26,18 @@ class Node:
     Attributes:
         name: the path from the root, as Argo writes it: ``wf[0].train`` or ``wf.train``.
         display: the last element of the name.
-        type: ``Pod``, ``Steps``, ``DAG`` or ``Skipped``.
+        type: ``Pod``, ``Steps``, ``DAG``, ``Retry`` (of their attempts) or ``Skipped``.
         place: its directory; None while it has none.
         inputs, outputs: texts of parameters; None for "skipped".
         item: of a copy in a loop: the names ``item`` and ``item.KEY`` with their texts.
         hand: of a copy in a loop: the slices that it gets.
         retries: how many attempts there were before this one; they are in ``.bk1`` …
         fingerprint: what its result depends on.
+        kept: its outcome is that of an earlier attempt.
         reused: the workflow whose outputs it took instead of running.
+        memo_key: the key under which its outputs are kept, when its template has one.
+        memoized: the workflow that had put its outputs under that key; it took them instead of running.
+        deadline: seconds since the epoch at which a strategy of the templates around it has no more time.
         prepared: False when its arguments or its condition could not be resolved, so it never began.
     """
 
@@ -59,7 +63,11 @@ class Node:
     retries: int = 0
     prepared: bool = True
     fingerprint: dict[str, str] = field(default_factory=dict)
+    kept: bool = False
     reused: str | None = None
+    memo_key: str | None = None
+    memoized: str | None = None
+    deadline: float | None = None
     item: Mapping[str, str] | None = None
     hand: Hand | None = None
 
@@ -74,13 +82,14 @@ class Node:
             "template": self.template,
             "parent": self.parent,
             "key": self.key,
-            "dir": self.place.root.name if self.place else None,
+            "dir": self.place.text.rpartition("/")[2] if self.place else None,
             "message": self.message or None,
             "started": self.started,
             "finished": self.finished,
             "exitCode": self.exit_code,
             "retries": self.retries or None,
             "reusedFrom": self.reused,
+            "memoized": self.memoized,
         }
         return {name: value for name, value in data.items() if value is not None}
 

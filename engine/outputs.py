@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.scope import resolve, resolve_artifact
-from dflow.engine.slice_groups import merge_parameters
-from dflow.engine.slices import stack_parameter
+from dflow.engine.texts import list_of_texts
 
 if TYPE_CHECKING:
     from dflow.engine.model import OutputParameter, Template
@@ -40,27 +38,13 @@ def group_outputs(node: Node, template: Template, scope: Scope) -> None:
 
 def loop_outputs(node: Node, template: Template, good: list[Node], scope: Scope, prefix: str) -> None:
     """Gather the outputs of the copies that succeeded, in the order of their items (LP-04, LP-05)."""
-    slices = node.call.loop.slices if node.call and node.call.loop else None
     maps = [{name: text for name, text in copy.outputs.items() if text is not None} for copy in good]
     if node.call is not None:
         scope.values[f"{prefix}.{node.call.name}.outputs.parameters"] = json.dumps(maps, ensure_ascii=False)
     for parameter in template.outputs.parameters:
         texts = [texts[parameter.name] for texts in maps if parameter.name in texts]
-        if slices is not None and slices.group_size is not None and parameter.name in slices.output_parameters:
-            node.outputs[parameter.name] = merge_parameters(texts)
-        elif slices is not None and parameter.name in slices.output_parameters:
-            typed = parameter.type is not None
-            node.outputs[parameter.name] = stack_parameter(texts, parameter.type) if typed else _as_list(texts)
-        elif texts:
-            node.outputs[parameter.name] = _as_list(texts)
-
-
-def _as_list(texts: list[str]) -> str:
-    """A JSON list of texts; of the values themselves where all of them are JSON objects or lists."""
-    if all(text.lstrip()[:1] in ("{", "[") for text in texts):
-        with contextlib.suppress(ValueError):  # it only looked like JSON
-            return json.dumps([json.loads(text) for text in texts], ensure_ascii=False)
-    return json.dumps(texts, ensure_ascii=False)
+        if texts:
+            node.outputs[parameter.name] = list_of_texts(texts)
 
 
 def declare_skipped(node: Node, template: Template) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Job:
         step: the directory of the step; what still works for it when a job is ended is killed.
         runtime: for a Python OP, the arguments with which ``dflow.python.runtime`` runs it; an executor may use
             these instead of ``argv``.
+        isolation: what this job asks for, in place of the run's isolation.
+        limits: soft resource limits: names such as ``RLIMIT_AS`` and their values.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Job:
     grace: float = 5.0
     step: Path | None = None
     runtime: tuple[str, ...] | None = None
+    isolation: str | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,14 @@ class Outcome:
         exit_code: 0 is success; 128 + n for a program that signal n ended, as shells and containers say.
         timed_out: it was ended because its time was over.
         message: why it could not even start; None when it started.
+        lost: what ran it was killed, and it was ended with that: it says nothing of the job, which is to be run again.
     """
 
     exit_code: int
     timed_out: bool = False
     message: str | None = None
     usage: Usage | None = None
+    lost: bool = False
 
 
 class Executor(Protocol):
@@ -89,4 +95,8 @@ class Executor(Protocol):
 
     async def run(self, job: Job) -> Outcome:
         """Start the job and wait for its end. When cancelled, nothing of the job is left over."""
+        ...
+
+    def close(self) -> None:
+        """End what was kept for further jobs. It may be used again."""
         ...

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _TOO_MANY = 10_000
 _LINUX = sys.platform.startswith("linux")
 
-__all__ = ["STEP_VARIABLE", "end_steps", "hostname", "is_same_process", "start_time", "step_path"]
+__all__ = ["STEP_VARIABLE", "end_steps", "hostname", "is_same_process", "start_time", "step_path", "step_processes"]
 
 STEP_VARIABLE = "DFLOW_STEP_PATH"
 """Names the step directory that a process works for, after those of the steps around it, as PATH does."""
@@ -41,7 +41,7 @@ def end_steps(root: Path) -> int:
     started with. Only where the system shows it (Linux); elsewhere nothing is done.
     """
     ended = 0
-    while _LINUX and (found := list(_working_for(str(root)))):
+    while found := step_processes(root):
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -50,6 +50,11 @@ def end_steps(root: Path) -> int:
         if ended > _TOO_MANY:
             break
     return ended
+
+
+def step_processes(root: Path) -> list[int]:
+    """The live processes that work for a step at or below a directory; empty where the system does not show it."""
+    return list(_working_for(str(root))) if _LINUX else []
 
 
 def _working_for(root: str) -> Iterator[int]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dflow.engine.marks import GONE, difference
 from dflow.engine.node import Node
 from dflow.engine.reuse import load_reused
 from dflow.engine.state import read_phase, read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from dflow.engine.layout import RunLayout
     from dflow.engine.phase import Phase
     from dflow.engine.reuse import Reused
 
-__all__ = ["Earlier", "finished_nodes", "look_back"]
+__all__ = ["Earlier", "changed_artifacts", "finished_nodes", "look_back"]
+
+_log = logging.getLogger("dflow.engine")
+_AT_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +31,12 @@ class Earlier:
 
     Attributes:
         finished: nodes of an earlier attempt that need not run again, by node name.
-        taken: directory names in use.
+        taken: directory names in use, each with the name of its node.
         reused: outputs of other runs, by the key of the steps that take them.
     """
 
     finished: Mapping[str, Node] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
+    taken: dict[str, str] = field(default_factory=dict)
     reused: Mapping[str, Reused] = field(default_factory=dict)
 
 
@@ -41,7 +47,7 @@ def look_back(layout: RunLayout, again: Callable[[Node], bool] | None) -> Earlie
         again: which finished steps to run again; None runs none again.
     """
     finished = finished_nodes(layout, again)
-    taken = {node.place.root.name for node in finished.values() if node.place}
+    taken = {node.place.root.name: node.name for node in finished.values() if node.place}
     return Earlier(finished, taken, load_reused(layout))
 
 
@@ -51,7 +57,8 @@ def finished_nodes(layout: RunLayout, again: Callable[[Node], bool] | None) -> d
     A directory whose phase is missing, not final or unreadable, or whose record is damaged, is not trusted: its
     step is not in the result and will be set aside and run again.
     """
-    nodes = {}
+    nodes: dict[str, Node] = {}
+    warnings: list[str] = []
     for entry in layout.root.iterdir():
         if not entry.is_dir() or entry.name == layout.private.name:
             continue
@@ -65,7 +72,35 @@ def finished_nodes(layout: RunLayout, again: Callable[[Node], bool] | None) -> d
         node.place = step
         if again is None or not again(node):
             nodes[node.name] = node
+            warnings.extend(_changes(layout, node, record))
+    for text in warnings[:_AT_MOST]:
+        _log.warning("%s", text)
+    if len(warnings) > _AT_MOST:
+        _log.warning("%d more outputs were changed; see: dflow doctor %s", len(warnings) - _AT_MOST, layout.id)
     return nodes
+
+
+def _changes(layout: RunLayout, node: Node, record: dict[str, Any]) -> Iterator[str]:
+    """Sentences on output artifacts of a finished step that are other files now. Of one that is gone, the step runs."""
+    for name, text in changed_artifacts(layout, record):
+        if node.place is not None and not text.endswith(GONE):
+            step = node.key or node.display
+            yield (
+                f"output artifact {name!r} of step {step!r} {text} after the step had ended, and is used as it is now; "
+                f"to make it anew: dflow retry {layout.id} --step {shlex.quote(step)}"
+            )
+
+
+def changed_artifacts(layout: RunLayout, record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The output artifacts in a step's record that are not what they were at its commit, and what they are."""
+    outputs = record.get("outputs")
+    artifacts = outputs.get("artifacts") if isinstance(outputs, dict) else None
+    for name, fields in (artifacts if isinstance(artifacts, dict) else {}).items():
+        if isinstance(fields, dict) and isinstance(fields.get("path"), str):
+            path = fields["path"]
+            text = difference(path if path.startswith("/") else f"{layout.root}/{path}", fields.get("mark"))
+            if text is not None:
+                yield name, text
 
 
 def _node(record: dict[str, object], phase: Phase) -> Node:
@@ -94,4 +129,5 @@ def _node(record: dict[str, object], phase: Phase) -> Node:
         usage=usage if isinstance(usage, dict) else None,
         fingerprint=marks if isinstance(marks, dict) else {},
         reused=text("reusedFrom") or None,
+        memoized=text("memoized") or None,
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dflow.engine.model import Template
     from dflow.engine.node import Node
 
-__all__ = ["Reused", "load_reused", "save_reused", "take_outputs"]
+__all__ = ["Reused", "load_reused", "read_outputs", "save_reused", "take_outputs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Reused:
         parameters: texts by name.
         artifacts: absolute paths by name.
         fingerprint: what it was made from, see ``engine.fingerprint``.
+        strict: a step that would be made from something else refuses it.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Reused:
     parameters: dict[str, str] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
     fingerprint: dict[str, str] = field(default_factory=dict)
+    strict: bool = False
 
 
 def save_reused(layout: RunLayout, steps: Iterable[Reused]) -> None:
@@ -86,6 +88,30 @@ def take_outputs(node: Node, template: Template, reused: Reused) -> None:
         if not source.exists():
             raise LeafError(f"output artifact {name!r} of {reused.key!r} is to be reused, but {path} is gone")
         if node.place is not None:
-            link_or_copy(source, node.place.output_artifacts / name, "symlink")
-            source = node.place.output_artifacts / name
+            place = node.place.output_artifacts / name
+            with writing(place):
+                place.unlink(missing_ok=True)  # of an attempt before: the directory of a group is not set aside
+            link_or_copy(source, place, "symlink")
+            source = place
         node.output_artifacts[name] = ArtifactValue(str(source))
+
+
+def read_outputs(node: Node, template: Template) -> None:
+    """Give a node what :func:`take_outputs` has written into its directory.
+
+    Raises:
+        LeafError: something that the template declares is not there any more.
+    """
+    if node.place is None:
+        return
+    for parameter in template.outputs.parameters:
+        place = node.place.output_parameters / parameter.name
+        if place.is_file():
+            node.outputs[parameter.name] = read_text(place)
+        elif parameter.default is None:
+            raise LeafError(f"output parameter {parameter.name!r} is gone")
+    for artifact in template.outputs.artifacts:
+        place = node.place.output_artifacts / artifact.name
+        if not place.exists() and not artifact.optional:
+            raise LeafError(f"output artifact {artifact.name!r} is gone")
+        node.output_artifacts[artifact.name] = ArtifactValue(str(place)) if place.exists() else None

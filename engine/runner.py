@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from dflow.engine import codec
-from dflow.engine.control import take_requests
-from dflow.engine.errors import DflowError, StateError
+from dflow.engine.control import take_requests, wants_again
+from dflow.engine.errors import DflowError, LeaseLost, StateError
 from dflow.engine.layout import RunLayout
 from dflow.engine.lease import lease
 from dflow.engine.model import PythonOpTemplate, StepsTemplate
@@ -29,6 +30,7 @@ from dflow.engine.state import read_text, write_json, write_text, writing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from dflow.engine.lease import Hold
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
     from dflow.engine.ports import Executor
@@ -53,27 +55,31 @@ class RunResult:
 def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLayout:
     """Make the directory of a new run; nothing is started.
 
-    The graph is written last, under ``.dflow``: a directory without it is no run.
+    It is made under another name and renamed when it is complete, so a kill leaves a run or none.
 
     Raises:
         StateError: there is something of that name, or the file system refuses.
     """
-    layout = RunLayout(root)
     if root.exists():
         raise StateError(
             f"{root} is there already: choose another id, or continue that run with: dflow resume {root.name}"
         )
+    making = root.with_name(f".{root.name}.{os.getpid()}")
+    shutil.rmtree(making, ignore_errors=True)
     try:
-        _fill_directory(layout, graph, settings)
+        _fill_directory(RunLayout(making), graph, settings)
+        with writing(root):
+            making.rename(root)
     except StateError as exc:
-        shutil.rmtree(root, ignore_errors=True)
-        raise StateError(str(exc).replace(", then resume", ", then submit again")) from exc.__cause__
-    return layout
+        shutil.rmtree(making, ignore_errors=True)
+        text = str(exc).replace(str(making), str(root)).replace(", then resume", ", then submit again")
+        raise StateError(text) from exc.__cause__
+    return RunLayout(root)
 
 
 def _fill_directory(layout: RunLayout, graph: WorkflowGraph, settings: RunSettings) -> None:
     with writing(layout.root):
-        layout.root.mkdir(parents=True)
+        layout.root.mkdir(0o755, parents=True)  # whoever else can write in it can have code run
         layout.ops.mkdir(parents=True, mode=0o700)
         layout.private.chmod(0o700)
         layout.lib.mkdir()
@@ -108,6 +114,8 @@ def load_graph(layout: RunLayout) -> WorkflowGraph:
         return codec.loads(read_text(layout.graph))
     except OSError as exc:
         raise StateError(f"cannot read the graph of the run in {layout.graph}: {exc.strerror}") from exc
+    except StateError as exc:
+        raise StateError(f"cannot read the graph of the run in {layout.graph}: {exc}") from exc
 
 
 def run(
@@ -116,6 +124,7 @@ def run(
     *,
     again: Callable[[Node], bool] | None = None,
     shared: Slots | None = None,
+    takeover: bool = False,
 ) -> RunResult:
     """Run, or go on with, the workflow in a directory, and wait for its end.
 
@@ -125,29 +134,50 @@ def run(
     Args:
         again: which finished steps of an earlier attempt to run again; None runs none again.
         shared: places for leaf steps that it shares with the run around it, if there is one.
+        takeover: take it over from a process of another host.
 
     Raises:
         LeaseHeld: somebody else runs it.
+        LeaseLost: another host has taken it over; nothing was written since.
         StateError: the run directory cannot be read or written.
     """
     graph, settings = load_graph(layout), load_settings(layout.settings)
-    with lease(layout):
+    with lease(layout, takeover=takeover) as hold:
         end_steps(layout.root)  # what an engine that was killed has left
         layout.suspended.unlink(missing_ok=True)
         take_requests(layout)  # what was asked of an attempt that is over is not for this one
-        scheduler = Scheduler(graph, layout, settings, make_executor(settings), look_back(layout, again), shared)
-        attempt = _Attempt(layout, scheduler)
-        try:
-            phase = attempt.run()
-        finally:
-            scheduler.close()
+        while True:
+            executor = make_executor(settings)
+            earlier = look_back(layout, again)
+            scheduler = Scheduler(graph, layout, settings, executor, earlier, shared)
+            attempt = _Attempt(layout, scheduler, hold)
+            try:
+                scheduler.commits.complete_journal(earlier.finished.values())
+                phase = attempt.run()
+            finally:
+                executor.close()
+                scheduler.close()
+            again = attempt.again
+            if again is None:
+                break
+        if shared is not None:
+            shared.close()
     return RunResult(phase, tuple(scheduler.failures))
 
 
 class _Attempt:
-    """One attempt to run a workflow, with what surrounds the scheduler."""
+    """One attempt to run a workflow, with what surrounds the scheduler.
 
-    def __init__(self, layout: RunLayout, scheduler: Scheduler) -> None:
+    Attributes:
+        again: which steps to run again in another attempt, as was asked while this one went on; None for no other.
+    """
+
+    def __init__(self, layout: RunLayout, scheduler: Scheduler, hold: Hold) -> None:
+        scheduler.commits.guard = hold.check
+        self.again: Callable[[Node], bool] | None = None
+        self._hold = hold
+        self._retries: list[dict[str, Any]] = []
+        self._trouble: StateError | None = None
         self._layout = layout
         self._scheduler = scheduler
         self._interrupt = threading.Event()
@@ -164,10 +194,16 @@ class _Attempt:
             self._scheduler.commits.abandon()
             self._end(Phase.TERMINATED)
             raise
+        except LeaseLost:
+            raise
         except StateError:
             _try_to_say(self._layout, Phase.ERROR)
             raise
-        self._end(phase)
+        self._hold.check()
+        self._retries += [request for request in take_requests(self._layout) if request["verb"] == "retry"]
+        self.again = None if self._final is not None else wants_again(self._retries, failed=phase.is_failure)
+        if self.again is None:
+            self._end(phase)
         return phase
 
     def _run_in_loop(self) -> Phase:
@@ -206,6 +242,8 @@ class _Attempt:
                 except DflowError as exc:
                     error = exc
                 tasks.cancel_scope.cancel()
+        if self._trouble is not None:
+            raise self._trouble
         if error is not None:
             raise error
         if self._signal is not None:
@@ -215,10 +253,14 @@ class _Attempt:
         return self._final if self._final is not None and phase.is_failure else phase
 
     async def _listen(self, everything: anyio.CancelScope) -> None:
-        while not self._interrupt.is_set():
-            for request in take_requests(self._layout):
-                self._obey(request["verb"])
-            await anyio.sleep(_POLL)
+        try:
+            while not self._interrupt.is_set():
+                self._hold.beat()
+                for request in take_requests(self._layout):
+                    self._obey(request)
+                await anyio.sleep(_POLL)
+        except StateError as exc:
+            self._trouble = exc
         everything.cancel()
 
     async def _watch(self, received: AsyncIterator[signal.Signals] | None, everything: anyio.CancelScope) -> None:
@@ -228,21 +270,23 @@ class _Attempt:
                 self._signal = int(number)
                 everything.cancel()
 
-    def _obey(self, verb: str) -> None:
-        match verb:
+    def _obey(self, request: dict[str, Any]) -> None:
+        match request["verb"]:
             case "terminate":
                 self._final = Phase.TERMINATED
                 self._scheduler.stop(_TERMINATED)
             case "stop":
                 self._final = Phase.FAILED
-                self._scheduler.stop(_STOPPED)
+                self._scheduler.stop(_STOPPED, run_exit_handler=True)
             case "suspend":
                 write_text(self._layout.suspended, "")
                 self._scheduler.suspend(on=True)
             case "resume":
                 self._layout.suspended.unlink(missing_ok=True)
                 self._scheduler.suspend(on=False)
-            case _:
+            case "retry":
+                self._retries.append(request)
+            case verb:
                 _log.warning("ignored a request that this version does not know: %s", verb)
 
     def _end(self, phase: Phase) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
-from dflow.engine.errors import ExpressionError
-from dflow.engine.model import ArtifactFrom, Expr, Literal, LocalArtifact, Ref, Text
+from dflow.engine.artifact_values import ArtifactValue
+from dflow.engine.elements import Elements, gathered, picked
+from dflow.engine.errors import ExpressionError, UnsafeArtifact
+from dflow.engine.model import ArtifactFrom, ArtifactList, Expr, Literal, LocalArtifact, Ref, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
@@ -18,35 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["ArtifactValue", "Scope", "resolve", "resolve_artifact"]
 
 STRICT = frozenset({"inputs", "steps", "tasks", "workflow"})
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactValue:
-    """An artifact that exists: an absolute path, and the part of it that is meant.
-
-    Attributes:
-        parts: of a group of slices: the elements that are meant, as paths inside of that; None for a missing one.
-    """
-
-    path: str
-    sub_path: str | None = None
-    element: bool = False
-    parts: tuple[str | None, ...] | None = None
-
-    def as_element(self) -> ArtifactValue:
-        """The same, as the element of a list that it is: a step gets it under its own file name."""
-        return ArtifactValue(self.path, self.sub_path, element=True)
-
-    def within(self, sub_path: str | None) -> ArtifactValue:
-        """The part ``sub_path`` of this artifact."""
-        if not sub_path:
-            return self
-        return ArtifactValue(self.path, f"{self.sub_path}/{sub_path}" if self.sub_path else sub_path)
-
-    @property
-    def location(self) -> str:
-        """Where it is."""
-        return f"{self.path}/{self.sub_path}" if self.sub_path else self.path
 
 
 @dataclass(slots=True)
@@ -89,8 +62,10 @@ def resolve_artifact(source: ArtifactSource, scope: Scope) -> ArtifactValue | No
         ExpressionError: a name that is not known here, or an expression that gives no artifact.
     """
     match source:
+        case ArtifactList(members, is_dict):
+            return _several(members, scope, is_dict=is_dict)
         case LocalArtifact(path, sub_path):
-            return ArtifactValue(path, sub_path)
+            found: ArtifactValue | None = ArtifactValue(path)
         case ArtifactFrom(Ref(path), sub_path):
             if path not in scope.artifacts:
                 raise unknown_name(path, scope.artifacts)
@@ -100,7 +75,33 @@ def resolve_artifact(source: ArtifactSource, scope: Scope) -> ArtifactValue | No
             if result is not None and not isinstance(result, ArtifactValue):
                 raise ExpressionError(f"the expression gives {result!r}, not an artifact", source=text)
             found = result
-    return None if found is None else found.within(sub_path)
+    if found is None:
+        return None
+    found = found.within(sub_path)
+    return found if source.element is None else _element(found, source.element)
+
+
+def _several(members: Iterable[tuple[str, ArtifactSource]], scope: Scope, *, is_dict: bool) -> ArtifactValue:
+    """Several artifacts as one list or dict."""
+    values = [(name, resolve_artifact(member, scope)) for name, member in members]
+    try:
+        return gathered((name if is_dict else index, value) for index, (name, value) in enumerate(values))
+    except (UnsafeArtifact, OSError, ValueError) as exc:
+        raise ExpressionError(f"cannot tell what is in the artifacts: {exc}") from exc
+
+
+def _element(value: ArtifactValue, path: tuple[str, ...]) -> ArtifactValue | None:
+    """The element of an artifact that ``artifact[i][j]`` means."""
+    found: ArtifactValue | None = value
+    for index in path:
+        if found is None:
+            return None
+        try:
+            elements = Elements(found)
+        except (UnsafeArtifact, OSError, ValueError) as exc:
+            raise ExpressionError(f"cannot tell what is in the artifact {value.location}: {exc}") from exc
+        found = elements.one(picked(elements, f"the artifact {value.location}", index))
+    return found
 
 
 def _without_tags(source: str, values: Mapping[str, str | None]) -> str:

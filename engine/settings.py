@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dflow.engine.durability import LEVELS
 from dflow.engine.errors import ConfigError, StateError
 from dflow.engine.state import read_text, write_json
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["RunSettings", "load_settings", "save_settings"]
 
 _METHODS = ("symlink", "link", "copy")
-_ISOLATIONS = ("spawn", "inline")
+_ISOLATIONS = ("fork", "spawn", "warm", "inline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +30,35 @@ class RunSettings:
         pool_workers: how many leaf steps may run at once; None means one per processor, -1 no limit.
         copy_method: how an input artifact gets into a step: ``"symlink"``, ``"link"`` or ``"copy"``.
         save_copy_method: how an output gets from the working directory to ``outputs/artifacts``.
-        isolation: ``"spawn"`` (a process for each step) or ``"inline"`` (in this process, one at a time).
+        isolation: of Python OPs: ``"fork"`` (a fork of a process that has loaded the OP), ``"spawn"`` (a fresh
+            interpreter), ``"warm"`` (long-lived processes run many steps each) or ``"inline"`` (in this process, one
+            at a time).
         python: the interpreter of Python OPs that name no command.
         module_path: ``sys.path`` entries of the submitting process, for steps.
         packages: directories or files put on the module path of steps by name.
         library: the directory of the ``dflow`` package.
         kill_grace: seconds between SIGTERM and SIGKILL.
+        durability: what a finished step survives: ``"kill"`` (the end of any process) or ``"power"`` (the end of the
+            machine too; each step waits for the disk).
     """
 
     pool_workers: int | None = None
     copy_method: str = "symlink"
     save_copy_method: str = "symlink"
-    isolation: str = "spawn"
+    isolation: str = "fork"
     python: str = sys.executable
     module_path: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     library: str = ""
     kill_grace: float = 5.0
+    durability: str = "kill"
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
             ("debug_copy_method", self.copy_method, _METHODS),
             ("debug_save_copy_method", self.save_copy_method, _METHODS),
             ("isolation", self.isolation, _ISOLATIONS),
+            ("durability", self.durability, LEVELS),
         ):
             if value not in allowed:
                 raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, allowed))}")
@@ -82,7 +89,7 @@ def load_settings(path: Path) -> RunSettings:
         data: dict[str, Any] = json.loads(read_text(path))
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return RunSettings(**fields)
-    except (OSError, ValueError, TypeError) as exc:
+    except (OSError, ValueError, TypeError, AttributeError) as exc:
         raise StateError(f"cannot read the settings of the run in {path}: {exc}") from exc
 
 

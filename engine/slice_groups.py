@@ -8,15 +8,13 @@ tells the runtime which they are. Its sliced outputs carry the index of each ele
 from __future__ import annotations
 
 import json
-import os
 import random
-from pathlib import Path
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.catalog import CATALOG
-from dflow.engine.errors import LeafError
 from dflow.engine.phase import Phase
-from dflow.engine.state import link_or_copy, write_json, write_text, writing
+from dflow.engine.state import write_json
+from dflow.engine.texts import read_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,9 +22,8 @@ if TYPE_CHECKING:
     from dflow.engine.layout import StepLayout
     from dflow.engine.model import Slices
     from dflow.engine.node import Node
-    from dflow.engine.scope import ArtifactValue
 
-__all__ = ["Tally", "grouped", "merge_parameters", "natural", "place_parts", "tally", "write_group"]
+__all__ = ["Tally", "Turns", "grouped", "merge_parameters", "natural", "tally", "write_group"]
 
 
 def grouped(count: int, slices: Slices) -> list[Sequence[int]]:
@@ -55,26 +52,48 @@ def write_group(slices: Slices, orders: Sequence[int], node: Node, step: StepLay
     write_json(step.slices, data)
 
 
-def place_parts(value: ArtifactValue, target: Path, method: str) -> None:
-    """Some elements of an artifact as the artifact of a group, under the paths that they have in the whole one.
+class Turns:
+    """Which copy of a loop comes next: in the order of the items; in groups, one of a group after another.
 
-    Raises:
-        LeafError: an element does not exist any more.
+    A group that has begun comes before those that have not.
     """
-    root, parts = Path(value.location), value.parts or ()
-    for part in sorted({part for part in parts if part is not None}):
-        if not (root / part).exists():
-            raise LeafError(f"input artifact {target.name!r}: {root / part} does not exist any more")
-        if not os.path.lexists(target / part):
-            link_or_copy(root / part, target / part, method)
-    with writing(target):
-        (target / CATALOG).mkdir(parents=True, exist_ok=True)
-    items = [{"dflow_list_item": part, "order": order} for order, part in enumerate(parts)]
-    write_text(target / CATALOG / "elements", json.dumps({"path_list": items}))
+
+    def __init__(self, count: int, groups: Sequence[Sequence[int]] | None = None, side_by_side: int = 1) -> None:
+        self._count = count
+        self._next = 0
+        self._groups = groups or []
+        self._in_groups = groups is not None
+        self._begun = [0] * len(self._groups)
+        self._called = [min(side_by_side, len(members)) for members in self._groups]
+        self._ready = deque(group for group, called in enumerate(self._called) for _ in range(called))
+        self._group_of: dict[int, int] = {}
+
+    def take(self) -> int | None:
+        """The index of the next copy; None when none may begin now."""
+        if not self._in_groups:
+            if self._next == self._count:
+                return None
+            self._next += 1
+            return self._next - 1
+        if not self._ready:
+            return None
+        group = self._ready.popleft()
+        index = self._groups[group][self._begun[group]]
+        self._begun[group] += 1
+        self._group_of[index] = group
+        return index
+
+    def give(self, index: int) -> None:
+        """A copy has ended: the next one of its group may begin."""
+        if self._in_groups:
+            group = self._group_of.pop(index)
+            if self._called[group] < len(self._groups[group]):
+                self._called[group] += 1
+                self._ready.appendleft(group)
 
 
 def merge_parameters(texts: Iterable[str]) -> str:
-    """One list, in the order of the elements, from the outputs of all groups."""
+    """One list, in the order of the elements, from the outputs of all groups, which say the index of each."""
     items: list[dict[str, Any]] = []
     for text in texts:
         items.extend(item for item in _listed(text) if isinstance(item, dict) and "order" in item)
@@ -89,10 +108,7 @@ def natural(order: Any) -> tuple[int, str]:
 
 
 def _listed(text: str) -> list[Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return []
+    value = read_value(text)
     return value if isinstance(value, list) else []
 
 

@@ -1,8 +1,8 @@
 """Places for running leaf steps, shared by a run and the runs that its steps start.
 
-A place is one byte of the file ``.dflow/slots`` of the outermost run, and whoever has locked it. The system takes a lock
-back when its process ends, however it ends, so no place is ever lost. A run inside a step has the place of that step
-besides, which waits for it: it can always run one leaf, so nobody waits for ever.
+A place is one byte of the file ``.dflow/slots`` of the outermost run, and belongs to whoever has locked it. The system
+takes a lock back when its process ends, however it ends, so no place is ever lost. A run inside a step has the place of
+that step besides, which waits for it: it can always run one leaf, so nobody waits for ever.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Slots:
 
     def give(self, slot: int) -> None:
         """Give a place back."""
-        import fcntl
+        import fcntl  # noqa: PLC0415 - POSIX only, as below
 
         if slot != _OWN:
             with suppress(OSError):
@@ -84,7 +84,7 @@ class Slots:
         os.close(self._file)
 
     def _lock(self, slot: int) -> bool:
-        import fcntl  # POSIX only: elsewhere this module is imported, and submit() refuses
+        import fcntl  # noqa: PLC0415 - POSIX only: elsewhere this module is imported, and submit() refuses
 
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, slot)

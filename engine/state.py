@@ -86,14 +86,14 @@ def write_text(path: Path | str, text: str, *, mode: int = 0o666) -> None:
             raise
 
 
-def write_new(path: str, text: str) -> None:
+def write_new(path: str, text: str, *, mode: int = 0o666) -> None:
     """Write a file that is part of something unfinished, which nobody trusts until its phase is written.
 
     Raises:
         StateError: the file system refuses, or there is such a file.
     """
     with writing(path):
-        _write(path, text, os.O_EXCL, 0o666)
+        _write(path, text, os.O_EXCL, mode)
 
 
 def make_directory(path: str) -> None:
@@ -124,7 +124,7 @@ def write_all(file: int, text: str) -> None:
         data = data[written:]
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path | str) -> str:
     """The text of a file that :func:`write_text` wrote, whatever the locale."""
     with open(path, encoding="utf-8", errors="surrogateescape", newline="") as stream:
         return stream.read()
@@ -168,11 +168,17 @@ def set_aside(step: StepLayout) -> Path | None:
 
 
 def take_over_runs(step: StepLayout) -> None:
-    """Give a new step directory the runs that the step has started before, from where it was set aside."""
-    earlier = step.last_backup()
-    if earlier is not None and earlier.runs.is_dir():
-        with writing(step.runs):
-            earlier.runs.rename(step.runs)
+    """Give a new step directory the runs that the step has started before, from where they were set aside.
+
+    That need not be the newest place: a kill may have come before an attempt could take them over.
+    """
+    if not os.path.lexists(f"{step.text}.bk1"):
+        return
+    for earlier in step.backups():
+        if earlier.runs.is_dir():
+            with writing(step.runs):
+                earlier.runs.rename(step.runs)
+            return
 
 
 def link_or_copy(source: Path, target: Path, method: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dflow.executors.fork import ForkExecutor, is_possible
 from dflow.executors.inline import InlineExecutor
 from dflow.executors.subprocess import SubprocessExecutor
 
@@ -18,4 +19,6 @@ def make_executor(settings: RunSettings) -> Executor:
     """The executor for the isolation that a run asks for."""
     if settings.isolation == "inline":
         return InlineExecutor()
-    return SubprocessExecutor()
+    if not is_possible():
+        return SubprocessExecutor()
+    return ForkExecutor(settings.isolation, settings.python, settings.library)

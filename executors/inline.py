@@ -46,6 +46,10 @@ class InlineExecutor:
                 code = main(list(job.runtime))
         return Outcome(code)
 
+    def close(self) -> None:
+        """End what was kept for further jobs."""
+        self._other.close()
+
 
 class _Tee(io.TextIOBase):
     """Writes to the step's log and to where it would have gone."""

@@ -53,6 +53,9 @@ class SubprocessExecutor:
             process.returncode = outcome.exit_code
         return outcome
 
+    def close(self) -> None:
+        """Nothing is kept for further jobs."""
+
     @staticmethod
     async def _end(job: Job, pid: int, waiter: _Waiter) -> None:
         """SIGTERM to the process group, SIGKILL after the grace time, also to what left the group."""

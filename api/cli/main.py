@@ -70,12 +70,15 @@ def _running_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     run.set_defaults(function=_late("run_script"))
     resume = _verb(verbs, "resume", "go on with a run that was interrupted; finished steps are kept", "resume")
     resume.add_argument("--detach", action="store_true", help="run in the background")
+    resume.add_argument("--takeover", action="store_true", help="take the run from a process of another host")
+    _with_code(resume)
     again = _verb(verbs, "resubmit", "run the workflow of a run anew, under another id", "resubmit")
     again.set_defaults(function=_late("resubmit"))
     waiting = _verb(verbs, "wait", "wait until a run has ended; exit 1 when it failed", "wait")
     waiting.add_argument("--interval", type=float, default=0.5, help="seconds between looks (default: 0.5)")
     retry = _verb(verbs, "retry", "run the failed steps of a run again", "retry")
     retry.add_argument("--step", help="only this step: its key or its name")
+    _with_code(retry)
 
 
 def _reading_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -89,6 +92,9 @@ def _reading_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     steps.add_argument("--phase", help="one phase, or several with commas")
     steps.add_argument("--type", help="Pod, Steps, DAG or Skipped")
     _with_json(_verb(verbs, "getkeys", "keys of the steps of a run", "getkeys"))
+    _with_json(
+        _verb(verbs, "doctor", "what is wrong with a run, and what a resume would do; changes nothing", "doctor")
+    )
     explain = _with_json(
         _verb(verbs, "explain", "why a step ran, or did not, and what its result depends on", "explain")
     )
@@ -108,9 +114,18 @@ def _verb(
     verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, function: str
 ) -> argparse.ArgumentParser:
     parser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    parser.add_argument("id", help="the id of the run, its beginning, or the path of its directory")
+    parser.add_argument("id", help="the id of the run, its beginning, the path of its directory, or @latest")
     parser.set_defaults(function=_late(function))
     return parser
+
+
+def _with_code(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--code",
+        choices=("current", "recorded"),
+        default="current",
+        help="modules of OPs as they are now (default), or as their files were at submit",
+    )
 
 
 def _with_json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -122,9 +137,10 @@ def _late(name: str) -> Callable[[argparse.Namespace], int | None]:
     """A verb whose code is loaded when it is used."""
 
     def call(options: argparse.Namespace) -> int | None:
-        from dflow.cli import verbs
+        from importlib import import_module
 
-        result: int | None = getattr(verbs, name)(options)
+        module = "dflow.cli.doctor" if name == "doctor" else "dflow.cli.verbs"
+        result: int | None = getattr(import_module(module), name)(options)
         return result
 
     return call

@@ -5,7 +5,6 @@ The objects are read when the workflow is submitted. All problems are collected 
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from dflow.compile.check import check_graph
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from dflow.workflow import Workflow
 
 __all__ = ["compile_workflow"]
-
-_log = logging.getLogger("dflow")
 
 
 def compile_workflow(workflow: Workflow) -> WorkflowGraph:
@@ -52,8 +49,6 @@ def compile_workflow(workflow: Workflow) -> WorkflowGraph:
     check_graph(graph, problems)
     if problems.found:
         raise CompileError(problems.found)
-    if compiler.ignored:
-        _log.warning("not available in this version, and ignored: %s", ", ".join(compiler.ignored))
     return graph
 
 

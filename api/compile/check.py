@@ -6,9 +6,11 @@ import difflib
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from dflow.compile.recursion import check_recursion
 from dflow.compile.references import Name, call_mentions, mentioned
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
+from dflow.engine.memo import is_memo_key
 from dflow.engine.model import DagTemplate, Expr, Literal, PythonOpTemplate, ScriptTemplate, StepsTemplate
 from dflow.engine.paths import declared_paths
 from dflow.names import check_key, check_label, check_step_name, check_template_name, check_workflow_name
@@ -50,6 +52,7 @@ def check_graph(graph: WorkflowGraph, problems: Problems) -> None:
     with problems.at(f"workflow {graph.name!r}"):
         if graph.parallelism is not None and graph.parallelism < 1:
             problems.add(f"parallelism is {graph.parallelism}; nothing could ever run")
+        check_recursion(templates, problems)
         for parameter in entry.inputs.parameters:
             if parameter.default is None and parameter.name not in parameters:
                 problems.add(
@@ -91,6 +94,7 @@ class _TemplateCheck:
         parallelism = getattr(template, "parallelism", None)
         if parallelism is not None and parallelism < 1:
             problems.add(f"parallelism is {parallelism}; nothing could ever run")
+        self._memoize(template.memoize)
         match template:
             case StepsTemplate(groups=groups):
                 self._names(call for group in groups for call in group)
@@ -148,7 +152,7 @@ class _TemplateCheck:
         given = {name for name, _ in call.parameters}
         declared = {p.name for p in target.inputs.parameters}
         for parameter in target.inputs.parameters:
-            if parameter.name not in given and parameter.default is None:
+            if parameter.name not in given and parameter.default is None and parameter.source is None:
                 self._problems.add(
                     f"input parameter {parameter.name!r} of template {target.name!r} is not given and has no default"
                 )
@@ -198,6 +202,13 @@ class _TemplateCheck:
                 if artifact.source is None and not artifact.optional:
                     self._problems.add("it has no source; set _from or from_expression")
                 self._references(artifact.source)
+
+    def _memoize(self, key: Value | None) -> None:
+        """The key is known before anything inside of the template is."""
+        with self._problems.at("memoize_key"):
+            self._references(key)
+            if isinstance(key, Literal) and not is_memo_key(key.text):
+                self._problems.add(f"{key.text!r} must consist of letters, digits and '-', and not begin with '-'")
 
     # -- leaves --------------------------------------------------------------------------------------------
 

@@ -64,8 +64,8 @@ def _groups(step: Step, given: Any, problems: Problems) -> dict[str, Any]:
     A group of which an element fails, fails; unless the step says how many successes are enough, and neither the
     slices nor the configuration ask for it.
     """
-    if not isinstance(step.template, PythonOPTemplate):
-        problems.add("group_size needs the template of a Python OP; for others each element is a copy of its own")
+    if not isinstance(step.template, PythonOPTemplate) and given.pool_timeout is not None:
+        problems.add("pool_timeout is for Python OPs; set timeout= on the leaf templates or steps instead")
     values = {name: _positive(name, getattr(given, name), problems) for name in _IN_GROUPS}
     counted = step.continue_on_num_success is not None or step.continue_on_success_ratio is not None
     raises = bool(given.raise_for_group or config["raise_for_group"] or not counted)

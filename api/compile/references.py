@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
-from dflow.engine.model import ArtifactFrom, Expr, Ref, Sequence, Text
+from dflow.engine.model import ArtifactFrom, ArtifactList, Expr, Ref, Sequence, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def call_mentions(call: Call) -> Iterator[tuple[str, Value | ArtifactSource]]:
             yield what, optional
 
 
-def mentioned(value: Value | ArtifactSource | None) -> frozenset[Name]:
+def mentioned(value: Value | ArtifactSource | None) -> frozenset[Name]:  # noqa: PLR0911 - one for each kind
     """Every name that a value or the source of an artifact mentions, split at dots.
 
     ``{{steps.a.outputs.parameters.x}}`` gives ``("steps", "a", "outputs", "parameters", "x")``.
@@ -45,6 +45,8 @@ def mentioned(value: Value | ArtifactSource | None) -> frozenset[Name]:
     match value:
         case ArtifactFrom(inner, _):
             return mentioned(inner)
+        case ArtifactList(members):
+            return frozenset().union(*(mentioned(source) for _, source in members))
         case Ref(path):
             return frozenset({tuple(path.split("."))})
         case Expr(source) if "{{" in source:

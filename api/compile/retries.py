@@ -11,7 +11,7 @@ from dflow.engine.model import Retry
 
 if TYPE_CHECKING:
     from dflow.compile.problems import Problems
-    from dflow.op_template import ScriptOPTemplate
+    from dflow.op_template import OPTemplate
 
 __all__ = ["retry_of"]
 
@@ -30,14 +30,14 @@ _POLICIES = {
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def retry_of(template: ScriptOPTemplate, problems: Problems) -> Retry | None:
+def retry_of(template: OPTemplate, problems: Problems) -> Retry | None:
     """The retry strategy of a template; None for no retries."""
     for argument, kinds in _ARGUMENTS.items():
         limit = getattr(template, argument, None)
         if limit is not None:
             late = bool(getattr(template, "timeout_as_transient_error", False))
             return Retry(limit=_count(argument, limit, problems), on=kinds, timeout_is_transient=late)
-    strategy: Any = template.retry_strategy
+    strategy: Any = getattr(template, "retry_strategy", None)
     if strategy is None or isinstance(strategy, Retry):
         return strategy
     return _from_argo(strategy, problems)
@@ -58,7 +58,7 @@ def _from_argo(strategy: Any, problems: Problems) -> Retry | None:
                 parse(expression)
             except ExpressionError as exc:
                 problems.add(str(exc))
-        limit = fields.get("limit")
+        limit, longest = fields.get("limit"), backoff.get("maxDuration", "max_duration")
         return Retry(
             limit=None if limit is None else _count("limit", limit, problems),
             on=_POLICIES[policy],
@@ -66,6 +66,7 @@ def _from_argo(strategy: Any, problems: Problems) -> Retry | None:
             wait=_seconds(backoff.get("duration") or 0, problems),
             factor=float(backoff.get("factor") or 1),
             wait_at_most=None if backoff.get("cap") is None else _seconds(backoff.get("cap"), problems),
+            max_duration=None if longest is None else _seconds(longest, problems),
         )
 
 

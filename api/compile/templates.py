@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dflow.compile.loops import loop_of
+from dflow.compile.ports import as_json, inputs_of, outputs_of
 from dflow.compile.references import call_mentions, mentioned
 from dflow.compile.retries import retry_of
-from dflow.compile.values import RawText, artifact_source, parameter_value, text_value
+from dflow.compile.values import artifact_source, parameter_value, text_value
+from dflow.config import config
 from dflow.dag import DAG
 from dflow.engine import model
 from dflow.engine.errors import ExpressionError, PayloadError
-from dflow.expression import MISSING
-from dflow.io import ArgoVar, type_to_str
+from dflow.io import ArgoVar
 from dflow.op_template import ContainerOPTemplate, OPTemplate, ScriptOPTemplate, Secret
 from dflow.python.op import op_name
 from dflow.python.payload import pack_op
@@ -53,20 +54,15 @@ _LATER_ON_STEPS = (
 )
 
 
-_IGNORED = ("memoize_key",)
-
-
 class TemplateCompiler:
     """Compiles templates, each object once.
 
     Attributes:
         templates: what was compiled, in order; calls name templates by their index here, as text.
-        ignored: arguments that are set and do nothing in this version, each with the template.
     """
 
     def __init__(self, problems: Problems) -> None:
         self.templates: list[model.Template] = []
-        self.ignored: list[str] = []
         self._problems = problems
         self._index: dict[int, int] = {}
         self._keep_alive: list[OPTemplate] = []
@@ -93,21 +89,33 @@ class TemplateCompiler:
         self._keep_alive.append(template)
 
     def _one(self, template: OPTemplate, name: str) -> model.Template:
-        self.ignored += [f"{argument} of {name!r}" for argument in _IGNORED if getattr(template, argument, None)]
         what = "steps" if isinstance(template, Steps) else "dag" if isinstance(template, DAG) else "template"
         with self._problems.at(f"{what} {name!r}"):
-            inputs, outputs = self._inputs(template), self._outputs(template)
+            inputs, outputs = inputs_of(template, self._problems), outputs_of(template, self._problems)
             if isinstance(template, Steps):
                 groups = [group if isinstance(group, list) else [group] for group in template.steps]
                 compiled = tuple(tuple(self._call(step) for step in group) for group in groups)
-                return model.StepsTemplate(name, compiled, inputs, outputs, template.parallelism)
+                return model.StepsTemplate(name, compiled, inputs, outputs, **self._whole(template))
             if isinstance(template, DAG):
                 tasks = self._ordered(tuple(self._call(task) for task in template.tasks))
-                return model.DagTemplate(name, tasks, inputs, outputs, template.parallelism)
+                return model.DagTemplate(name, tasks, inputs, outputs, **self._whole(template))
             if isinstance(template, ScriptOPTemplate):
                 return self._leaf(template, name, inputs, outputs)
             self._problems.add(f"a template of class {type(template).__name__} cannot be run in this version")
             return model.ScriptTemplate(name, "shell", "", inputs=inputs, outputs=outputs)
+
+    def _whole(self, template: Steps | DAG) -> dict[str, Any]:
+        """How a Steps or DAG is run as a whole."""
+        return {
+            "parallelism": template.parallelism,
+            "memoize": self._memoize(template),
+            "retry": retry_of(template, self._problems),
+            "fail_fast": bool(config["debug_failfast"] if template.fail_fast is None else template.fail_fast),
+        }
+
+    def _memoize(self, template: OPTemplate) -> model.Value | None:
+        with self._problems.at("memoize_key"):
+            return None if template.memoize_key is None else text_value(template.memoize_key, self._problems)
 
     def _ordered(self, tasks: tuple[model.Call, ...]) -> tuple[model.Call, ...]:
         """Every task with all that it depends on: what it names, and what it mentions."""
@@ -184,79 +192,6 @@ class TemplateCompiler:
                 return model.Literal("true" if when else "false")
             return text_value(when, self._problems)
 
-    # -- inputs and outputs --------------------------------------------------------------------------------
-
-    def _inputs(self, template: OPTemplate) -> model.Inputs:
-        return model.Inputs(
-            tuple(self._input_parameter(item) for item in template.inputs.parameters.data.values()),
-            tuple(self._input_artifact(item) for item in template.inputs.artifacts.data.values()),
-        )
-
-    def _input_parameter(self, item: Any) -> model.InputParameter:
-        with self._problems.at(f"input parameter {item.name!r}"):
-            default = None if item.value is MISSING else parameter_value(item.value, item.type, self._problems)
-            return model.InputParameter(
-                item.name, _type_text(item.type), default, item.path, bool(item.save_as_artifact), item.description
-            )
-
-    def _input_artifact(self, item: Any) -> model.InputArtifact:
-        with self._problems.at(f"input artifact {item.name!r}"):
-            return model.InputArtifact(
-                name=item.name,
-                path=item.path,
-                optional=bool(item.optional),
-                type=_type_text(item.type),
-                source=artifact_source(item.source, self._problems),
-                mode=item.mode,
-                sub_path=item._sub_path,
-                archive=item.archive,
-                save_as_parameter=bool(item.save_as_parameter),
-            )
-
-    def _outputs(self, template: OPTemplate) -> model.Outputs:
-        return model.Outputs(
-            tuple(self._output_parameter(item) for item in template.outputs.parameters.data.values()),
-            tuple(self._output_artifact(item) for item in template.outputs.artifacts.data.values()),
-        )
-
-    def _output_parameter(self, item: Any) -> model.OutputParameter:
-        problems = self._problems
-        with problems.at(f"output parameter {item.name!r}"):
-            source: model.Value | None = None
-            if item.value_from_parameter is not None:
-                source = parameter_value(item.value_from_parameter, item.type, problems)
-            elif item.value_from_expression is not None:
-                source = _expression(item.value_from_expression, problems)
-            default = None if item.default is MISSING else parameter_value(item.default, item.type, problems)
-            return model.OutputParameter(
-                name=item.name,
-                type=_type_text(item.type),
-                path=item.value_from_path,
-                source=source,
-                default=default,
-                global_name=item.global_name,
-                big=bool(item.save_as_artifact),
-                save_both=bool(item.save_both),
-                description=item.description,
-            )
-
-    def _output_artifact(self, item: Any) -> model.OutputArtifact:
-        with self._problems.at(f"output artifact {item.name!r}"):
-            given = item._from
-            if given is None and item.from_expression is not None:
-                given = item.from_expression
-                given = ArgoVar(given) if isinstance(given, str) else given
-            return model.OutputArtifact(
-                name=item.name,
-                path=item.path,
-                source=artifact_source(given, self._problems),
-                optional=bool(item.optional),
-                type=_type_text(item.type),
-                archive=item.archive,
-                global_name=item.global_name,
-                save=None if not item.save else _as_json(item.save),
-            )
-
     # -- leaves --------------------------------------------------------------------------------------------
 
     def _leaf(
@@ -264,8 +199,6 @@ class TemplateCompiler:
     ) -> model.ScriptTemplate | model.PythonOpTemplate:
         pod = self._pod(template)
         if isinstance(template, PythonOPTemplate):
-            if any(_sliced(template)):
-                self._problems.add("input_*_slices and output_*_slices are not available; use Slices(...)")
             return model.PythonOpTemplate(
                 name=name,
                 op=self._payload(template),
@@ -275,10 +208,12 @@ class TemplateCompiler:
                 packages=tuple(os.path.abspath(str(p)) for p in template.python_packages),
                 pre_script=template.pre_script,
                 post_script=template.post_script,
+                memoize=self._memoize(template),
             )
         args = tuple(str(a) for a in template.args) if isinstance(template, ContainerOPTemplate) else ()
         script = None if template.language == "container" else str(template.script or "")
-        return model.ScriptTemplate(name, template.language, script, args, inputs, outputs, pod)
+        memoize = self._memoize(template)
+        return model.ScriptTemplate(name, template.language, script, args, inputs, outputs, pod, memoize)
 
     def _payload(self, template: PythonOPTemplate) -> model.OpPayload:
         if isinstance(template.op_class, model.OpPayload):
@@ -301,7 +236,13 @@ class TemplateCompiler:
             timeout=None if template.timeout is None else text_value(template.timeout, self._problems),
             retry=retry_of(template, self._problems),
             kubernetes=_kubernetes(template),
+            progress=self._progress(template.init_progress),
         )
+
+    def _progress(self, given: str) -> str | None:
+        if not re.fullmatch(r"[0-9]+/[1-9][0-9]*", str(given)):
+            self._problems.add(f"init_progress is {given!r}; it must be like '0/100'")
+        return None if given == "0/1" else str(given)
 
     def _env(self, envs: Mapping[str, Any]) -> list[tuple[str, str]]:
         pairs = []
@@ -311,10 +252,6 @@ class TemplateCompiler:
             else:
                 pairs.append((str(name), str(value)))
         return pairs
-
-
-def _sliced(template: PythonOPTemplate) -> list[Any]:
-    return [*template.input_slices.values(), *template.output_slices.values()]
 
 
 def _calls_of(template: OPTemplate) -> list[Step]:
@@ -340,21 +277,6 @@ def _base_name(template: OPTemplate) -> str:
     return {Steps: "steps", DAG: "dag"}.get(type(template), getattr(template, "language", "template"))
 
 
-def _type_text(kind: Any) -> str | None:
-    return None if kind is None else type_to_str(kind)
-
-
-def _expression(given: Any, problems: Problems) -> model.Value:
-    """``value_from_expression``: an expression object, or the text of one with or without braces."""
-    if isinstance(given, (ArgoVar, RawText)) or "{{" in str(given):
-        return text_value(given, problems)
-    return model.Expr(str(given))
-
-
 def _kubernetes(template: OPTemplate) -> str | None:
     values = {name: value for name in _FOR_KUBERNETES if (value := getattr(template, name, None))}
-    return _as_json(values) if values else None
-
-
-def _as_json(values: Any) -> str:
-    return json.dumps(values, default=lambda v: v.to_dict() if hasattr(v, "to_dict") else vars(v), sort_keys=True)
+    return as_json(values) if values else None

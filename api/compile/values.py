@@ -6,11 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dflow import common
+from dflow.declared import Named
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
-from dflow.engine.model import ArtifactFrom, Expr, Literal, LocalArtifact, Ref, Text
+from dflow.engine.model import ArtifactFrom, ArtifactList, Expr, Literal, LocalArtifact, Ref, Text
 from dflow.expression import MISSING, quoted
-from dflow.io import ArgoVar, InputArtifact, InputParameter, OutputArtifact, _Named, type_to_str
+from dflow.io import ArgoVar, InputArtifact, InputParameter, OutputArtifact, type_to_str
 from dflow.python.check import fits
 from dflow.python.values import decode, encode
 
@@ -34,7 +35,7 @@ def text_value(given: Any, problems: Problems) -> Value:
     if isinstance(given, RawText):
         return Literal(str(given))
     if isinstance(given, ArgoVar):
-        return _reference(given, problems) if isinstance(given, _Named) else Expr(given.expr)
+        return _reference(given, problems) if isinstance(given, Named) else Expr(given.expr)
     text = str(given)
     try:
         parts = expressions.parse_text(text).parts
@@ -85,13 +86,13 @@ def artifact_source(given: Any, problems: Problems) -> ArtifactSource | None:  #
         case InputArtifact() if given.step is not None:
             return artifact_source(given.source, problems)
         case InputArtifact() | OutputArtifact():
-            return ArtifactFrom(Ref(str(given)[2:-2]), given._sub_path)
-        case ArgoVar() if not isinstance(given, _Named):
+            return ArtifactFrom(Ref(str(given)[2:-2]), given._sub_path, _element(given, problems))
+        case ArgoVar() if not isinstance(given, Named):
             return ArtifactFrom(Expr(given.expr))
         case common.LocalArtifact():
-            if given.slice is not None:
-                problems.add("an element of an artifact ([...]) cannot be passed in this version; use .sub_path(...)")
-            return LocalArtifact(given.local_path, given._sub_path)
+            return LocalArtifact(given.local_path, given._sub_path, _element(given, problems))
+        case list() | tuple() | dict() if given:
+            return _several(given, problems)
         case str():
             value = text_value(given, problems)
             if isinstance(value, (Ref, Expr)):
@@ -102,17 +103,39 @@ def artifact_source(given: Any, problems: Problems) -> ArtifactSource | None:  #
     return None
 
 
+def _element(given: Any, problems: Problems) -> tuple[str, ...] | None:
+    """The indices and keys of ``artifact[0]["a"]``."""
+    if any("{{" in key for key in given._element):
+        problems.add("an element of an artifact needs a constant index; use Slices for one that is known later")
+    return given._element or None
+
+
+def _several(given: Any, problems: Problems) -> ArtifactSource:
+    """A list or dict of artifacts, as one artifact."""
+    is_dict = isinstance(given, dict)
+    pairs = given.items() if is_dict else enumerate(given)
+    members = []
+    for key, item in pairs:
+        with problems.at(f"element {key!r}"):
+            if item is None:
+                problems.add("it is None; leave it out")
+            source = artifact_source(item, problems)
+        if source is not None:
+            members.append((str(key), source))
+    return ArtifactList(tuple(members), is_dict)
+
+
 def _why_no_artifact(given: Any) -> str:
-    if isinstance(given, _Named):
+    if isinstance(given, Named):
         return f"{given} is a parameter, not an artifact"
     if isinstance(given, (list, tuple, dict)):
-        return "a list or dict of artifacts cannot be given in this version; declare one input for each"
+        return "an empty list of artifacts cannot be given; leave it out, and declare the input optional"
     if isinstance(given, common.S3Artifact):
         return "an artifact in an object store cannot be used locally in this version"
     return f"{_short(given)} is no artifact; use upload_artifact(...) or step.outputs.artifacts[...]"
 
 
-def _reference(given: _Named, problems: Problems) -> Value:
+def _reference(given: Named, problems: Problems) -> Value:
     if isinstance(given, InputParameter) and given.step is not None:
         if given.value is MISSING:
             problems.add(f"{given} has no value")
@@ -128,7 +151,7 @@ def _literal(given: Any, kind: Any, problems: Problems) -> Literal:
     if known and kind is not str and not fits(value, kind):
         problems.add(f"it must be {type_to_str(kind)}, not {type_to_str(type(value))}: {_short(given)}")
     try:
-        return Literal(encode(given, kind if known else None))
+        return Literal(encode(given))
     except TypeError as exc:
         problems.add(str(exc))
         return _NOTHING

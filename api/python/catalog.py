@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Tuple
 
-from dflow.engine.catalog import CATALOG, Item, read_catalog
+from dflow.engine.catalog import CATALOG, Item, read_catalog, read_marks
 from dflow.python.opio import NestedDictBase
 
 __all__ = ["assemble", "assemble_items", "flatten", "is_flat", "unflatten", "write_artifact", "write_items"]
@@ -120,15 +120,9 @@ def _marks_of(value: Any) -> Dict[str, bool]:
     return {"nested": False} if any("." in key for key in keys) or _counts(keys) else {}
 
 
-def _marks(root: Path) -> Dict[str, Any]:
-    """The marks in the catalog of an artifact that was written at once."""
-    files = list((root / CATALOG).iterdir())
-    return json.loads(files[0].read_text(encoding="utf-8")) if len(files) == 1 else {}
-
-
 def is_flat(root: Path) -> bool:
     """Whether an artifact was written as a dict of paths whose keys only look like nested ones."""
-    return _marks(root).get("nested") is False
+    return read_marks(root).get("nested") is False
 
 
 def assemble(root: Path, kind: Any) -> Any:
@@ -136,7 +130,7 @@ def assemble(root: Path, kind: Any) -> Any:
     items = read_catalog(root)
     if items is None:
         return _without_catalog(root, kind, str if _has_str_leaves(kind) else Path)
-    if len(items) == 1 and items[0]["dflow_list_item"] is None and _marks(root).get("absent"):
+    if len(items) == 1 and items[0]["dflow_list_item"] is None and read_marks(root).get("absent"):
         return None
     return assemble_items(root, items, kind)
 

@@ -27,6 +27,8 @@ class PythonOPTemplate(PythonScriptOPTemplate):
         output_parameter_default: defaults of output parameters by name, used when the step is skipped.
         output_artifact_global_name, output_parameter_global_name: names in the outputs of the workflow.
         slices: see :class:`Slices`.
+        input_parameter_slices, input_artifact_slices, output_parameter_slices, output_artifact_slices: the same
+            without ``slices``: the index, such as ``"{{item}}"``, by name; one index for all of them.
         python_packages: paths of packages that the OP imports, beside those in ``upload_packages``.
         timeout: seconds.
         retry_on_transient_error …: how often to try again.
@@ -102,9 +104,13 @@ class PythonOPTemplate(PythonScriptOPTemplate):
             timeout=timeout,
         )
         self._named = False
-        self.slices = slices
-        self.input_slices = {"parameters": input_parameter_slices or {}, "artifacts": input_artifact_slices or {}}
-        self.output_slices = {"parameters": output_parameter_slices or {}, "artifacts": output_artifact_slices or {}}
+        named = {
+            "input_parameter": input_parameter_slices,
+            "input_artifact": input_artifact_slices,
+            "output_parameter": output_parameter_slices,
+            "output_artifact": output_artifact_slices,
+        }
+        self.slices = _named_slices(self.name, slices, {side: given for side, given in named.items() if given})
         self.input_artifact_prefix = input_artifact_prefix or {}
         self.python_packages = [] if python_packages is None else list(python_packages)
         self.retry_on_transient_error = retry_on_transient_error
@@ -173,6 +179,24 @@ class PythonOPTemplate(PythonScriptOPTemplate):
                     global_name=global_names.get(name, sign.global_name),
                     optional=sign.optional,
                 )
+
+
+def _named_slices(template: str, slices: Slices | None, named: Dict[str, Dict[str, str]]) -> Slices | None:
+    """Slices from the index that each input and output has."""
+    if not named:
+        return slices
+    if slices is not None:
+        raise TypeError(
+            f"template {template!r}: give slices= or {' and '.join(f'{n}_slices=' for n in named)}, not both"
+        )
+    indices = sorted({str(index) for given in named.values() for index in given.values()})
+    if len(indices) > 1:
+        raise ValueError(
+            f"template {template!r}: inputs and outputs are sliced at different indices ({', '.join(indices)}); "
+            "a step has one index for all of them"
+        )
+    sides: Dict[str, Any] = {side: list(given) for side, given in named.items()}
+    return Slices(indices[0], **sides)
 
 
 def _check_op(op: Any) -> None:

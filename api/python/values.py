@@ -24,8 +24,8 @@ _OPTIONAL_STR = (
 _ATOMS = (type(None), bool, int, float, str)
 
 
-def encode(value: Any, type: Any = None) -> str:
-    """The text of a value; the declared type of the parameter does not change it.
+def encode(value: Any) -> str:
+    """The text of a value, whatever type is declared for it.
 
     Raises:
         TypeError: jsonpickle cannot write it.

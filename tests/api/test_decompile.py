@@ -176,9 +176,15 @@ def artifact_declarations() -> Workflow:
 def parts_of_artifacts() -> Workflow:
     a = Step("a", shell())
     part = a.outputs.artifacts["a"].sub_path("x/y")
+    made = shell("from-a-file")
+    made.inputs.parameters["n"] = InputParameter(type=int, source=LocalArtifact("/n"))
     return of(
         a,
         Step("b", shell(), artifacts={"a": part}),
+        Step("element", shell(), artifacts={"a": a.outputs.artifacts["a"].sub_path("x")["k"][0]}),
+        Step("list", shell(), artifacts={"a": [part, LocalArtifact("/d")[2]]}),
+        Step("dict", shell(), artifacts={"a": {"k": part, "l": [a.outputs.artifacts["a"], part]}}),
+        Step("from-a-file", made),
         Step("c", shell(), artifacts={"a": LocalArtifact("/d").sub_path("z")}),
     )
 
@@ -234,6 +240,7 @@ def pods() -> Workflow:
         command=["bash", "-e"],
         envs={"A": "b", "C": 1},
         timeout=60,
+        init_progress="0/100",
         node_selector={"gpu": "yes"},
         tolerations=[{"key": "x"}],
         volumes=[{"name": "v"}],
@@ -360,9 +367,22 @@ def retries() -> Workflow:
     argo.retry_strategy = {
         "limit": "2",
         "expression": "lastRetry.exitCode == '3'",
-        "backoff": {"duration": "1s", "factor": 2, "cap": "5s"},
+        "backoff": {"duration": "1s", "factor": 2, "cap": "5s", "maxDuration": "1m"},
     }
     return of(Step("a", again, parameters={"i": 1, "l": [], "u": 1}), Step("b", argo))
+
+
+@fixture
+def whole_templates() -> Workflow:
+    steps = Steps("inner", memoize_key="k", steps=[Step("s", shell())])
+    steps.retry_strategy, steps.fail_fast = {"limit": 1}, True
+    tasks = DAG("tasks", memoize_key="k-{{workflow.name}}", tasks=[Task("t", shell())])
+    tasks.retry_strategy, tasks.fail_fast = {"limit": 1}, True
+    kept = shell("kept")
+    kept.memoize_key = "n-{{inputs.parameters.n}}"
+    op = PythonOPTemplate(Everything, memoize_key="k")
+    last = Step("d", op, parameters={"i": 1, "l": [], "u": 1})
+    return of(Step("a", steps), Step("b", tasks), Step("c", kept), last)
 
 
 @pytest.mark.parametrize("name", list(FIXTURES))

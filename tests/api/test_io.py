@@ -349,3 +349,20 @@ def test_default_is_another_word_for_value():
 
 def test_unknown_arguments_become_attributes():
     assert InputParameter(unit="eV").unit == "eV"
+
+
+def test_a_name_that_is_not_there_brings_up_the_known_ones(template):
+    step = Step("s", template)
+    with pytest.raises(KeyError, match=r"step 's': there is no output parameter 'nn'; did you mean 'n'\?"):
+        step.outputs.parameters["nn"]
+    with pytest.raises(KeyError, match="template 't': there is no output artifact 'zzz'; it has 'o'"):
+        template.outputs.artifacts["zzz"]
+    with pytest.raises(KeyError, match="there is no input artifact 'zzz'; it has none"):
+        Inputs().artifacts["zzz"]
+    assert step.outputs.parameters.get("nn") is None
+    assert "nn" not in step.outputs.parameters
+
+
+def test_an_artifact_cannot_be_looped_over(template):
+    with pytest.raises(TypeError):
+        list(Step("s", template).outputs.artifacts["o"])

@@ -7,8 +7,10 @@ import stat
 import threading
 
 import pytest
-from dflow.engine.control import post_request, take_requests
+from dflow.engine.control import pending_requests, post_request, take_requests, wants_again
 from dflow.engine.layout import RunLayout
+from dflow.engine.node import Node
+from dflow.engine.phase import Phase
 
 
 @pytest.fixture
@@ -68,3 +70,38 @@ def test_a_damaged_request_is_removed_and_the_others_are_taken(layout, text):
 
 def test_a_run_that_was_never_asked_has_no_requests(layout):
     assert take_requests(layout) == []
+
+
+def test_looking_at_requests_leaves_them(layout):
+    assert pending_requests(layout) == []
+    path = post_request(layout, "stop")
+    (layout.control / "2.json").write_text("{")
+    assert pending_requests(layout) == ["stop"]
+    assert path.exists()
+    take_requests(layout)
+    assert not path.exists()
+
+
+def _node(name: str, phase: Phase) -> Node:
+    return Node(f"id-{name}", f"wf.{name}", name, "Pod", "t", None, key=f"key-{name}", phase=phase)
+
+
+NODES = [_node("good", Phase.SUCCEEDED), _node("bad", Phase.FAILED), _node("worse", Phase.ERROR)]
+
+
+@pytest.mark.parametrize(
+    ("requests", "failed", "expected"),
+    [
+        ([], True, None),
+        ([{"verb": "retry"}], True, ["bad", "worse"]),
+        ([{"verb": "retry", "steps": []}], True, ["bad", "worse"]),
+        ([{"verb": "retry"}], False, None),
+        ([{"verb": "retry", "steps": ["good"]}], False, ["good"]),
+        ([{"verb": "retry", "steps": ["key-good"]}, {"verb": "retry", "steps": ["id-bad"]}], True, ["good", "bad"]),
+        ([{"verb": "retry", "steps": ["good"]}, {"verb": "retry"}], True, ["good", "bad", "worse"]),
+        ([{"verb": "retry", "steps": "good"}], False, None),
+    ],
+)
+def test_which_steps_a_retry_means(requests, failed, expected):
+    again = wants_again(requests, failed=failed)
+    assert expected == (None if again is None else [node.display for node in NODES if again(node)])

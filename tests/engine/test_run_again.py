@@ -153,16 +153,7 @@ def test_a_run_goes_on_after_sigkill_and_repeats_no_finished_step(runner, detach
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs PR_SET_PDEATHSIG or a subreaper")
-@pytest.mark.parametrize(
-    "number",
-    [
-        pytest.param(
-            signal.SIGKILL, marks=pytest.mark.xfail(reason="nothing ends the steps of an engine that was killed")
-        ),
-        signal.SIGTERM,
-        signal.SIGHUP,
-    ],
-)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_steps_die_with_their_engine(detached, tmp_path, number):
     detached.send_signal(number)
     detached.communicate(timeout=10)

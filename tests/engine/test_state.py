@@ -137,6 +137,16 @@ def test_there_is_nothing_to_set_aside_in_an_empty_place(step):
     assert state.set_aside(step) is None
 
 
+def test_runs_are_found_again_where_an_attempt_before_the_last_left_them(step):
+    (step.runs / "inner").mkdir(parents=True)
+    state.set_aside(step)
+    step.root.mkdir()  # killed before it could take them over
+    state.set_aside(step)
+    step.root.mkdir()
+    state.take_over_runs(step)
+    assert (step.runs / "inner").is_dir()
+
+
 # -- link_or_copy -----------------------------------------------------------------------------------------------------
 
 

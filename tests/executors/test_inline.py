@@ -12,8 +12,8 @@ import pytest
 from dflow.engine.ports import Job
 from dflow.engine.settings import RunSettings
 from dflow.executors import make_executor
+from dflow.executors.fork import ForkExecutor
 from dflow.executors.inline import RUNTIME, InlineExecutor
-from dflow.executors.subprocess import SubprocessExecutor
 
 
 @pytest.fixture
@@ -105,6 +105,6 @@ def test_only_one_job_runs_at_a_time():
     assert not InlineExecutor().capabilities.parallel
 
 
-@pytest.mark.parametrize(("isolation", "kind"), [("inline", InlineExecutor), ("spawn", SubprocessExecutor)])
+@pytest.mark.parametrize(("isolation", "kind"), [("inline", InlineExecutor), ("spawn", ForkExecutor)])
 def test_the_isolation_chooses_the_executor(isolation, kind):
     assert type(make_executor(RunSettings(isolation=isolation))) is kind

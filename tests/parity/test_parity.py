@@ -15,11 +15,12 @@ from parity_loops import LOOPS
 from parity_outputs import OUTPUTS
 from parity_retries import RETRIES
 from parity_steps import STEPS
+from parity_whole import WHOLE
 
 if TYPE_CHECKING:
     from parity_kit import Case
 
-CASES = [*STEPS, *DAGS, *LOOPS, *OUTPUTS, *RETRIES]
+CASES = [*STEPS, *DAGS, *LOOPS, *OUTPUTS, *RETRIES, *WHOLE]
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.fact}: {case.what}") for case in CASES])

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-from typing import TYPE_CHECKING, Any, Callable, Container, Dict
+from pathlib import Path
+from typing import Any, Callable, Container, Dict
 
 from dflow.python.catalog import assemble, write_artifact
 from dflow.python.check import paths_in, type_of
 from dflow.python.opio import Artifact, OPIOSign
 from dflow.python.values import decode, encode
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = [
     "check_existence",
@@ -27,26 +24,26 @@ __all__ = [
 ]
 
 
-def read_inputs(sign: OPIOSign, step: Path, without: Container[str] = ()) -> Dict[str, Any]:
+def read_inputs(sign: OPIOSign, step: Path | str, without: Container[str] = ()) -> Dict[str, Any]:
     """The values of the inputs in a step directory, but for some."""
     values: Dict[str, Any] = {}
     for name, kind in sign.items():
         if name in without:
             continue
         if isinstance(kind, Artifact):
-            place = step / "inputs" / "artifacts" / name
+            place = Path(step, "inputs", "artifacts", name)
             values[name] = assemble(place, kind.type) if place.exists() else None
         else:
-            file = step / "inputs" / "parameters" / name
-            if file.exists():
+            file = f"{step}/inputs/parameters/{name}"
+            if os.path.exists(file):
                 values[name] = decode(read_text(file), type_of(kind))
     return values
 
 
-def read_text(file: Path) -> str:
+def read_text(file: Path | str) -> str:
     """The text of a parameter, whatever bytes are in it."""
-    with open(str(file), encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        return stream.read()
+    with open(file, "rb", 0) as stream:
+        return stream.read().decode("utf-8", "surrogateescape")
 
 
 def check_existence(op: str, sign: OPIOSign, outputs: Any) -> None:
@@ -60,29 +57,30 @@ def check_existence(op: str, sign: OPIOSign, outputs: Any) -> None:
                     )
 
 
-def write_outputs(sign: OPIOSign, outputs: Any, step: Path, method: str) -> None:
+def write_outputs(sign: OPIOSign, outputs: Any, step: Path | str, method: str) -> None:
     """Leave all outputs in a step directory."""
     for name, kind in sign.items():
         write_output(name, kind, outputs[name], step, method)
 
 
-def write_output(name: str, kind: Any, value: Any, step: Path, method: str) -> None:
+def write_output(name: str, kind: Any, value: Any, step: Path | str, method: str) -> None:
     """Leave one output in a step directory, in place of what was there under its name."""
     if isinstance(kind, Artifact):
+        step = Path(step)
         root, work = empty_artifact(name, step), step / "workdir"
         write_artifact(value, root, lambda path: relative_place(path, work, step), linker(method))
     else:
-        write_parameter(name, encode(value, type_of(kind)), step)
+        write_parameter(name, encode(value), step)
 
 
-def write_parameter(name: str, text: str, step: Path) -> None:
+def write_parameter(name: str, text: str, step: Path | str) -> None:
     """Leave the text of a parameter, whole or not at all."""
-    file = step / "outputs" / "parameters" / name
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file = f"{step}/outputs/parameters/{name}"
     temporary = f"{file}.tmp"
-    with open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        stream.write(text)
-    os.replace(temporary, str(file))
+    os.makedirs(os.path.dirname(file), exist_ok=True)
+    with open(temporary, "wb") as stream:
+        stream.write(text.encode("utf-8", "surrogateescape"))
+    os.replace(temporary, file)
 
 
 def empty_artifact(name: str, step: Path) -> Path:
@@ -91,6 +89,8 @@ def empty_artifact(name: str, step: Path) -> Path:
     if root.is_symlink() or root.is_file():
         root.unlink()
     elif root.exists():
+        import shutil
+
         shutil.rmtree(str(root))
     return root
 

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Tuple
 
 from dflow.engine.catalog import read_catalog
-from dflow.python.catalog import assemble_items, flatten, write_items
+from dflow.python.catalog import assemble, assemble_items, flatten, write_items
 from dflow.python.check import check_side, fits, type_of
 from dflow.python.op import check_returned, op_name
 from dflow.python.opio import OPIO, Artifact, NestedDictBase
@@ -75,18 +75,25 @@ class _Group:
     def _elements(self, name: str) -> Iterator[Any]:
         """Texts of a sliced parameter; entries in the catalog of a sliced artifact."""
         if isinstance(self.inputs[name], Artifact):
-            items = read_catalog(self.step / "inputs" / "artifacts" / name) or []
-            yield from sorted(items, key=lambda item: int(item["order"]))
+            yield from self._members(name)
             return
         for value in json.loads(read_text(self.step / "inputs" / "parameters" / name)):
             yield value if isinstance(value, str) else json.dumps(value)
+
+    def _members(self, name: str) -> List[List[Any]]:
+        """The catalog entries of each element of a sliced artifact, with their orders inside of it."""
+        members: Dict[int, List[Any]] = {}
+        for item in read_catalog(self.step / "inputs" / "artifacts" / name) or []:
+            first, _, rest = str(item["order"]).partition(".")
+            inside = int(rest) if rest.isdecimal() else rest or 0
+            members.setdefault(int(first), []).append({**item, "order": inside})
+        return [members[position] for position in sorted(members)]
 
     def _element(self, name: str, position: int) -> Any:
         sign = self.inputs[name]
         if not isinstance(sign, Artifact):
             return decode(self._lists[name][position], type_of(sign))
-        alone = [{**self._lists[name][position], "order": 0}]
-        return assemble_items(self.step / "inputs" / "artifacts" / name, alone, sign.type)
+        return assemble_items(self.step / "inputs" / "artifacts" / name, self._lists[name][position], sign.type)
 
     # -- all at once ------------------------------------------------------------------------------------------
 
@@ -101,14 +108,15 @@ class _Group:
     def _takes_list(self, name: str) -> bool:
         sign = self.inputs[name]
         if isinstance(sign, Artifact):
-            return _is_list(sign)
+            is_nested = any(item["order"] != 0 for members in self._lists[name] for item in members)
+            return _is_list(sign) and (_is_nested(sign) or not is_nested)
         value = self._list(name)
         return type_of(sign) is not str and isinstance(value, list) and fits(value, type_of(sign))
 
     def _list(self, name: str) -> Any:
         sign = self.inputs[name]
         if isinstance(sign, Artifact):
-            return assemble_items(self.step / "inputs" / "artifacts" / name, self._lists[name], sign.type)
+            return assemble(self.step / "inputs" / "artifacts" / name, sign.type)
         return decode(read_text(self.step / "inputs" / "parameters" / name), type_of(sign))
 
     def run_with_lists(self) -> List[Dict[str, Any]]:
@@ -123,7 +131,7 @@ class _Group:
                     f"one for each slice, not {value!r:.80}"
                 )
         return [
-            self._result(order, {**outputs, **{name: outputs[name][position] for name in self._stacked}}, in_list=True)
+            self._result(order, {**outputs, **{name: outputs[name][position] for name in self._stacked}})
             for position, order in enumerate(self.orders)
         ]
 
@@ -155,17 +163,16 @@ class _Group:
         check_existence(self.name, self.outputs, outputs)
         return outputs
 
-    def _result(self, order: int, outputs: Mapping[str, Any], *, in_list: bool = False) -> Dict[str, Any]:
+    def _result(self, order: int, outputs: Mapping[str, Any]) -> Dict[str, Any]:
         """What one element gave, as plain data: paths, texts, and of stacked parameters what goes into the list."""
         values: Dict[str, Any] = {}
         for name, sign in self.outputs.items():
-            kind = type_of(sign)
             if isinstance(sign, Artifact):
                 values[name] = _absolute(outputs[name])
             elif name not in self._stacked:
-                values[name] = encode(outputs[name], kind)
+                values[name] = encode(outputs[name])
             else:
-                values[name] = _item(outputs[name], _kind_of_elements(kind) if in_list else kind)
+                values[name] = _item(outputs[name])
         return {"order": order, "values": values}
 
     # -- outputs ----------------------------------------------------------------------------------------------
@@ -214,24 +221,17 @@ class _Group:
 
 
 def _is_list(sign: Any) -> bool:
+    return getattr(type_of(sign), "__origin__", type_of(sign)) in (list, set, dict) or _is_nested(sign)
+
+
+def _is_nested(sign: Any) -> bool:
     shape = getattr(type_of(sign), "__origin__", type_of(sign))
-    return shape in (list, set, dict) or (isinstance(shape, type) and issubclass(shape, NestedDictBase))
+    return isinstance(shape, type) and issubclass(shape, NestedDictBase)
 
 
-def _kind_of_elements(kind: Any) -> Any:
-    arguments = getattr(kind, "__args__", None)
-    return arguments[0] if arguments and len(arguments) == 1 else Any
-
-
-def _item(value: Any, kind: Any) -> Any:
+def _item(value: Any) -> Any:
     """A value as an element of a JSON list."""
-    text = encode(value, kind)
-    if kind in (None, str):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    return value if isinstance(value, str) else json.loads(encode(value))
 
 
 def _absolute(value: Any) -> Any:

@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
-import traceback
 from pathlib import Path
-from typing import List
+from typing import Any, Dict, List
 
 from dflow.python.check import check_side
 from dflow.python.op import check_returned, op_name
 from dflow.python.opio import OPIO
 from dflow.python.runtime.files import check_existence, read_inputs, write_output, write_outputs
-from dflow.python.runtime.group import run_group
-from dflow.python.runtime.payload import extend_path, load_op
-from dflow.python.runtime.report import kind_of, summary, trimmed, write_error
+from dflow.python.runtime.payload import extend_path, find_op
 
-__all__ = ["main"]
+__all__ = ["Prepared", "main"]
 
 UNEXPECTED, FATAL, TRANSIENT = 1, 2, 75
 
 
-def main(arguments: List[str]) -> int:
-    """Run the OP of the file ``arguments[0]`` in the directory ``arguments[1]`` of a step with key ``arguments[2]``."""
-    op_file, step = Path(arguments[0]), Path(arguments[1])
+class Prepared:
+    """An OP that is loaded ahead of the steps that run it; its module path is in place.
+
+    Attributes:
+        spec: what its file says.
+    """
+
+    def __init__(self, op_file: str, step: str) -> None:
+        """Load the OP of a file; ``step`` is a directory that is no place of modules."""
+        with open(op_file, encoding="utf-8") as stream:
+            self.spec: Dict[str, Any] = json.load(stream)
+        extend_path(self.spec, Path(op_file), Path(step))
+        self._found = find_op(self.spec["op"], Path(op_file))
+
+    def op(self) -> Any:
+        """The OP to execute, with nothing left in it of an earlier step."""
+        if isinstance(self._found, type):
+            return self._found()
+        for name in ("outputs", "_take_early", "_progress_file"):
+            self._found.__dict__.pop(name, None)
+        return self._found
+
+
+def main(arguments: List[str], prepared: Prepared | None = None) -> int:
+    """Run the OP of the file ``arguments[0]`` in the directory ``arguments[1]`` of a step with key ``arguments[2]``.
+
+    Args:
+        prepared: the OP, where it is loaded already.
+    """
+    step = arguments[1]
     try:
-        _run(op_file, step, key=arguments[2] if len(arguments) > 2 else None)
+        if prepared is None:
+            prepared = Prepared(arguments[0], step)
+        _run(prepared, step, key=arguments[2] if len(arguments) > 2 else None)
     except SystemExit as exc:
         return _left(step, exc)
     except KeyboardInterrupt:
@@ -35,24 +60,23 @@ def main(arguments: List[str]) -> int:
     except BaseException as exc:  # noqa: BLE001 - whatever an OP raises is reported; none of it is ours to handle
         return _report(step, exc)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
     return 0
 
 
-def _run(op_file: Path, step: Path, key: str | None) -> None:
-    spec = json.loads(op_file.read_text(encoding="utf-8"))
-    extend_path(spec, op_file, step)
+def _run(prepared: Prepared, step: str, key: str | None) -> None:
+    op = prepared.op()
+    method = prepared.spec.get("save", "symlink")
+    op.key, op.workflow_name = key, os.path.basename(os.path.dirname(step))
+    op.__dict__["_progress_file"] = os.environ.get("ARGO_PROGRESS_FILE") or f"{step}/.progress"
+    present = os.listdir(step)
     for stale in (".error", ".missing"):
-        with contextlib.suppress(FileNotFoundError):
-            (step / stale).unlink()
-    op = load_op(spec["op"], op_file)
-    method = spec.get("save", "symlink")
-    op.key, op.workflow_name = key, step.parent.name
-    op.__dict__["_progress_file"] = os.environ.get("ARGO_PROGRESS_FILE") or str(step / ".progress")
-    group = step / ".slices"
-    if group.exists():
-        run_group(op, json.loads(group.read_text(encoding="utf-8")), step, method)
+        if stale in present:  # of an earlier attempt in this directory
+            os.unlink(f"{step}/{stale}")
+    if ".slices" in present:
+        _run_group(op, Path(step), method)
         return
     name, sign = op_name(op), op.get_output_sign()
     op.__dict__["_take_early"] = lambda output, value: write_output(output, sign[output], value, step, method)
@@ -64,22 +88,34 @@ def _run(op_file: Path, step: Path, key: str | None) -> None:
     write_outputs(sign, outputs, step, method)
 
 
-def _left(step: Path, exc: SystemExit) -> int:
+def _run_group(op: Any, step: Path, method: str) -> None:
+    from dflow.python.runtime.group import run_group
+
+    run_group(op, json.loads((step / ".slices").read_text(encoding="utf-8")), step, method)
+
+
+def _left(step: str, exc: SystemExit) -> int:
     """An OP that calls ``sys.exit``: status 0 is no success, for it returned nothing."""
+    from dflow.python.runtime.report import write_error
+
     code = exc.code if isinstance(exc.code, int) else 1
     text = f"it called sys.exit({exc.code!r}) before it returned its outputs"
-    write_error(step, text, "SystemExit", "exception")
+    write_error(Path(step), text, "SystemExit", "exception")
     sys.stderr.write(text + "\n")
     return code or UNEXPECTED
 
 
-def _report(step: Path, exc: BaseException) -> int:
+def _report(step: str, exc: BaseException) -> int:
     """Print the OP's own part of the traceback, and leave the reason for the engine."""
+    from dflow.python.runtime.report import kind_of, summary, trimmed, write_error
+
     if os.environ.get("DFLOW_TRACEBACK") == "full":
+        import traceback
+
         traceback.print_exception(type(exc), exc, exc.__traceback__)
     else:
         sys.stderr.write(trimmed(exc))
     kind = kind_of(exc)
     message = summary(exc)
-    write_error(step, message, type(exc).__name__, kind)
+    write_error(Path(step), message, type(exc).__name__, kind)
     return {"transient": TRANSIENT, "fatal": FATAL}.get(kind, UNEXPECTED)

@@ -6,7 +6,6 @@ import base64
 import importlib
 import inspect
 import os
-import stat
 import sys
 import types
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 from dflow.engine.errors import PayloadError
 from dflow.python.check import type_of
 from dflow.python.op import OP, FunctionOP
+from dflow.python.runtime.trust import refuse_if_others_can_write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["extend_path", "load_op"]
+__all__ = ["extend_path", "find_op"]
 
 
 def extend_path(spec: Dict[str, Any], op_file: Path, step: Path) -> None:
@@ -46,28 +46,29 @@ def _is_of_interpreter(entry: str) -> bool:
     return "site-packages" in entry or "dist-packages" in entry or os.sep + "lib" + os.sep + "python" in entry
 
 
-def load_op(payload: Dict[str, Any], file: Path) -> Any:
-    """An OP instance, ready to execute.
+def find_op(payload: Dict[str, Any], file: Path) -> Any:
+    """An OP class, or an instance.
 
     Raises:
         PayloadError: it cannot be found or made here; the message says why.
     """
     if payload["kind"] == "import":
-        found = _imported(payload)
-    elif payload.get("python") == _version():
-        found = _unpickled(payload, file)
-    else:
-        found = _from_source(payload)
-    return found() if isinstance(found, type) else found
+        return _imported(payload, file)
+    return _unpickled(payload, file) if payload.get("python") == _version() else _from_source(payload)
 
 
 def _version() -> str:
     return "{}.{}".format(*sys.version_info[:2])
 
 
-def _imported(payload: Dict[str, Any]) -> Any:
+def _imported(payload: Dict[str, Any], file: Path) -> Any:
     try:
-        found: Any = importlib.import_module(payload["module"])
+        if payload.get("snapshot"):
+            from dflow.python.runtime.snapshot import import_snapshot
+
+            found: Any = import_snapshot(payload["module"], file.parent / payload["snapshot"], payload["file"])
+        else:
+            found = importlib.import_module(payload["module"])
         for name in payload["qualname"].split("."):
             found = getattr(found, name)
     except (ImportError, AttributeError) as exc:
@@ -78,8 +79,7 @@ def _imported(payload: Dict[str, Any]) -> Any:
 
 
 def _unpickled(payload: Dict[str, Any], file: Path) -> Any:
-    for place in (file, file.parent, file.parent.parent):
-        _refuse_if_others_can_write(place)
+    refuse_if_others_can_write(file)
     import pickle
 
     try:
@@ -128,15 +128,6 @@ def _parts_of(thing: Any) -> Tuple[Dict[str, Any], List[Any]]:
         names = {thing.__name__: thing}
         parts = [*thing.__mro__, *vars(thing).values(), *(vars(thing).get("__annotations__") or {}).values()]
     return names, parts
-
-
-def _refuse_if_others_can_write(place: Path) -> None:
-    """A pickle runs code: read it only where nobody else could have put it."""
-    found = place.stat()
-    if found.st_uid not in (os.geteuid(), 0) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise PayloadError(
-            f"{place} can be written by others, so the OP in it is not trusted; if it is yours: chmod go-w '{place}'"
-        )
 
 
 def _from_source(payload: Dict[str, Any]) -> Any:

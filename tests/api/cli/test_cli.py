@@ -43,7 +43,14 @@ def wf(tmp_path) -> Workflow:
 
 
 def witness() -> list[str]:
-    return Path("witness").read_text().split()
+    return Path("witness").read_text().split() if Path("witness").exists() else []
+
+
+def until(condition) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_no_verb_prints_the_help():
@@ -59,10 +66,12 @@ def test_help_and_version():
 
 def test_list(wf):
     (row,) = shown("list")
-    assert (row["id"], row["status"], row["steps"]) == (wf.id, "Failed", "1/2")
+    assert (row["id"], row["status"], row["steps"]) == (wf.id, "Failed", 2)
+    assert (row["done"], row["runner"]) == (1, None)
     lines = dflow("list").stdout.splitlines()
     assert lines[0].split() == ["ID", "STATUS", "STARTED", "STEPS"]
     assert wf.id in lines[1]
+    assert lines[1].endswith(" 1/2")
 
 
 def test_list_of_another_directory_and_of_none(wf, tmp_path):
@@ -102,7 +111,7 @@ def test_logs_by_name_and_key(wf, word):
 
 
 def test_logs_of_a_step_that_is_not_there(wf):
-    assert "has no log of a step 'after'; see: dflow getsteps" in dflow("logs", wf.id, "after", status=1).stderr
+    assert "has no step 'after'; see: dflow getsteps" in dflow("logs", wf.id, "after", status=1).stderr
 
 
 def test_output_that_nobody_reads_is_no_error(wf):
@@ -114,6 +123,17 @@ def test_output_that_nobody_reads_is_no_error(wf):
 def test_beginning_of_an_id_and_path_of_a_directory_are_enough(wf, tmp_path):
     assert shown("get", "cli")["id"] == wf.id
     assert shown("get", str(tmp_path / wf.id))["id"] == wf.id
+
+
+def test_latest_is_the_run_that_was_submitted_last(wf):
+    other = Workflow("cli", id="another")
+    other.add([])
+    other.submit()
+    assert shown("get", "@latest")["id"] == "another"
+
+
+def test_latest_of_no_runs():
+    assert "there is no run in" in dflow("get", "@latest", status=1).stderr
 
 
 def test_beginning_of_several_ids_names_them(wf):
@@ -150,6 +170,33 @@ def test_retry_of_one_step(wf, tmp_path):
     assert "has no step 'nope'" in dflow("retry", wf.id, "--step", "nope", status=1).stderr
 
 
+def test_retry_of_one_step_does_not_blame_it_for_another_that_failed_before(wf):
+    done = dflow("retry", wf.id, "--step", "good", status=1)
+    assert witness() == ["good", "bad", "good"]
+    assert done.stderr == (
+        f"Workflow {wf.id} Failed\nstep 'bad' failed in an earlier attempt and was not run again\n"
+        f"  retry: dflow retry {wf.id}\n"
+    )
+
+
+@pytest.mark.parametrize(("words", "again"), [((), ["bad"]), (("--step", "good"), ["good"])])
+def test_retry_of_a_live_run_is_done_when_its_attempt_has_ended(tmp_path, words, again):
+    wf = Workflow("bg", id="live")
+    good = ShellOPTemplate("good", script=f"echo good >> {tmp_path}/witness")
+    bad = ShellOPTemplate("bad", script=f"echo bad >> {tmp_path}/witness; test -e {tmp_path}/go")
+    slow = ShellOPTemplate(
+        "slow", script=f"echo slow >> {tmp_path}/witness; until test -e {tmp_path}/go; do sleep 0.05; done"
+    )
+    wf.add([Step("good", good), Step("bad", bad), Step("slow", slow)])
+    wf.submit(detach=True)
+    until(lambda: len(witness()) == 3 and shown("get", "live")["phases"].get("Failed"))
+    assert "live is running; when its attempt has ended, " in dflow("retry", "live", *words).stdout
+    (tmp_path / "go").touch()
+    assert wf.wait(interval=0.05) == ("Succeeded" if again == ["bad"] else "Failed")
+    assert sorted(witness()[:3]) == ["bad", "good", "slow"]
+    assert witness()[3:] == again
+
+
 def test_retried_step_keeps_its_earlier_directory_aside(wf, tmp_path):
     dflow("retry", wf.id, status=1)
     assert [p.name.endswith(".bk1") for p in (tmp_path / wf.id).glob("cli-abc12-bad-*")].count(True) == 1
@@ -172,6 +219,8 @@ def test_resume_goes_on_after_a_kill(tmp_path):
     os.kill(int((tmp_path / "killed" / "pid").read_text()), signal.SIGKILL)
     time.sleep(0.1)
     assert shown("get", "killed")["status"] == "Terminated"
+    assert shown("get", "killed")["phases"] == {"Succeeded": 1, "Pending": 1}
+    assert "interrupted: the process that ran it is gone" in dflow("getsteps", "killed").stdout
     (tmp_path / "go").touch()
     dflow("resume", "killed")
     assert witness() == ["first", "second", "second"]
@@ -180,7 +229,9 @@ def test_resume_goes_on_after_a_kill(tmp_path):
 @pytest.mark.parametrize("status", ["Running", "Terminated", "Pending"])
 def test_resume_can_be_detached_and_returns_when_the_run_has_begun(wf, tmp_path, status):
     (tmp_path / wf.id / "status").write_text(status)
-    assert dflow("resume", wf.id, "--detach").stdout == ""
+    assert dflow("resume", wf.id, "--detach").stdout == (
+        f"{wf.id} goes on in the background; see: dflow wait {wf.id}\n"
+    )
     assert Workflow(id=wf.id).wait(interval=0.05) == "Failed"
 
 
@@ -188,7 +239,7 @@ def test_running_workflow_is_not_resumed():
     wf = Workflow("bg")
     wf.add(Step("wait", ShellOPTemplate("t", script="exec sleep 60")))
     wf.submit(detach=True)
-    assert "is running already" in dflow("resume", wf.id, "--detach", status=1).stderr
+    assert "is being run by process" in dflow("resume", wf.id, "--detach", status=1).stderr
     assert "is being run by process" in dflow("resume", wf.id, status=1).stderr
     wf.terminate()
 
@@ -199,6 +250,39 @@ def test_terminate_and_stop(verb, phase):
     wf.add(Step("wait", ShellOPTemplate("t", script="exec sleep 60")))
     wf.submit(detach=True)
     assert dflow(verb, wf.id).stdout == f"{wf.id} {phase}\n"
+
+
+@pytest.mark.parametrize("verb", ["terminate", "stop"])
+def test_ending_what_has_ended_says_so(wf, verb):
+    assert dflow(verb, wf.id).stdout == f"{wf.id} had ended before, Failed; there is nothing to {verb}\n"
+
+
+def of_another_host(run: Path, age: float) -> None:
+    data = {"host": "elsewhere", "pid": 7, "start": "1", "fence": 4}
+    (run / ".dflow/lease").write_text(json.dumps(data))
+    os.utime(run / ".dflow/lease", (time.time() - age,) * 2)
+    (run / "status").write_text("Running")
+
+
+def test_run_of_a_silent_host_is_shown_as_such_and_taken_over_on_demand(wf, tmp_path):
+    of_another_host(tmp_path / wf.id, 100)
+    (tmp_path / "repaired").touch()
+    assert "runner:      process 7 on elsewhere (no sign of life for 10" in dflow("get", wf.id).stdout
+    assert "● Running (no sign of life for 10" in dflow("list").stdout
+    for words in (["resume"], ["retry"], ["terminate"], ["resume", "--detach"]):
+        done = dflow(words[0], wf.id, *words[1:], status=1)
+        assert f"when that is certainly gone: dflow resume {wf.id} --takeover" in done.stderr
+    assert witness() == ["good", "bad"]
+    dflow("resume", wf.id, "--takeover", status=1)  # the failure is kept
+    assert not (tmp_path / wf.id / ".dflow/lease").exists()
+    assert witness() == ["good", "bad"]
+
+
+def test_detached_takeover(wf, tmp_path):
+    of_another_host(tmp_path / wf.id, 100)
+    dflow("resume", wf.id, "--takeover", "--detach")
+    assert Workflow(id=wf.id).wait(interval=0.05) == "Failed"
+    assert shown("get", wf.id)["runner"] is None
 
 
 def test_delete(wf, tmp_path):

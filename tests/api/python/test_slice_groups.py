@@ -1,6 +1,6 @@
 """Slices in groups: several elements in one step, one after another or in a pool."""
 
-# ruff: noqa: UP006, UP035 - signs are written as users of all Python versions write them
+# ruff: noqa: UP006, UP035, UP045 - signs are written as users of all Python versions write them
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 import pytest
-from dflow import InputParameter, Step, Steps, Workflow, argo_range, config, upload_artifact
+from dflow import OutputParameter, Step, Steps, Workflow, argo_range, config, upload_artifact
 from dflow.engine.errors import CompileError, StepFailed
 from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate, Slices, TransientError
 
@@ -243,10 +243,34 @@ def test_numbers_that_make_no_sense_are_refused(wrong):
         run([1], **wrong)
 
 
-def test_groups_of_a_steps_template_are_refused():
-    inner = Steps("inner")
-    inner.inputs.parameters["n"] = InputParameter()
-    wf = Workflow("groups")
-    wf.add(Step("s", inner, parameters={"n": [1, 2]}, slices=Slices(input_parameter=["n"], group_size=2)))
-    with pytest.raises(CompileError, match="group_size needs the template of a Python OP"):
-        wf.submit()
+class Word(OP):
+    """Gives back a text, or None."""
+
+    @classmethod
+    def get_input_sign(cls):
+        return OPIOSign({"word": Optional[str]})
+
+    @classmethod
+    def get_output_sign(cls):
+        return OPIOSign({"word": Optional[str]})
+
+    @OP.exec_sign_check
+    def execute(self, op_in):
+        return OPIO({"word": op_in["word"]})
+
+
+@pytest.mark.parametrize("groups", [{}, {"group_size": 2}])
+def test_texts_that_look_like_numbers_stay_texts_in_a_list(groups):
+    slices = Slices(input_parameter=["word"], output_parameter=["word"], **groups)
+    step = Step("w", PythonOPTemplate(Word, slices=slices), parameters={"word": ["5", None, "null", "x"]})
+    outer = Steps("outer")
+    outer.add(step)
+    outer.outputs.parameters["words"] = OutputParameter(type=list, value_from_parameter=step.outputs.parameters["word"])
+    wf = Workflow("words")
+    wf.add(Step("all", outer))
+    wf.submit()
+    wf.raise_for_status()
+    words = wf.query_step("all").outputs.parameters["words"].value
+    assert words[0] == "5"
+    assert words[1] is None
+    assert words[3] == "x"

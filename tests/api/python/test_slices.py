@@ -179,3 +179,26 @@ def test_an_artifact_of_several_members_keeps_them_apart():
     wf.submit()
     found = download_artifact(wf.query_step("outer").outputs.artifacts["all"], path="got")
     assert [Path(item["only"]).read_text() for item in found] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"input_parameter_slices": {"msg": "{{item}}"}, "input_artifact_slices": {"data": "{{item}}"}},
+        {"input_artifact_slices": {"data": "{{item}}"}, "input_parameter_slices": {"msg": "{{item}}"}},
+    ],
+)
+def test_slices_can_be_given_by_name(named):
+    data = upload_artifact(files("x", "y"))
+    outputs = {"output_parameter_slices": {"size": "{{item}}"}, "output_artifact_slices": {"log": "{{item}}"}}
+    template = PythonOPTemplate(Label, **named, **outputs)
+    arguments = {"parameters": {"msg": ["a", "bb"]}, "artifacts": {"data": data}}
+    wf = run(Step("label", template, **arguments, with_param=[1, 0]))
+    assert wf.query_step("gather").outputs.parameters["text"].value == "[2, 1] bb<y> a<x>"
+
+
+def test_slices_by_name_have_one_index_and_no_slices_beside_them():
+    with pytest.raises(ValueError, match=r"sliced at different indices \(0, \{\{item\}\}\)"):
+        PythonOPTemplate(Label, input_parameter_slices={"msg": "0"}, output_parameter_slices={"size": "{{item}}"})
+    with pytest.raises(TypeError, match="give slices= or input_parameter_slices=, not both"):
+        PythonOPTemplate(Label, slices=Slices(input_parameter=["msg"]), input_parameter_slices={"msg": "{{item}}"})

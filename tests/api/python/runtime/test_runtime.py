@@ -125,7 +125,7 @@ def test_second_run_replaces_what_the_first_one_left(tmp_path):
     assert {path.name for path in (artifacts / "files").iterdir()} == {".dflow", "f0", "f1"}
 
 
-@pytest.mark.parametrize("place", ["run/.dflow/ops/op.json", "run/.dflow/ops", "run/.dflow"])
+@pytest.mark.parametrize("place", ["run/.dflow/ops/op.json", "run/.dflow/ops", "run/.dflow", "run"])
 @pytest.mark.parametrize("mode", [0o720, 0o702])
 def test_pickle_that_others_can_write_is_refused(tmp_path, place, mode):
     @OP.function
@@ -144,6 +144,25 @@ def test_pickle_that_others_can_write_is_refused(tmp_path, place, mode):
     assert done.returncode == 1
     assert f"{tmp_path / place} can be written by others" in done.stderr
     assert f"chmod go-w '{tmp_path / place}'" in done.stderr
+
+
+def test_a_pickle_is_trusted_under_an_open_umask_and_an_open_folder_above(tmp_path, run_script):
+    tmp_path.chmod(0o1777)
+    text = """
+        import os
+        os.umask(0o002)
+        from dflow import Step, Workflow
+        from dflow.python import OP, PythonOPTemplate
+        @OP.function
+        def add(n: int) -> {"m": int}:
+            return {"m": n + 1}
+        wf = Workflow("wf", id="wf-1")
+        wf.add(Step("a", PythonOPTemplate(add), parameters={"n": 1}))
+        wf.submit()
+        assert wf.query_status() == "Succeeded"
+    """
+    run_script(text)
+    assert (tmp_path / "wf-1").stat().st_mode & 0o022 == 0
 
 
 def test_another_python_runs_the_op_from_its_source(tmp_path):

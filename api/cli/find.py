@@ -1,0 +1,59 @@
+"""Which run, and which of its steps, a word on the command line means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dflow import query
+from dflow.config import config
+from dflow.engine.errors import ConfigError, RunNotFound
+from dflow.engine.layout import RunLayout, is_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["LATEST", "find_run", "find_steps"]
+
+LATEST = "@latest"
+
+
+def find_run(text: str, *, damaged: bool = False) -> RunLayout:
+    """The run of an id, of the beginning of one, in a directory, or the latest one.
+
+    Args:
+        damaged: a directory that has lost its graph will do as well.
+
+    Raises:
+        RunNotFound: there is none, or more than one.
+    """
+    if not text.strip():
+        raise ConfigError("the id of the run is empty; see: dflow list")
+    folder = Path(str(config["debug_workdir"])).absolute()
+    for place in (Path(text).absolute(), folder / text):
+        if is_run(place) or (damaged and (place / ".dflow").is_dir()):
+            return RunLayout(place)
+    known = query.list_runs(folder)
+    if text == LATEST:
+        if not known:
+            raise RunNotFound(f"there is no run in {folder}")
+        return known[0]
+    found = [layout for layout in known if layout.id.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise RunNotFound(f"there is no run {text!r} in {folder}; see: dflow list")
+    raise RunNotFound(f"{text!r} is the beginning of {len(found)} ids: {', '.join(layout.id for layout in found)}")
+
+
+def find_steps(layout: RunLayout, word: str) -> Sequence[query.NodeRecord]:
+    """The steps of a key or an id, else those of a name.
+
+    Raises:
+        RunNotFound: there is none.
+    """
+    nodes = query.read_nodes(layout)
+    found = [n for n in nodes if word in (n.key, n.id)] or [n for n in nodes if n.display == word]
+    if not found:
+        raise RunNotFound(f"run {layout.id} has no step {word!r}; see: dflow getsteps {layout.id}")
+    return found

@@ -1,0 +1,469 @@
+"""The parent of everything that runs on this machine for one workflow: small and bare, so that its forks are cheap.
+
+An executor starts it with a socket, on which requests come, and a pipe for the answers of this process and all its
+forks. It is imported as the file it is, without the package around it, and imports as little as it can: the size of a
+process is the price of its fork.
+
+Frames are a length (4 bytes, little endian) and a marshalled tuple. Requests:
+
+- ``("exec", id, log, cwd, step, env, limits, argv, removed)``: fork, and become that program;
+- ``("run", id, log, cwd, step, env, limits, arguments, script)``: fork, and run an OP (child servers only);
+- ``("serve", id, kind, library, op_file, env, removed)`` with a socket: fork a child server, which takes its requests
+  there. Of kind ``base`` it has loaded the runtime, of kind ``op`` an OP, and a ``worker`` runs steps itself;
+- ``("kill", id, signal)``: send a signal to the session of that program, step or server.
+
+Answers: ``("done", id, code, cpu, max rss, stays)`` with seconds and bytes; ``("fault", id, message)`` for what cannot
+be started; ``("ready", id, reason)`` when a child server has loaded its OP, with the reason why it must not be forked;
+``("gone", id, code)`` when a child server ended. When the socket closes, or the process that started this one ends,
+all below it is killed, also what left its session and its parents.
+"""
+
+from __future__ import annotations
+
+import _signal as signal  # type: ignore[import-not-found]  # the module around it is larger than the rest of these together
+import _socket
+import errno
+import marshal
+import mmap
+import os
+import resource
+import select
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Tuple
+
+    Frame = Tuple[Any, ...]
+
+__all__ = ["Server", "pack", "serve", "unpack"]
+
+STEP_VARIABLE = "DFLOW_STEP_PATH"
+CANNOT_START = 126
+_PATIENCE = 10.0
+_PAUSE = 200
+_LATER = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+_SLOTS = 4096
+_MESSAGE = 2000
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_DEATHSIG, _SUBREAPER = 1, 36
+_KILL = int(signal.SIGKILL)
+
+
+def pack(frame: Frame) -> bytes:
+    """A frame as bytes."""
+    data = marshal.dumps(frame)
+    return len(data).to_bytes(4, "little") + data
+
+
+def unpack(buffer: bytearray) -> List[Frame]:
+    """Take the whole frames out of a buffer."""
+    frames, at = [], 0
+    while len(buffer) - at >= 4:
+        end = at + 4 + int.from_bytes(buffer[at : at + 4], "little")
+        if len(buffer) < end:
+            break
+        frames.append(marshal.loads(buffer[at + 4 : end]))  # noqa: S302 - our own processes, over our own socket
+        at = end
+    del buffer[:at]
+    return frames
+
+
+class System:
+    """What Linux can do for a parent and Python does not offer; without ctypes, nothing.
+
+    The environment that the system shows of a process is the memory that it was started with. A fork has that of its
+    server; so the value of one variable there is overwritten in place with the step that the fork works for.
+    """
+
+    def __init__(self) -> None:
+        self._prctl: Any = None
+        self._write: Any = None
+        self._place = self._size = 0
+        value = os.environ.get(STEP_VARIABLE, "")
+        around = value.rstrip(os.pathsep)
+        try:
+            import ctypes
+
+            libc = ctypes.CDLL(None)
+            self._prctl, self._write = libc.prctl, ctypes.memmove
+            libc.getenv.restype = ctypes.c_void_p
+            self._place = libc.getenv(STEP_VARIABLE.encode()) or 0
+            self._size = len(os.fsencode(value))
+        except (ImportError, OSError, AttributeError):
+            pass
+        os.environ.pop(STEP_VARIABLE, None)
+        if around:
+            os.environ[STEP_VARIABLE] = around
+        self.work_for(around)
+
+    def work_for(self, step: str) -> None:
+        """Show a step in the environment of this process and its forks."""
+        if self._place:
+            data = os.fsencode(step)[: self._size - 1] + b"\0"
+            self._write(self._place, data, len(data))
+
+    def adopt_orphans(self) -> None:
+        """Become the parent of all descendants whose own parents end."""
+        if self._prctl is not None:
+            self._prctl(_SUBREAPER, 1, 0, 0, 0)
+
+    def die_with(self, parent: int) -> None:
+        """Be killed when the server that forked this process ends."""
+        if self._prctl is not None:
+            self._prctl(_DEATHSIG, _KILL, 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(CANNOT_START)
+
+
+class Child:
+    """A process that a server has forked."""
+
+    __slots__ = ("id", "is_server", "pid", "slot")
+
+    def __init__(self, number: int, pid: int, slot: int, *, is_server: bool) -> None:
+        self.id, self.pid, self.slot, self.is_server = number, pid, slot, is_server
+
+
+class Server:
+    """Takes requests from a socket, forks, and reports what became of the forks.
+
+    Attributes:
+        steps: what a child server has loaded, and runs in its forks.
+        system: the same for all servers.
+    """
+
+    def __init__(self, sock: _socket.socket, back: int, system: System, parent_fd: int = -1) -> None:
+        self.steps: Any = None
+        self.system = system
+        self.back = back
+        self._back_inode = os.fstat(back).st_ino
+        self._sock = sock
+        self._parent_fd = parent_fd
+        self._buffer = bytearray()
+        self._passed: List[int] = []
+        self._children: Dict[int, Child] = {}
+        self._by_id: Dict[int, Child] = {}
+        self._waiting: List[Tuple[float, Frame, int]] = []
+        self._marks = mmap.mmap(-1, _SLOTS)
+        self._free = list(range(_SLOTS))
+        self._poll = select.poll()
+
+    # -- the loop ---------------------------------------------------------------------------------------------
+
+    def loop(self) -> None:
+        """Serve until the socket closes, or the parent ends."""
+        sock_fd = self._sock.fileno()
+        self._poll.register(sock_fd, select.POLLIN)
+        if self._parent_fd >= 0:
+            self._poll.register(self._parent_fd, select.POLLIN)
+        pause = 1000 if self._parent_fd >= 0 else None
+        while True:
+            events = self._poll.poll(_PAUSE if self._waiting else pause)
+            for fd, _ in events:
+                if fd in self._children:
+                    self._reap(fd)
+                elif fd == self._parent_fd or not self._take():
+                    return
+            if self._waiting:
+                self._try_again()
+            elif not events:
+                self._reap_strangers()
+
+    def send(self, *frame: Any) -> bool:
+        """Answer, whole or not at all; whether it went out."""
+        try:
+            if os.fstat(self.back).st_ino != self._back_inode:  # a step that closes all descriptors
+                return False
+            os.write(self.back, pack(frame))
+        except OSError:
+            return False
+        return True
+
+    def receive(self) -> List[Frame] | None:
+        """The next requests; None at the end."""
+        try:
+            data, ancillary, _, _ = self._sock.recvmsg(65536, 64)
+        except OSError:
+            return None
+        for level, kind, fds in ancillary:
+            if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+                self._passed += [int.from_bytes(fds[at : at + 4], sys.byteorder) for at in range(0, len(fds) - 3, 4)]
+        if not data:
+            return None
+        self._buffer += data
+        return unpack(self._buffer)
+
+    def _take(self) -> bool:
+        requests = self.receive()
+        for request in requests or ():
+            if request[0] == "kill":
+                self._signal(request[1], request[2])
+            else:
+                passed = self._passed.pop(0) if request[0] == "serve" else -1
+                self._start(request, passed, time.monotonic() + _PATIENCE)
+        return requests is not None
+
+    def _signal(self, number: int, signum: int) -> None:
+        child = self._by_id.get(number)
+        if child is not None:
+            kill_group(child.pid, signum)
+        for waiting in [one for one in self._waiting if one[1][1] == number]:
+            self._waiting.remove(waiting)
+            self.send("done", number, 128 + signum, 0.0, 0, False)
+
+    # -- forks ------------------------------------------------------------------------------------------------
+
+    def _start(self, request: Frame, passed: int, deadline: float) -> None:
+        """Fork for a request; where the system is out of processes or descriptors for now, wait for others to end."""
+        try:
+            self._fork(request, passed)
+        except OSError as exc:
+            if exc.errno in _LATER and time.monotonic() < deadline:
+                self._waiting.append((deadline, request, passed))
+                return
+            if passed >= 0:
+                os.close(passed)
+                self.send("gone", request[1], CANNOT_START)
+            else:
+                self.send("fault", request[1], str(exc.strerror))
+
+    def _try_again(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for deadline, request, passed in waiting:
+            self._start(request, passed, deadline)
+
+    def _fork(self, request: Frame, passed: int) -> None:
+        reserve = os.dup(0)  # so that the child can be watched when it is there
+        slot = self._free.pop() if self._free else -1
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        finally:
+            if os.getpid() == parent:
+                os.close(reserve)
+                reserve = -1
+        if pid == 0:
+            os.close(reserve)
+            self._be_child(request, passed, slot, parent)
+        fd = os.pidfd_open(pid)  # novm - only an engine starts this, with its own Python
+        if passed >= 0:
+            os.close(passed)
+        child = Child(request[1], pid, slot, is_server=request[0] == "serve")
+        self._children[fd] = self._by_id[child.id] = child
+        self._poll.register(fd, select.POLLIN)
+
+    def _be_child(self, request: Frame, passed: int, slot: int, parent: int) -> None:
+        """The life of a fork; it never returns."""
+        code = CANNOT_START
+        try:
+            self.system.die_with(parent)
+            self._forget_siblings()
+            is_server = request[0] == "serve"
+            code = self._be_server(request, passed) if is_server else self._be_job(request, slot)
+        except BaseException:  # noqa: BLE001 - the last resort of a process of its own
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(code)
+
+    def _forget_siblings(self) -> None:
+        self._sock.close()
+        for fd in self._children:
+            os.close(fd)
+        if self._parent_fd >= 0:
+            os.close(self._parent_fd)
+
+    def _be_job(self, request: Frame, slot: int) -> int:
+        kind, number, log, cwd, step, env, limits, *rest = request
+        own = os.getpid()
+        try:
+            self.system.work_for(step)
+            os.setsid()
+            enter(log, cwd, env, limits)
+            if kind == "exec":
+                become(rest[0], rest[1])
+        except (OSError, ValueError) as exc:  # ValueError: an argument that holds a NUL
+            reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+            if self.send("fault", number, f"{reason}"[:_MESSAGE]):
+                self._mark(slot)
+            return CANNOT_START
+        code: int = self.steps.run(request)
+        if os.getpid() == own and is_alone():  # not in a fork of the step that came back here
+            cpu, rss = used()
+            if self.send("done", number, code, cpu, rss, False):
+                self._mark(slot)
+        return code
+
+    def _mark(self, slot: int) -> None:
+        """Tell the server that this process has answered for itself."""
+        if slot >= 0:
+            self._marks[slot] = 1
+
+    def _be_server(self, request: Frame, passed: int) -> int:
+        _, number, kind, library, op_file, env, removed = request
+        change_environment(env, removed)
+        if library and library not in sys.path:
+            sys.path.insert(0, library)
+        from dflow.python.runtime import children
+
+        server = Server(_socket.socket(fileno=passed), self.back, self.system)
+        os.set_inheritable(passed, False)
+        server.steps = self.steps
+        children.serve(server, kind, number, op_file)
+        server.close()
+        return 0
+
+    # -- ends -------------------------------------------------------------------------------------------------
+
+    def _reap(self, fd: int) -> None:
+        """A fork has ended: so does all that is left in its session. Answer for it, unless it has done so itself."""
+        child = self._children.pop(fd)
+        self._by_id.pop(child.id, None)
+        self._poll.unregister(fd)
+        os.close(fd)
+        kill_group(child.pid, _KILL)
+        _, status, used = os.wait4(child.pid, 0)
+        code = exit_code(status)
+        if child.is_server:
+            self.send("gone", child.id, code)
+        elif child.slot < 0 or not self._marks[child.slot]:
+            self.send("done", child.id, code, used.ru_utime + used.ru_stime, used.ru_maxrss * _RSS_UNIT, False)
+        if child.slot >= 0:
+            self._marks[child.slot] = 0
+            self._free.append(child.slot)
+
+    def _reap_strangers(self) -> None:
+        """Let go of orphans that have ended."""
+        known = {child.pid for child in self._children.values()}
+        try:
+            while True:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if found is None or found.si_pid in known:
+                    return
+                os.waitpid(found.si_pid, 0)
+        except ChildProcessError:
+            return
+
+    def close(self) -> None:
+        """End all that runs below this server."""
+        self._sock.close()
+        for child in self._children.values():
+            kill_group(child.pid, _KILL)
+        begun = time.monotonic()
+        while self._parent_fd >= 0 and time.monotonic() < begun + 5:
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return
+            time.sleep(0.001)
+            if time.monotonic() > begun + 0.005:  # not only servers, which end with their parents: strangers too
+                for pid in children_of(os.getpid()):
+                    kill_group(pid, _KILL)
+
+
+def exit_code(status: int) -> int:
+    """The exit code that a shell would show for a wait status."""
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def kill_group(pid: int, signum: int) -> None:
+    """Signal the session of a child that has not been waited for; before it has one, the child alone."""
+    try:
+        os.killpg(pid, signum)
+    except OSError:
+        try:
+            os.kill(pid, signum)
+        except OSError:
+            return
+
+
+def children_of(parent: int) -> List[int]:
+    """The processes whose parent is this one; only where the system shows it."""
+    found = []
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        try:
+            with open(f"/proc/{name}/stat", "rb") as stream:
+                fields = stream.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        if name.isdigit() and int(fields[1]) == parent:
+            found.append(int(name))
+    return found
+
+
+def is_alone() -> bool:
+    """Whether this process has, and had, no children, and has one thread: nothing can come after its last word."""
+    threading = sys.modules.get("threading")
+    if has_children() or (threading is not None and threading.active_count() > 1):
+        return False
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt == 0
+
+
+def has_children() -> bool:
+    """Whether this process has children, ended or not."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def used() -> Tuple[float, int]:
+    """Seconds of CPU that this process has used, and its largest resident set in bytes."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    return own.ru_utime + own.ru_stime, own.ru_maxrss * _RSS_UNIT
+
+
+def enter(log: str, cwd: str, env: Dict[str, str], limits: Dict[str, int]) -> None:
+    """Take up the log, the directory, the environment and the limits of a job."""
+    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    if fd > 2:
+        os.close(fd)
+    os.chdir(cwd)
+    for name, value in env.items():
+        os.environ[name] = value
+    for name, limit in limits.items():
+        hard = resource.getrlimit(getattr(resource, name))[1]
+        soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(getattr(resource, name), (soft, hard))
+
+
+def become(argv: List[str], removed: List[str]) -> None:
+    """Replace this process by a program, found as a shell would."""
+    change_environment({}, removed)
+    for number in (signal.SIGPIPE, getattr(signal, "SIGXFSZ", None)):
+        if number is not None:
+            signal.signal(number, signal.SIG_DFL)  # Python ignores them; a program that is started does not
+    os.execvpe(argv[0], argv, os.environ)  # noqa: S606 - no shell: the job's own words
+
+
+def change_environment(env: Dict[str, str], removed: List[str]) -> None:
+    """Set variables, and remove others."""
+    for name in removed:
+        os.environ.pop(name, None)
+    for name, value in env.items():
+        os.environ[name] = value
+
+
+def serve(place: str, sock: int, back: int) -> None:
+    """The life of the first server.
+
+    Args:
+        place: the directory of this file, which is no place for the modules of OPs.
+    """
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", place)]
+    sys.modules["dflow.python.runtime.forkserver"] = sys.modules.pop(__name__)
+    sys.argv = [""]
+    system = System()
+    system.adopt_orphans()
+    for fd in (sock, back):
+        os.set_inheritable(fd, False)
+    parent = os.pidfd_open(os.getppid())  # novm
+    server = Server(_socket.socket(fileno=sock), back, system, parent)
+    server.loop()
+    server.close()
+    os._exit(0)

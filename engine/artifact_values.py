@@ -1,0 +1,51 @@
+"""Artifacts that exist while a workflow runs: where they are, and which part or elements of them are meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ArtifactValue", "Part"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file or directory of an artifact that is a list or a dict.
+
+    Attributes:
+        order: its index, its key, or both where lists and dicts are nested (``"a.0.b"``).
+        root: the artifact that it lies in.
+        place: its path in there; None for an element that is missing.
+    """
+
+    order: int | str
+    root: str
+    place: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactValue:
+    """An artifact that exists: an absolute path, and the part of it that is meant.
+
+    Attributes:
+        element: it is an element of a list: a step gets it under its own file name.
+        parts: the elements that are meant, of this artifact or of several; None for all that is there.
+    """
+
+    path: str
+    sub_path: str | None = None
+    element: bool = False
+    parts: tuple[Part, ...] | None = None
+
+    def within(self, sub_path: str | None) -> ArtifactValue:
+        """The part ``sub_path`` of this artifact."""
+        if not sub_path:
+            return self
+        for part in self.parts or ():
+            if part.place is not None and f"{sub_path}/".startswith(f"{part.place}/"):
+                return ArtifactValue(part.root, sub_path)
+        return ArtifactValue(self.path, f"{self.sub_path}/{sub_path}" if self.sub_path else sub_path)
+
+    @property
+    def location(self) -> str:
+        """Where it is."""
+        return f"{self.path}/{self.sub_path}" if self.sub_path else self.path

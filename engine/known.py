@@ -1,0 +1,73 @@
+"""Results that are there already: of an earlier attempt of the same run, or of a step of another run."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from dflow.engine import leaf
+from dflow.engine.errors import LeafError
+from dflow.engine.fingerprint import changes
+from dflow.engine.phase import Phase
+from dflow.engine.reuse import read_outputs
+
+if TYPE_CHECKING:
+    from dflow.engine.leaf import LeafTemplate
+    from dflow.engine.node import Node
+    from dflow.engine.reuse import Reused
+    from dflow.engine.settings import RunSettings
+
+__all__ = ["KnownResults"]
+
+_log = logging.getLogger("dflow.engine")
+
+
+class KnownResults:
+    """Decides whether a result may be taken, and takes it."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        self._settings = settings
+        self._told: set[tuple[str, ...]] = set()
+
+    def still_holds(self, earlier: Node, node: Node) -> bool:
+        """Whether a result of an earlier attempt is one of the same inputs; other code is only told of."""
+        differs = changes(earlier.fingerprint, node.fingerprint)
+        if any(name.startswith("input parameter") for name in differs):
+            _log.warning("step %r is run again: %s changed", node.key or node.display, ", ".join(differs))
+            return False
+        if differs and (node.template, *differs) not in self._told:  # of many steps of one template, the first is named
+            self._told.add((node.template, *differs))
+            _log.warning("step %r is kept although %s changed", node.key or node.display, ", ".join(differs))
+        return True
+
+    def adopt(self, node: Node, earlier: Node, template: LeafTemplate) -> bool:
+        """Give a node the outcome of an earlier attempt; False when a file that it gave is gone."""
+        node.started, node.finished, node.exit_code = earlier.started, earlier.finished, earlier.exit_code
+        node.usage, node.message, node.reused = earlier.usage, earlier.message, earlier.reused
+        node.memoized = earlier.memoized
+        node.phase, node.kept = Phase.RUNNING, True
+        is_good = earlier.phase is Phase.SUCCEEDED
+        try:
+            if is_good and (node.reused or node.memoized):  # its program left nothing: it did not run
+                read_outputs(node, template)
+            else:
+                leaf.collect(node, template, self._settings, strict=is_good)
+        except LeafError:
+            node.kept, node.reused, node.memoized = False, None, None
+        return node.kept
+
+    def check_reuse(self, node: Node, reused: Reused) -> None:
+        """Say, or refuse, when a step to be reused was made from something else.
+
+        Raises:
+            LeafError: it was, and the reuse is strict.
+        """
+        differs = ", ".join(changes(reused.fingerprint, node.fingerprint))
+        if differs and reused.strict:
+            raise LeafError(
+                f"step {node.key!r} of {reused.source} is not reused, as it differs in: {differs}; "
+                f"leave it out of reuse_step to run the step, or take it as it is with reuse='warn'"
+            )
+        node.reused = reused.source
+        if differs:
+            _log.warning("step %r is reused from %s although it differs in: %s", node.key, reused.source, differs)

@@ -1,0 +1,140 @@
+"""What a leaf step gets: its parameters and artifacts, in its directory and at the paths that a script declares."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from dflow.engine.catalog import CATALOG, single_file
+from dflow.engine.elements import place_parts
+from dflow.engine.errors import LeafError, StateError
+from dflow.engine.layout import INPUT_PARAMETERS, INPUTS
+from dflow.engine.model import PythonOpTemplate, ScriptTemplate
+from dflow.engine.paths import declared_paths
+from dflow.engine.slice_groups import write_group
+from dflow.engine.state import link_or_copy, make_directory, write_new, write_text, writing
+
+if TYPE_CHECKING:
+    from dflow.engine.artifact_values import ArtifactValue
+    from dflow.engine.layout import StepLayout
+    from dflow.engine.model import InputArtifact
+    from dflow.engine.node import Node
+    from dflow.engine.settings import RunSettings
+
+__all__ = ["make_output_parents", "write_inputs"]
+
+
+def write_inputs(
+    node: Node, template: ScriptTemplate | PythonOpTemplate, step: StepLayout, settings: RunSettings
+) -> None:
+    """Write the inputs of a node where its program looks for them.
+
+    Raises:
+        LeafError: an artifact is missing.
+        StateError: the file system refuses.
+    """
+    slices = node.call.loop.slices if node.call and node.call.loop else None
+    orders = node.hand.orders if node.hand else None
+    if slices is not None and orders is not None and isinstance(template, PythonOpTemplate):
+        write_group(slices, orders, node, step)
+    if node.inputs:
+        make_directory(step.file(INPUTS))
+        folder = step.file(INPUT_PARAMETERS)
+        make_directory(folder)
+        for name, text in node.inputs.items():
+            write_new(f"{folder}/{name}", text)
+    for artifact in sorted(template.inputs.artifacts, key=lambda artifact: len(artifact.path or "")):
+        value = node.input_artifacts.get(artifact.name)
+        if value is not None:
+            _place_artifact(artifact, value, template, step, settings)
+        elif not artifact.optional:
+            raise LeafError(f"input artifact {artifact.name!r} has no source: give one, or declare it optional")
+    for parameter in template.inputs.parameters:
+        if parameter.path and parameter.name in node.inputs and isinstance(template, ScriptTemplate):
+            place = step.declared(parameter.path)
+            _make_parent(step, parameter.path)
+            write_text(place, node.inputs[parameter.name])
+
+
+def _place_artifact(
+    artifact: InputArtifact,
+    value: ArtifactValue,
+    template: ScriptTemplate | PythonOpTemplate,
+    step: StepLayout,
+    settings: RunSettings,
+) -> None:
+    target = step.input_artifacts / artifact.name
+    if value.parts is not None and not artifact.sub_path:
+        place_parts(value, target, settings.copy_method)
+    else:
+        source = Path(value.within(artifact.sub_path).location)
+        if not source.exists():
+            if artifact.optional:
+                return
+            raise LeafError(f"input artifact {artifact.name!r}: {source} does not exist any more")
+        if value.element and isinstance(template, PythonOpTemplate):
+            _place_element(source, target, settings)
+            return
+        link_or_copy(source, target, settings.copy_method)
+        if artifact.mode is not None and settings.copy_method == "copy":
+            with writing(target):
+                target.chmod(artifact.mode)
+    if artifact.path and isinstance(template, ScriptTemplate):
+        place = step.declared(artifact.path)
+        _make_parent(step, artifact.path)
+        if os.path.lexists(place):
+            place.unlink()
+        link_or_copy(_as_declared(artifact.path, target), place, "symlink")
+
+
+def _place_element(source: Path, target: Path, settings: RunSettings) -> None:
+    """An element of a list: an artifact of one member, so that an OP sees the file's own name."""
+    link_or_copy(source, target / source.name, settings.copy_method)
+    with writing(target):
+        (target / CATALOG).mkdir(exist_ok=True)
+    items = [{"dflow_list_item": source.name, "order": 0}]
+    write_text(target / CATALOG / "element", json.dumps({"path_list": items}))
+
+
+def _as_declared(path: str, artifact: Path) -> Path:
+    """What a script finds at the path that it declares.
+
+    An artifact of one file, whether uploaded or made by an OP, is that file where the declared path looks like one
+    (``/tmp/foo.txt``); otherwise it is the artifact's directory.
+    """
+    if PurePosixPath(path).suffix and artifact.is_dir():
+        return single_file(artifact) or artifact
+    return artifact
+
+
+def make_output_parents(template: ScriptTemplate, step: StepLayout) -> None:
+    """The directories that the declared paths of the outputs lie in."""
+    for path in declared_paths(template.outputs):
+        _make_parent(step, path)
+
+
+def _make_parent(step: StepLayout, declared: str) -> None:
+    """The directory that a declared path lies in; where that is an artifact, a directory of links to its entries.
+
+    So what a program puts there stays in the step, and the artifact as it was.
+    """
+    place = step.declared(declared)
+    inside = [folder for folder in place.parents if step.workdir in folder.parents]
+    for folder in reversed(inside):
+        if folder.is_symlink() and folder.is_dir():
+            entries = list(folder.iterdir())
+            goal = folder.resolve()
+            folder.unlink()
+            with writing(folder):
+                folder.mkdir()
+            for entry in entries:
+                link_or_copy(goal / entry.name, folder / entry.name, "symlink")
+    try:
+        with writing(place.parent):
+            place.parent.mkdir(parents=True, exist_ok=True)
+    except StateError as exc:
+        if isinstance(exc.__cause__, (FileExistsError, NotADirectoryError)):
+            raise LeafError(f"the declared path {declared} lies inside another declared path that is a file") from exc
+        raise

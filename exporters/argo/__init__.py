@@ -1,0 +1,1 @@
+"""Argo Workflows: manifests and what can be wrong with them."""
