@@ -65,6 +65,7 @@ def _template(template: model.Template) -> OPTemplate:
             made.op_class, made.slices = template.op, None
             made.python_packages = list(template.packages)
             made.pre_script, made.post_script = template.pre_script, template.post_script
+            made.isolation = template.isolation
             _set_pod(made, template.pod)
     made._named = True
     made.memoize_key = _given(template.memoize)
@@ -159,6 +160,7 @@ def _arguments(call: model.Call) -> dict[str, Any]:
         "when": _given(call.when),
         "key": _given(call.key),
         "timeout": _given(call.timeout),
+        "isolation": call.isolation,
         "continue_on_failed": call.continue_on.failed,
         "continue_on_error": call.continue_on.error,
         "continue_on_num_success": call.continue_on.num_success,

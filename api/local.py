@@ -149,6 +149,8 @@ def reusable(steps: Sequence[Any]) -> list[Reused]:
     for step in [one for item in steps for one in (item if isinstance(item, list) else [item])]:
         if not isinstance(step, ArgoStep):
             raise TypeError(f"reuse_step takes steps that wf.query_step() returned, not {step!r}")
+        if step.type == "Skipped":
+            continue
         if step.key is None:
             _log.warning("step %r has no key, so nothing can reuse it", step.displayName)
             continue

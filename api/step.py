@@ -76,6 +76,7 @@ class Step:
         continue_on_num_success, continue_on_success_ratio: go on when so many copies, or this part, succeed.
         success_hook, running_hook, failure_hook: a :class:`HookStep` that runs when this one succeeds, starts, fails.
         timeout: seconds.
+        isolation: as for :class:`PythonOPTemplate`, for this step.
     """
 
     _prefix = "steps"
@@ -107,6 +108,7 @@ class Step:
         running_hook: Any = None,
         failure_hook: Any = None,
         timeout: Any = None,
+        isolation: str | None = None,
     ) -> None:
         self.name = check_step_name(name, self._what)
         self.template = self._checked_template(template)
@@ -131,6 +133,7 @@ class Step:
         self.running_hook = running_hook
         self.failure_hook = failure_hook
         self.timeout = timeout
+        self.isolation = isolation
         self.inputs = Inputs(step=self)
         self.outputs = Outputs(step=self)
         self._take_declarations()

@@ -182,8 +182,9 @@ class Workflow:
         return self.query().get_step(name, key, phase, id, type, parent_id, sort_by_generation)
 
     def query_keys_of_steps(self) -> List[str]:
-        """The keys of all steps that have one."""
-        return list(dict.fromkeys(step.key for step in self.query_step() if step.key is not None))
+        """The keys of all steps that have one; of those that ran, as on Argo, not of skipped ones."""
+        ran = (step for step in self.query_step() if step.type != "Skipped")
+        return list(dict.fromkeys(step.key for step in ran if step.key is not None))
 
     def query_step_by_key(
         self,

@@ -81,6 +81,7 @@ def prepare(
         timeout=None if limit is None else _seconds(resolve(limit, scope), node),
         grace=settings.kill_grace,
         runtime=program.runtime,
+        isolation=_isolation(node, template),
     )
 
 
@@ -101,6 +102,13 @@ def _place_of(node: Node) -> StepLayout:
     if node.place is None:
         raise LeafError(f"node {node.name} has no directory")
     return node.place
+
+
+def _isolation(node: Node, template: LeafTemplate) -> str | None:
+    """What the step says of how it is run, else what its template says; None leaves it to the run."""
+    if not isinstance(template, PythonOpTemplate):
+        return None
+    return node.call.isolation or template.isolation if node.call else template.isolation
 
 
 def _seconds(text: str | None, node: Node) -> float:

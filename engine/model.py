@@ -162,7 +162,11 @@ class OpPayload:
 
 @dataclass(frozen=True, slots=True)
 class PythonOpTemplate:
-    """A Python OP. Parameters and artifacts of ``inputs`` and ``outputs`` are the names of its signature."""
+    """A Python OP. Parameters and artifacts of ``inputs`` and ``outputs`` are the names of its signature.
+
+    Attributes:
+        isolation: ``"fork"``, ``"spawn"`` or ``"warm"``, instead of what the run says.
+    """
 
     name: str
     op: OpPayload
@@ -173,6 +177,7 @@ class PythonOpTemplate:
     pre_script: str = ""
     post_script: str = ""
     memoize: Value | None = None
+    isolation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +277,7 @@ class Call:
         dependencies: tasks that must be done before (DAG only), explicit and inferred.
         loop: run one copy for each item; None means one alone.
         hooks: other calls, made when this one starts or ends.
+        isolation: overrides the template's.
     """
 
     name: str
@@ -285,6 +291,7 @@ class Call:
     dependencies: tuple[str, ...] = ()
     loop: Loop | None = None
     hooks: tuple[Hook, ...] = ()
+    isolation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

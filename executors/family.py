@@ -33,7 +33,15 @@ LOST: tuple[Any, ...] = ("lost",)
 
 _log = logging.getLogger("dflow.executors")
 _ROOM = 16384
-_FIRST = "import sys; sys.path.insert(0, sys.argv[1]); import forkserver; forkserver.serve(*{arguments!r})"
+_FIRST = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+import process
+sys.modules["dflow.python.runtime.process"] = process
+import forkserver
+forkserver.serve(*{arguments!r})
+"""
+"""The two modules are imported as the files they are: the packages around them would make the server large."""
 
 
 @dataclass(eq=False, slots=True)

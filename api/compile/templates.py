@@ -48,6 +48,7 @@ _FOR_KUBERNETES = (
     "annotations",
     "labels",
 )
+_ISOLATIONS = ("fork", "spawn", "warm")
 _LATER_ON_STEPS = (
     "executor",
     "use_resource",
@@ -155,6 +156,7 @@ class TemplateCompiler:
                 dependencies=tuple(str(d) for d in getattr(step, "dependencies", ())),
                 loop=loop_of(step, problems),
                 hooks=tuple(self._hooks(step)),
+                isolation=self._isolation(step.isolation),
             )
 
     def _hooks(self, step: Step) -> list[model.Hook]:
@@ -209,6 +211,7 @@ class TemplateCompiler:
                 pre_script=template.pre_script,
                 post_script=template.post_script,
                 memoize=self._memoize(template),
+                isolation=self._isolation(template.isolation),
             )
         args = tuple(str(a) for a in template.args) if isinstance(template, ContainerOPTemplate) else ()
         script = None if template.language == "container" else str(template.script or "")
@@ -238,6 +241,12 @@ class TemplateCompiler:
             kubernetes=_kubernetes(template),
             progress=self._progress(template.init_progress),
         )
+
+    def _isolation(self, given: str | None) -> str | None:
+        if given is not None and given not in _ISOLATIONS:
+            names = ", ".join(map(repr, _ISOLATIONS))
+            self._problems.add(f"isolation is {given!r}; it must be one of {names} ('inline' is for whole runs)")
+        return given
 
     def _progress(self, given: str) -> str | None:
         if not re.fullmatch(r"[0-9]+/[1-9][0-9]*", str(given)):

@@ -136,7 +136,7 @@ def _spec(module: str, places: Any, *, top: bool) -> Any:
         own = finder is importlib.machinery.PathFinder or not top
         try:
             spec = find(module, places if own else None) if find is not None else None
-        except (ImportError, ValueError, AttributeError):
+        except (ImportError, ValueError, AttributeError, KeyError):  # KeyError: a folder in a folder, without __init__
             continue
         if spec is not None:
             return spec

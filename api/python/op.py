@@ -60,6 +60,7 @@ class OP(ABC):
         super().__setattr__(name, value)
         file = self.__dict__.get("_progress_file")
         if file is not None and name in ("progress_current", "progress_total"):
+            file = os.environ.get("ARGO_PROGRESS_FILE") or file
             _write_progress(file, self.progress_current, self.progress_total)
 
     def set_output(self, name: str, value: Any, symlink: bool = True) -> None:

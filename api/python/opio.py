@@ -173,6 +173,23 @@ class _Mapping(MutableMapping):  # type: ignore[type-arg]
     def __len__(self) -> int:
         return len(self._data)
 
+    # What MutableMapping makes of the above, without going through it: this is done for every step.
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._data
+
+    def items(self) -> Any:
+        """Pairs of name and value."""
+        return self._data.items()
+
+    def keys(self) -> Any:
+        """The names."""
+        return self._data.keys()
+
+    def values(self) -> Any:
+        """The values."""
+        return self._data.values()
+
     def __repr__(self) -> str:
         return repr(self._data)
 

@@ -33,6 +33,7 @@ class PythonOPTemplate(PythonScriptOPTemplate):
         timeout: seconds.
         retry_on_transient_error …: how often to try again.
         pre_script, post_script: Python code before and after the OP.
+        isolation: how local runs run it: ``"fork"``, ``"spawn"`` or ``"warm"``; None for ``config["isolation"]``.
         node_selector … sidecars: for Kubernetes; local runs ignore them.
     """
 
@@ -80,6 +81,7 @@ class PythonOPTemplate(PythonScriptOPTemplate):
         success_tag: bool = False,
         create_slice_dir: bool = False,
         skip_slice_input: bool = False,
+        isolation: str | None = None,
     ) -> None:
         _check_op(op_class)
         self.op_class = op_class
@@ -125,6 +127,7 @@ class PythonOPTemplate(PythonScriptOPTemplate):
         self.success_tag = success_tag
         self.create_slice_dir = create_slice_dir
         self.skip_slice_input = skip_slice_input
+        self.isolation = isolation
         self._declare_inputs()
         self._declare_outputs(output_parameter_default or {}, output_parameter_global_name or {})
         self._declare_output_artifacts(

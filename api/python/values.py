@@ -49,6 +49,8 @@ def decode(text: str, type: Any = None) -> Any:
     """
     if type is None or type is str or type == "str":
         return text
+    if type is int and text.isdecimal() and str(int(text)) == text:
+        return int(text)
     if _is_optional_str(type):
         return None if text == "null" else text
     try:

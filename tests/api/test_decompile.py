@@ -315,7 +315,12 @@ def python_ops() -> Workflow:
         requests={"cpu": "1"},
     )  # fmt: skip
     a = Step("a", first, parameters={"i": 1, "l": [1, 2], "u": None})
-    return of(a, Step("b", PythonOPTemplate(add), parameters={"n": a.outputs.parameters["i"]}))
+    return of(
+        a,
+        Step(
+            "b", PythonOPTemplate(add, isolation="warm"), isolation="spawn", parameters={"n": a.outputs.parameters["i"]}
+        ),
+    )
 
 
 @fixture

@@ -287,15 +287,22 @@ def test_a_run_works_inside_a_running_event_loop(runner, graph, tmp_path, witnes
 
 
 def _refuse(monkeypatch, wanted):
-    """Let the file system refuse what ``wanted(name, text)`` picks."""
-    replace = os.replace
+    """Let the file system refuse what ``wanted(name, text)`` picks, when it is written or renamed."""
+    replace, write = os.replace, os.write
 
     def full(source, target):
         if wanted("/".join(Path(target).parts[-2:]), Path(source).read_text()):
             raise OSError(errno.ENOSPC, "No space left on device")
         replace(source, target)
 
+    def full_at_once(file, data):
+        target = Path(f"/proc/self/fd/{file}").resolve() if Path("/proc/self/fd").exists() else Path()
+        if target.suffix != ".tmp" and wanted("/".join(target.parts[-2:]), data.decode(errors="replace")):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data)
+
     monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(os, "write", full_at_once)
 
 
 @pytest.mark.timeout(15)

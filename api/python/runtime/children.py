@@ -61,6 +61,7 @@ def serve(server: Server, kind: str, number: int, op_file: str) -> None:
         rehearse()
     gc.freeze()
     server.steps = steps
+    server.system.die_with_nobody()  # the end of the socket says so, and then there is more to do
     server.send("ready", number, reason)
     server.loop()
 
@@ -109,13 +110,19 @@ class Steps:
 
     # -- in the fork ------------------------------------------------------------------------------------------
 
+    def dress(self, script: str) -> None:
+        """Be what the fork of a step starts as."""
+        if self.prepared is None:
+            sys.modules["__main__"] = types.ModuleType("__main__")
+        refresh(script)
+
     def run(self, request: Tuple[Any, ...]) -> int:
         """Run a step in this fork, to the end that the interpreter would give it."""
         if self.said:
             os.write(1, self.said)
-        if self.prepared is None:
-            sys.modules["__main__"] = types.ModuleType("__main__")
-        refresh(request[8])
+        numbers: Any = sys.modules.get("numpy.random")
+        if numbers is not None:
+            numbers.seed()
         try:
             code = main(request[7], self.prepared)
         except KeyboardInterrupt:
@@ -124,21 +131,18 @@ class Steps:
 
 
 def refresh(script: str) -> None:
-    """What a fresh process has of its own: arguments, ``__main__``, random numbers, the place of temporary files."""
+    """What a fresh process has of its own: arguments, ``__main__``, the place of temporary files."""
     sys.argv = [script]
     sys.modules["__main__"].__file__ = script
     tempfile: Any = sys.modules.get("tempfile")
     if tempfile is not None:
         tempfile.tempdir = None
-    numbers: Any = sys.modules.get("numpy.random")
-    if numbers is not None:
-        numbers.seed()
 
 
 def finish(code: int, files: List[Any]) -> int:
     """What the interpreter does at its end: wait for threads, call what is registered, flush the files left open."""
     threading = sys.modules.get("threading")
-    if threading is not None:
+    if threading is not None and threading.active_count() > 1:
         threading._shutdown()
     atexit._run_exitfuncs()
     flush(files)

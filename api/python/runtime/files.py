@@ -11,6 +11,8 @@ from dflow.python.check import paths_in, type_of
 from dflow.python.opio import Artifact, OPIOSign
 from dflow.python.values import decode, encode
 
+_BLOCK = 1 << 16
+
 __all__ = [
     "check_existence",
     "empty_artifact",
@@ -35,15 +37,21 @@ def read_inputs(sign: OPIOSign, step: Path | str, without: Container[str] = ()) 
             values[name] = assemble(place, kind.type) if place.exists() else None
         else:
             file = f"{step}/inputs/parameters/{name}"
-            if os.path.exists(file):
+            if os.access(file, os.F_OK):
                 values[name] = decode(read_text(file), type_of(kind))
     return values
 
 
 def read_text(file: Path | str) -> str:
     """The text of a parameter, whatever bytes are in it."""
-    with open(file, "rb", 0) as stream:
-        return stream.read().decode("utf-8", "surrogateescape")
+    fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.read(fd, _BLOCK)
+        while len(data) % _BLOCK == 0 and (more := os.read(fd, _BLOCK)):
+            data += more
+    finally:
+        os.close(fd)
+    return data.decode("utf-8", "surrogateescape")
 
 
 def check_existence(op: str, sign: OPIOSign, outputs: Any) -> None:
@@ -75,11 +83,18 @@ def write_output(name: str, kind: Any, value: Any, step: Path | str, method: str
 
 def write_parameter(name: str, text: str, step: Path | str) -> None:
     """Leave the text of a parameter, whole or not at all."""
-    file = f"{step}/outputs/parameters/{name}"
+    folder = f"{step}/outputs/parameters"
+    if not os.access(folder, os.F_OK):
+        os.makedirs(folder, exist_ok=True)
+    file = f"{folder}/{name}"
     temporary = f"{file}.tmp"
-    os.makedirs(os.path.dirname(file), exist_ok=True)
-    with open(temporary, "wb") as stream:
-        stream.write(text.encode("utf-8", "surrogateescape"))
+    data = text.encode("utf-8", "surrogateescape")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    finally:
+        os.close(fd)
     os.replace(temporary, file)
 
 
@@ -109,7 +124,18 @@ def relative_place(path: Path, work: Path, step: Path) -> str:
 
 
 def linker(method: str) -> Callable[[Path, Path], None]:
-    """What makes one path stand for another."""
+    """What makes one path stand for another.
+
+    A folder becomes a folder of hard links, not one link: a program that looks through an artifact, or copies it,
+    sees files. Where its files cannot be linked, being on another file system, it is one link after all.
+    """
     from dflow.engine.state import link_or_copy
 
-    return lambda source, target: link_or_copy(source, target, method)
+    def link(source: Path, target: Path) -> None:
+        way = method
+        if method == "symlink" and source.is_dir():
+            os.makedirs(str(target.parent), exist_ok=True)
+            way = "link" if source.stat().st_dev == target.parent.stat().st_dev else method
+        link_or_copy(source, target, way)
+
+    return link

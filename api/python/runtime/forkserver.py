@@ -20,16 +20,31 @@ all below it is killed, also what left its session and its parents.
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # the module around it is larger than the rest of these together
 import _socket
 import errno
 import marshal
 import mmap
 import os
-import resource
 import select
 import sys
 import time
+
+from dflow.python.runtime.process import (
+    CANNOT_START,
+    KILL,
+    RSS_UNIT,
+    Hooks,
+    System,
+    become,
+    change_environment,
+    children_of,
+    enter,
+    exit_code,
+    is_alone,
+    kill_group,
+    limit,
+    used,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,16 +54,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Server", "pack", "serve", "unpack"]
 
-STEP_VARIABLE = "DFLOW_STEP_PATH"
-CANNOT_START = 126
 _PATIENCE = 10.0
 _PAUSE = 200
 _LATER = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 _SLOTS = 4096
 _MESSAGE = 2000
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
-_DEATHSIG, _SUBREAPER = 1, 36
-_KILL = int(signal.SIGKILL)
 
 
 def pack(frame: Frame) -> bytes:
@@ -70,53 +80,6 @@ def unpack(buffer: bytearray) -> List[Frame]:
     return frames
 
 
-class System:
-    """What Linux can do for a parent and Python does not offer; without ctypes, nothing.
-
-    The environment that the system shows of a process is the memory that it was started with. A fork has that of its
-    server; so the value of one variable there is overwritten in place with the step that the fork works for.
-    """
-
-    def __init__(self) -> None:
-        self._prctl: Any = None
-        self._write: Any = None
-        self._place = self._size = 0
-        value = os.environ.get(STEP_VARIABLE, "")
-        around = value.rstrip(os.pathsep)
-        try:
-            import ctypes
-
-            libc = ctypes.CDLL(None)
-            self._prctl, self._write = libc.prctl, ctypes.memmove
-            libc.getenv.restype = ctypes.c_void_p
-            self._place = libc.getenv(STEP_VARIABLE.encode()) or 0
-            self._size = len(os.fsencode(value))
-        except (ImportError, OSError, AttributeError):
-            pass
-        os.environ.pop(STEP_VARIABLE, None)
-        if around:
-            os.environ[STEP_VARIABLE] = around
-        self.work_for(around)
-
-    def work_for(self, step: str) -> None:
-        """Show a step in the environment of this process and its forks."""
-        if self._place:
-            data = os.fsencode(step)[: self._size - 1] + b"\0"
-            self._write(self._place, data, len(data))
-
-    def adopt_orphans(self) -> None:
-        """Become the parent of all descendants whose own parents end."""
-        if self._prctl is not None:
-            self._prctl(_SUBREAPER, 1, 0, 0, 0)
-
-    def die_with(self, parent: int) -> None:
-        """Be killed when the server that forked this process ends."""
-        if self._prctl is not None:
-            self._prctl(_DEATHSIG, _KILL, 0, 0, 0)
-            if os.getppid() != parent:
-                os._exit(CANNOT_START)
-
-
 class Child:
     """A process that a server has forked."""
 
@@ -131,12 +94,13 @@ class Server:
 
     Attributes:
         steps: what a child server has loaded, and runs in its forks.
-        system: the same for all servers.
+        system, hooks: the same for all servers.
     """
 
-    def __init__(self, sock: _socket.socket, back: int, system: System, parent_fd: int = -1) -> None:
+    def __init__(self, sock: _socket.socket, back: int, system: System, hooks: Hooks, parent_fd: int = -1) -> None:
         self.steps: Any = None
         self.system = system
+        self.hooks = hooks
         self.back = back
         self._back_inode = os.fstat(back).st_ino
         self._sock = sock
@@ -149,6 +113,7 @@ class Server:
         self._marks = mmap.mmap(-1, _SLOTS)
         self._free = list(range(_SLOTS))
         self._poll = select.poll()
+        self._covered: Dict[str, str | None] = {}
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -237,15 +202,19 @@ class Server:
     def _fork(self, request: Frame, passed: int) -> None:
         reserve = os.dup(0)  # so that the child can be watched when it is there
         slot = self._free.pop() if self._free else -1
-        parent = os.getpid()
+        parent, pid = os.getpid(), 0
         try:
+            if request[0] == "run":
+                self._dress(request)
             pid = os.fork()
         finally:
             if os.getpid() == parent:
                 os.close(reserve)
-                reserve = -1
+                if request[0] == "run":
+                    self._undress()
+                if pid == 0 and slot >= 0:  # there is no child
+                    self._free.append(slot)
         if pid == 0:
-            os.close(reserve)
             self._be_child(request, passed, slot, parent)
         fd = os.pidfd_open(pid)  # novm - only an engine starts this, with its own Python
         if passed >= 0:
@@ -254,14 +223,48 @@ class Server:
         self._children[fd] = self._by_id[child.id] = child
         self._poll.register(fd, select.POLLIN)
 
+    def _dress(self, request: Frame) -> None:
+        """Make this server look like a step for as long as a fork takes.
+
+        The fork then finds all in place. Here it costs a tenth of what it would cost there, where the first touch of
+        every page is a page to copy.
+        """
+        log, cwd, step, env = request[2:6]
+        fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        os.dup2(fd, 1)
+        os.dup2(fd, 2)
+        if fd > 2:
+            os.close(fd)
+        os.chdir(cwd)
+        for name in env:
+            self._covered[name] = os.environ.get(name)
+        os.environ.update(env)
+        self.system.work_for(step)
+        self.steps.dress(request[8])
+
+    def _undress(self) -> None:
+        """Be the server again; standard input is where nothing is."""
+        os.dup2(0, 1)
+        os.dup2(0, 2)
+        os.chdir("/")
+        for name, value in self._covered.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        self._covered.clear()
+        self.system.work_for_none()
+
     def _be_child(self, request: Frame, passed: int, slot: int, parent: int) -> None:
         """The life of a fork; it never returns."""
         code = CANNOT_START
         try:
-            self.system.die_with(parent)
-            self._forget_siblings()
-            is_server = request[0] == "serve"
-            code = self._be_server(request, passed) if is_server else self._be_job(request, slot)
+            if request[0] == "run":
+                code = self._be_step(request, slot)
+            else:
+                self.system.die_with(parent)
+                self._forget_siblings()
+                code = self._be_server(request, passed) if request[0] == "serve" else self._be_program(request, slot)
         except BaseException:  # noqa: BLE001 - the last resort of a process of its own
             sys.excepthook(*sys.exc_info())
         finally:
@@ -274,24 +277,29 @@ class Server:
         if self._parent_fd >= 0:
             os.close(self._parent_fd)
 
-    def _be_job(self, request: Frame, slot: int) -> int:
-        kind, number, log, cwd, step, env, limits, *rest = request
-        own = os.getpid()
+    def _be_program(self, request: Frame, slot: int) -> int:
+        _, number, log, cwd, step, env, limits, argv, removed = request
         try:
             self.system.work_for(step)
             os.setsid()
             enter(log, cwd, env, limits)
-            if kind == "exec":
-                become(rest[0], rest[1])
+            become(argv, removed)
         except (OSError, ValueError) as exc:  # ValueError: an argument that holds a NUL
             reason = exc.strerror if isinstance(exc, OSError) else str(exc)
             if self.send("fault", number, f"{reason}"[:_MESSAGE]):
                 self._mark(slot)
-            return CANNOT_START
+        return CANNOT_START
+
+    def _be_step(self, request: Frame, slot: int) -> int:
+        own = os.getpid()
+        os.setsid()
+        if request[6]:
+            limit(request[6])
+        self.hooks.off = False
         code: int = self.steps.run(request)
         if os.getpid() == own and is_alone():  # not in a fork of the step that came back here
             cpu, rss = used()
-            if self.send("done", number, code, cpu, rss, False):
+            if self.send("done", request[1], code, cpu, rss, False):
                 self._mark(slot)
         return code
 
@@ -307,7 +315,7 @@ class Server:
             sys.path.insert(0, library)
         from dflow.python.runtime import children
 
-        server = Server(_socket.socket(fileno=passed), self.back, self.system)
+        server = Server(_socket.socket(fileno=passed), self.back, self.system, self.hooks)
         os.set_inheritable(passed, False)
         server.steps = self.steps
         children.serve(server, kind, number, op_file)
@@ -322,13 +330,13 @@ class Server:
         self._by_id.pop(child.id, None)
         self._poll.unregister(fd)
         os.close(fd)
-        kill_group(child.pid, _KILL)
+        kill_group(child.pid, KILL)
         _, status, used = os.wait4(child.pid, 0)
         code = exit_code(status)
         if child.is_server:
             self.send("gone", child.id, code)
         elif child.slot < 0 or not self._marks[child.slot]:
-            self.send("done", child.id, code, used.ru_utime + used.ru_stime, used.ru_maxrss * _RSS_UNIT, False)
+            self.send("done", child.id, code, used.ru_utime + used.ru_stime, used.ru_maxrss * RSS_UNIT, False)
         if child.slot >= 0:
             self._marks[child.slot] = 0
             self._free.append(child.slot)
@@ -349,7 +357,7 @@ class Server:
         """End all that runs below this server."""
         self._sock.close()
         for child in self._children.values():
-            kill_group(child.pid, _KILL)
+            kill_group(child.pid, KILL)
         begun = time.monotonic()
         while self._parent_fd >= 0 and time.monotonic() < begun + 5:
             try:
@@ -360,93 +368,7 @@ class Server:
             time.sleep(0.001)
             if time.monotonic() > begun + 0.005:  # not only servers, which end with their parents: strangers too
                 for pid in children_of(os.getpid()):
-                    kill_group(pid, _KILL)
-
-
-def exit_code(status: int) -> int:
-    """The exit code that a shell would show for a wait status."""
-    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-
-
-def kill_group(pid: int, signum: int) -> None:
-    """Signal the session of a child that has not been waited for; before it has one, the child alone."""
-    try:
-        os.killpg(pid, signum)
-    except OSError:
-        try:
-            os.kill(pid, signum)
-        except OSError:
-            return
-
-
-def children_of(parent: int) -> List[int]:
-    """The processes whose parent is this one; only where the system shows it."""
-    found = []
-    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
-        try:
-            with open(f"/proc/{name}/stat", "rb") as stream:
-                fields = stream.read().rpartition(b")")[2].split()
-        except OSError:
-            continue
-        if name.isdigit() and int(fields[1]) == parent:
-            found.append(int(name))
-    return found
-
-
-def is_alone() -> bool:
-    """Whether this process has, and had, no children, and has one thread: nothing can come after its last word."""
-    threading = sys.modules.get("threading")
-    if has_children() or (threading is not None and threading.active_count() > 1):
-        return False
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt == 0
-
-
-def has_children() -> bool:
-    """Whether this process has children, ended or not."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
-
-
-def used() -> Tuple[float, int]:
-    """Seconds of CPU that this process has used, and its largest resident set in bytes."""
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    return own.ru_utime + own.ru_stime, own.ru_maxrss * _RSS_UNIT
-
-
-def enter(log: str, cwd: str, env: Dict[str, str], limits: Dict[str, int]) -> None:
-    """Take up the log, the directory, the environment and the limits of a job."""
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    os.dup2(fd, 1)
-    os.dup2(fd, 2)
-    if fd > 2:
-        os.close(fd)
-    os.chdir(cwd)
-    for name, value in env.items():
-        os.environ[name] = value
-    for name, limit in limits.items():
-        hard = resource.getrlimit(getattr(resource, name))[1]
-        soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(getattr(resource, name), (soft, hard))
-
-
-def become(argv: List[str], removed: List[str]) -> None:
-    """Replace this process by a program, found as a shell would."""
-    change_environment({}, removed)
-    for number in (signal.SIGPIPE, getattr(signal, "SIGXFSZ", None)):
-        if number is not None:
-            signal.signal(number, signal.SIG_DFL)  # Python ignores them; a program that is started does not
-    os.execvpe(argv[0], argv, os.environ)  # noqa: S606 - no shell: the job's own words
-
-
-def change_environment(env: Dict[str, str], removed: List[str]) -> None:
-    """Set variables, and remove others."""
-    for name in removed:
-        os.environ.pop(name, None)
-    for name, value in env.items():
-        os.environ[name] = value
+                    kill_group(pid, KILL)
 
 
 def serve(place: str, sock: int, back: int) -> None:
@@ -463,7 +385,9 @@ def serve(place: str, sock: int, back: int) -> None:
     for fd in (sock, back):
         os.set_inheritable(fd, False)
     parent = os.pidfd_open(os.getppid())  # novm
-    server = Server(_socket.socket(fileno=sock), back, system, parent)
+    hooks = Hooks()
+    hooks.take_over()
+    server = Server(_socket.socket(fileno=sock), back, system, hooks, parent)
     server.loop()
     server.close()
     os._exit(0)

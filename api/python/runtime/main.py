@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from dflow.python.check import check_side
 from dflow.python.op import check_returned, op_name
@@ -31,7 +31,13 @@ class Prepared:
         with open(op_file, encoding="utf-8") as stream:
             self.spec: Dict[str, Any] = json.load(stream)
         extend_path(self.spec, Path(op_file), Path(step))
-        self._found = find_op(self.spec["op"], Path(op_file))
+        self._found = found = find_op(self.spec["op"], Path(op_file))
+        is_class = isinstance(found, type)
+        self._signs = (found.get_input_sign(), found.get_output_sign()) if is_class else None
+
+    def signs(self, op: Any) -> Tuple[Any, Any]:
+        """What the OP takes and gives; a class says it once, an instance may have changed its mind."""
+        return self._signs or (op.get_input_sign(), op.get_output_sign())
 
     def op(self) -> Any:
         """The OP to execute, with nothing left in it of an earlier step."""
@@ -69,8 +75,8 @@ def main(arguments: List[str], prepared: Prepared | None = None) -> int:
 def _run(prepared: Prepared, step: str, key: str | None) -> None:
     op = prepared.op()
     method = prepared.spec.get("save", "symlink")
-    op.key, op.workflow_name = key, os.path.basename(os.path.dirname(step))
-    op.__dict__["_progress_file"] = os.environ.get("ARGO_PROGRESS_FILE") or f"{step}/.progress"
+    workflow = step.rpartition("/")[0].rpartition("/")[2]
+    op.__dict__.update(key=key, workflow_name=workflow, _progress_file=f"{step}/.progress")
     present = os.listdir(step)
     for stale in (".error", ".missing"):
         if stale in present:  # of an earlier attempt in this directory
@@ -78,9 +84,10 @@ def _run(prepared: Prepared, step: str, key: str | None) -> None:
     if ".slices" in present:
         _run_group(op, Path(step), method)
         return
-    name, sign = op_name(op), op.get_output_sign()
+    name = op_name(op)
+    takes, sign = prepared.signs(op)
     op.__dict__["_take_early"] = lambda output, value: write_output(output, sign[output], value, step, method)
-    inputs = check_side(name, "input", op.get_input_sign(), read_inputs(op.get_input_sign(), step))
+    inputs = check_side(name, "input", takes, read_inputs(takes, step))
     given = op.execute(OPIO(inputs))
     check_returned(name, given)
     outputs = check_side(name, "output", sign, {**op.early_outputs(), **given})

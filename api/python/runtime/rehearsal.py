@@ -12,8 +12,8 @@ from typing import Any
 from dflow.python.op import OP
 from dflow.python.opio import OPIO, OPIOSign
 from dflow.python.runtime.children import flush
-from dflow.python.runtime.forkserver import is_alone, used
 from dflow.python.runtime.main import Prepared, main
+from dflow.python.runtime.process import is_alone, used
 
 __all__ = ["rehearse"]
 
@@ -40,6 +40,7 @@ class _Rehearsed(Prepared):
     def __init__(self) -> None:
         self.spec = {}
         self._found = _Same
+        self._signs = _Same.get_input_sign(), _Same.get_output_sign()
 
 
 def rehearse() -> None:

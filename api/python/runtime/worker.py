@@ -11,11 +11,14 @@ import os
 import resource
 import signal
 import sys
-from typing import Any, Dict, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Tuple
 
 from dflow.python.runtime.children import finish, flush, interrupted, refresh, silence
-from dflow.python.runtime.forkserver import Server, enter, has_children, used
 from dflow.python.runtime.main import main
+from dflow.python.runtime.process import enter, has_children, used
+
+if TYPE_CHECKING:
+    from dflow.python.runtime.forkserver import Server
 
 __all__ = ["work"]
 
@@ -25,6 +28,7 @@ _NUMBERS = [n for n in range(1, 32) if n not in (signal.SIGKILL, signal.SIGSTOP)
 def work(server: Server, number: int) -> None:
     """Run steps as they come, until the socket closes."""
     os.setsid()
+    server.hooks.off = False
     server.system.adopt_orphans()  # so that what a step leaves running is seen
     silence()
     gc.freeze()

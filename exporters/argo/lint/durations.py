@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_retry", "check_times", "is_count", "is_duration"]
 
-_DURATION = re.compile(r"[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
-_COUNT = re.compile(r"\d+")
+_DURATION = re.compile(r"[-+]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)")
+_COUNT = re.compile(r"[0-9]+")
 _WANTED = "a time such as 90s, 10m or 1h30m"
 
 Fields = dict[str, Any]

@@ -13,7 +13,7 @@ __all__ = ["check_call"]
 
 _VERB = re.compile(r"%(?:%|[-+# 0]*\d*(?:\.\d*)?(?P<verb>[a-zA-Z])?)")
 _INTEGER = frozenset("bcdoOqxXUv")
-_WHOLE = re.compile(r"[-+]?\d+")
+_WHOLE = re.compile(r"[-+]?[0-9]+")
 
 Fields = dict[str, Any]
 

@@ -33,7 +33,7 @@ _WORDS = {
 }
 _EMPTY: dict[str, object] = {"s": "", "i": 0, "n": 0, "b": False, "q": "", "t": "", "I": 0, "x": ""}
 _DEEP = 100
-_WITHOUT_KEY = ".memoize.cache.configMap"
+_INT64 = 1 << 63
 
 
 @functools.cache
@@ -68,7 +68,7 @@ class _Checker:
             else:
                 self.put(out, name, child, kind, place, depth)
         for name in definition.get("r", ()):
-            if name not in value and not (name == "key" and path.endswith(_WITHOUT_KEY)):
+            if name not in value:
                 self.notes.error("CRD-05", path, f"the field {name!r} is required here; add it")
         return out
 
@@ -141,7 +141,7 @@ class _Checker:
 
 
 def _fits(value: object, kind: str) -> bool:  # noqa: PLR0911 - one for each type
-    number = isinstance(value, int) and not isinstance(value, bool)
+    number = isinstance(value, int) and not isinstance(value, bool) and -_INT64 <= value < _INT64
     match kind:
         case "s":
             return isinstance(value, str)
@@ -180,5 +180,7 @@ def _shown(value: object) -> str:
             return "a map"
         case list():
             return "a list"
+        case int() if not -_INT64 <= value < _INT64:
+            return "a number of more than 64 bits"
         case _:
             return repr(value)[:60]

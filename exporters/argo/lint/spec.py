@@ -46,7 +46,7 @@ def check(document: Document, library: Library, notes: Notes) -> None:
     if count > _MOST_TEMPLATES:
         notes.error(
             "CRD-01", f"{path}.templates",
-            f"{count} templates, the server takes {_MOST_TEMPLATES}; move some to a WorkflowTemplate and use templateRef",
+            f"{count} templates, the server takes {_MOST_TEMPLATES}; move some to a WorkflowTemplate",
         )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["check_template", "retry_strategy"]
 
 _POLICIES = ("Always", "OnFailure", "OnError", "OnTransientError")
-_WHOLE = re.compile(r"[-+]?\d+")
+_WHOLE = re.compile(r"[-+]?[0-9]+")
 _MOST_PARAMETERS = 500
 _MOST_TASKS = 200
 

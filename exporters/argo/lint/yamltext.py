@@ -16,6 +16,7 @@ _BOOLS = {
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 _OTHER_INTEGER = re.compile(r"([-+]?)0(?:x([0-9a-fA-F_]+)|o?([0-7_]+)|b([01_]+))")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_RESOLVED = re.compile(r"yes|true|on|no|false|off|null|~|[-+]?(0|[1-9][0-9_]*|[0-9]+\.[0-9]*)|")
 _MOST_NODES = 1_000_000
 _DEEP = 150
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -65,7 +66,7 @@ class Text:
                 raise TextError("the name of a field must be a text", key_node.start_mark.line + 1)
             key = _scalar(key_node)
             place = f"{path}.{key}" if path else str(key)
-            if key_node.value == "<<" and key_node.style is None:
+            if key_node.value == "<<" and not key_node.style:
                 self._merge(self._value(value_node, f"{path}.<<", depth + 1), merged)
                 continue
             if key in found:
@@ -81,12 +82,14 @@ class Text:
                     merged.setdefault(key, child)
 
 
+def _is_tagged_text(node: yaml.Node) -> bool:
+    """Whether a plain word is a text because of its tag, ``!!str 1``: the loader would take it for something else."""
+    return node.tag == "tag:yaml.org,2002:str" and _RESOLVED.fullmatch(node.value.lower()) is not None
+
+
 def _scalar(node: yaml.Node) -> Any:  # noqa: PLR0911 - one for each type of YAML 1.1
     text: str = node.value
-    tag = node.tag or ""
-    if tag == "tag:yaml.org,2002:str" and (getattr(node, "style", None) is not None or text.lower() not in _BOOLS):
-        return text
-    if getattr(node, "style", None) is not None:
+    if getattr(node, "style", None) or _is_tagged_text(node):
         return text
     if text.lower() in _BOOLS:
         return _BOOLS[text.lower()]

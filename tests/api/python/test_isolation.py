@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from dflow import Step, Workflow, config
+from dflow.engine.errors import CompileError
 from dflow.executors.fork import is_possible
 from dflow.python import OP, PythonOPTemplate
 
@@ -145,3 +146,44 @@ def test_a_step_that_always_kills_its_server_ends_with_that_as_its_error():
     wf = run(Step("s", PythonOPTemplate(work)))
     assert wf.query_status() == "Failed"
     assert "killed again and again" in wf.query_step("s$").message
+
+
+# -- which isolation a step has ---------------------------------------------------------------------------------------
+
+
+@OP.function
+def whose_process() -> {"pid": int, "parent": int}:  # type: ignore[valid-type]
+    return {"pid": os.getpid(), "parent": os.getppid()}
+
+
+def processes(**steps):
+    wf = Workflow("whose")
+    for name, (template, step) in steps.items():
+        wf.add(Step(name, PythonOPTemplate(whose_process, **template), **step))
+    wf.submit()
+    assert wf.query_status() == "Succeeded"
+    return {name: wf.query_step(name=name)[0].outputs.parameters["pid"].value for name in steps}
+
+
+def test_a_template_and_a_step_say_how_they_are_run():
+    warm = {"isolation": "warm"}
+    pids = processes(a=(warm, {}), b=({}, warm), c=({}, {}), d=(warm, {"isolation": "spawn"}))
+    assert len({pids["c"], pids["d"], pids["a"]}) == 3
+
+
+def test_two_steps_that_are_warm_share_a_process_one_after_another():
+    config["debug_pool_workers"] = 1
+    template = PythonOPTemplate(whose_process, isolation="warm")
+    wf = Workflow("whose")
+    for name in ("a", "b"):
+        wf.add(Step(name, template))
+    wf.submit()
+    pids = [wf.query_step(name=name)[0].outputs.parameters["pid"].value for name in ("a", "b")]
+    assert pids[0] == pids[1]
+
+
+def test_an_isolation_that_there_is_not_is_said_before_anything_runs():
+    wf = Workflow("whose")
+    wf.add(Step("a", PythonOPTemplate(whose_process, isolation="inline")))
+    with pytest.raises(CompileError, match=r"isolation is 'inline'; it must be one of 'fork', 'spawn', 'warm'"):
+        wf.submit()
