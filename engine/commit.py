@@ -145,7 +145,7 @@ class Commits:
 
 
 def _begin_step(place: StepLayout) -> None:
-    """Make a step's directory. Nothing in it counts before its phase is final, so nothing needs to be whole yet."""
+    """Make a step's directory. Nothing in it counts before its phase is final, so the rest need not be whole yet."""
     try:
         os.mkdir(place.text)
     except FileExistsError:
@@ -155,7 +155,7 @@ def _begin_step(place: StepLayout) -> None:
         make_directory(place.text)  # once more, for the words
     take_over_runs(place)
     write_new(place.file(TYPE), "Pod")
-    write_new(place.file(PHASE), Phase.RUNNING.value)
+    write_text(place.file(PHASE), Phase.RUNNING.value)
 
 
 def _parameters(texts: Mapping[str, str | None], types: Mapping[str, str | None], *, in_files: bool) -> dict[str, Any]:

@@ -290,6 +290,8 @@ class LoopGroup(Group):
     def _settled(self, child: Node) -> None:
         index = self._index.pop(child.name)
         self._done[index] = child
+        if child.phase.is_ok:
+            child.let_go(place=self.deal is None or self.deal.groups is None)
         self._turns.give(index)
         self._is_cut_short |= self._ends_early and child.phase.is_failure
         if not self._is_cut_short:

@@ -93,6 +93,24 @@ class Node:
         }
         return {name: value for name, value in data.items() if value is not None}
 
+    def let_go(self, *, place: bool) -> None:
+        """Forget what nobody asks of a copy that has ended well; its directory and the journal know it all.
+
+        Args:
+            place: its directory too.
+        """
+        self.item = self.hand = self.usage = None
+        self.inputs, self.input_artifacts, self.fingerprint = _NOTHING, _NOTHING, _NOTHING
+        if not self.outputs:
+            self.outputs = _NOTHING
+        if not self.output_artifacts:
+            self.output_artifacts = _NOTHING
+        if place:
+            self.place = None
+
+
+_NOTHING: Any = {}
+
 
 def node_type(template: Template) -> str:
     """The type of the node that a template makes, in Argo's words."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from dflow.engine.control import post_request
@@ -210,6 +211,9 @@ def test_a_live_run_is_well_and_its_open_steps_are_nothing_special(finished):
 def test_processes_that_are_left_over_are_named(finished):
     env = {**os.environ, STEP_VARIABLE: str(finished.layout.root / "a")}
     process = subprocess.Popen(["sleep", "60"], env=env)
+    environ = Path(f"/proc/{process.pid}/environ")
+    while environ.read_bytes() == b"":  # in the middle of its exec it shows none
+        time.sleep(0.001)
     try:
         assert texts(finished) == [f": processes of its steps are left over: {process.pid}"]
         finished.go()

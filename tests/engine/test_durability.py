@@ -18,7 +18,7 @@ def synced(monkeypatch):
     fsync, replace = os.fsync, os.replace
 
     def record_sync(file):
-        seen.append(("sync", os.readlink(f"/proc/self/fd/{file}")))
+        seen.append(("sync", str(Path(f"/proc/self/fd/{file}").readlink())))
         fsync(file)
 
     def record_replace(source, target):
