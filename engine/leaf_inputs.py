@@ -121,8 +121,9 @@ def _make_parent(step: StepLayout, declared: str) -> None:
     So what a program puts there stays in the step, and the artifact as it was.
     """
     place = step.declared(declared)
-    inside = [folder for folder in place.parents if step.workdir in folder.parents]
-    for folder in reversed(inside):
+    folder = step.workdir
+    for part in place.relative_to(folder).parts[:-1]:
+        folder = folder / part
         if folder.is_symlink() and folder.is_dir():
             entries = list(folder.iterdir())
             goal = folder.resolve()

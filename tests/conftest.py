@@ -55,7 +55,12 @@ def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
     """Write a script into the test's directory and run it as a user would; fails the test on a bad exit status."""
 
     def run(
-        text: str, *arguments: str, name: str = "script.py", check: bool = True, env: dict[str, str] | None = None
+        text: str,
+        *arguments: str,
+        name: str = "script.py",
+        check: bool = True,
+        env: dict[str, str] | None = None,
+        timeout: float = 100,
     ) -> subprocess.CompletedProcess[str]:
         script = tmp_path / name
         script.write_text(textwrap.dedent(text))
@@ -64,7 +69,7 @@ def run_script(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=timeout,
             check=False,
             env={**os.environ, **(env or {})},
         )

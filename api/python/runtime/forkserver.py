@@ -43,6 +43,7 @@ from dflow.python.runtime.process import (
     is_alone,
     kill_group,
     limit,
+    spawn,
     used,
 )
 
@@ -114,6 +115,7 @@ class Server:
         self._free = list(range(_SLOTS))
         self._poll = select.poll()
         self._covered: Dict[str, str | None] = {}
+        self._environment = dict(os.environ)
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -183,7 +185,12 @@ class Server:
     def _start(self, request: Frame, passed: int, deadline: float) -> None:
         """Fork for a request; where the system is out of processes or descriptors for now, wait for others to end."""
         try:
-            self._fork(request, passed)
+            if request[0] == "exec" and not request[6]:
+                self._spawn(request)
+            else:
+                self._fork(request, passed)
+        except ValueError as exc:  # an argument that holds a NUL
+            self.send("fault", request[1], str(exc))
         except OSError as exc:
             if exc.errno in _LATER and time.monotonic() < deadline:
                 self._waiting.append((deadline, request, passed))
@@ -198,6 +205,23 @@ class Server:
         waiting, self._waiting = self._waiting, []
         for deadline, request, passed in waiting:
             self._start(request, passed, deadline)
+
+    def _spawn(self, request: Frame) -> None:
+        """Start a program without a fork: nothing of this process is copied for it."""
+        _, number, log, cwd, _, env, _, argv, removed = request
+        reserve = os.dup(0)  # so that the program can be watched when it is there
+        try:
+            os.chdir(cwd)
+            pid = spawn(argv, {**self._environment, **env}, removed, log)
+        finally:
+            os.chdir("/")
+            os.close(reserve)
+        self._watch(Child(number, pid, -1, is_server=False))
+
+    def _watch(self, child: Child) -> None:
+        fd = os.pidfd_open(child.pid)  # novm - only an engine starts this, with its own Python
+        self._children[fd] = self._by_id[child.id] = child
+        self._poll.register(fd, select.POLLIN)
 
     def _fork(self, request: Frame, passed: int) -> None:
         reserve = os.dup(0)  # so that the child can be watched when it is there
@@ -216,12 +240,9 @@ class Server:
                     self._free.append(slot)
         if pid == 0:
             self._be_child(request, passed, slot, parent)
-        fd = os.pidfd_open(pid)  # novm - only an engine starts this, with its own Python
         if passed >= 0:
             os.close(passed)
-        child = Child(request[1], pid, slot, is_server=request[0] == "serve")
-        self._children[fd] = self._by_id[child.id] = child
-        self._poll.register(fd, select.POLLIN)
+        self._watch(Child(request[1], pid, slot, is_server=request[0] == "serve"))
 
     def _dress(self, request: Frame) -> None:
         """Make this server look like a step for as long as a fork takes.

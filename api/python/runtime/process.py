@@ -30,6 +30,7 @@ __all__ = [
     "is_alone",
     "kill_group",
     "limit",
+    "spawn",
     "used",
 ]
 
@@ -39,6 +40,8 @@ KILL = int(signal.SIGKILL)
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _DEATHSIG, _SUBREAPER = 1, 36
 _THREADS = ("threading", "logging")
+_IGNORED = [n for n in (signal.SIGPIPE, getattr(signal, "SIGXFSZ", None)) if n is not None]
+"""Python ignores them; a program that is started does not."""
 
 
 class System:
@@ -202,12 +205,31 @@ def limit(limits: Dict[str, int]) -> None:
         resource.setrlimit(getattr(resource, name), (soft, hard))
 
 
+def spawn(argv: List[str], env: Dict[str, str], removed: List[str], log: str) -> int:
+    """Start a program, found as a shell would, in a session of its own, with its output in a log; its number.
+
+    Raises:
+        OSError: it cannot be started.
+        ValueError: an argument holds a NUL.
+    """
+    for name in removed:
+        env.pop(name, None)
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    program = argv[0]
+    if "/" not in program:
+        places = [f"{place}/{program}" for place in os.get_exec_path(env)]
+        program = next((place for place in places if os.access(place, os.X_OK) and not os.path.isdir(place)), program)
+    return os.posix_spawn(program, argv, env, file_actions=actions, setsid=True, setsigdef=_IGNORED)
+
+
 def become(argv: List[str], removed: List[str]) -> None:
     """Replace this process by a program, found as a shell would."""
     change_environment({}, removed)
-    for number in (signal.SIGPIPE, getattr(signal, "SIGXFSZ", None)):
-        if number is not None:
-            signal.signal(number, signal.SIG_DFL)  # Python ignores them; a program that is started does not
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_DFL)
     os.execvpe(argv[0], argv, os.environ)  # noqa: S606 - no shell: the job's own words
 
 
