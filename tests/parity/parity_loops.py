@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dflow import HookStep, argo_len, argo_range, argo_sequence
-from dflow.python import Slices
+from dflow import HookStep, Step, argo_len, argo_range, argo_sequence
+from dflow.python import OP, PythonOPTemplate, Slices
 from parity_kit import (
     INPUT,
     SKIPPED,
@@ -170,6 +170,33 @@ def nested_slices():
     leaf = step("leaf", x=INPUT, slices=own, with_param=argo_range(2))
     template = inner(leaf, takes={"x": ...}, x=x_of(leaf))
     s = step("s", template, x=[["a", "b"], ["c", "d"]], slices=own, with_param=argo_range(2))
+    return flow(s, step("all", x=x_of(s)))
+
+
+@OP.function
+def plus_ten(x: int) -> {"x": int}:  # noqa: F821, UP037 - a sign, not a type
+    return {"x": x + 10}
+
+
+@OP.function
+def plus_ten_each(x: list[int]) -> {"x": list[int]}:  # noqa: F821, UP037 - as above
+    return {"x": [value + 10 for value in x]}
+
+
+def groups_of(op: Any, count: int, **how: Any) -> Any:
+    """Groups of elements of a list, and a step that gets the stacked results."""
+
+    def build():
+        slices = Slices(input_parameter=["x"], output_parameter=["x"], **how)
+        s = Step("s", PythonOPTemplate(op, slices=slices), parameters={"x": list(range(count))})
+        return flow(s, step("all", x=x_of(s)))
+
+    return build
+
+
+def groups_of_a_script():
+    slices = Slices(input_parameter=["x"], output_parameter=["x"], group_size=2)
+    s = step("s", picky(), x=["u", "v", "w"], slices=slices)
     return flow(s, step("all", x=x_of(s)))
 
 
@@ -480,6 +507,34 @@ LOOPS = [
         nested_slices,
         {"s(0:0)": S, "s(1:1)": S, "leaf(0:0)": f"{S} {S}", "leaf(1:1)": f"{S} {S}", "all": S},
         {"all.x": '[["a", "b"], ["c", "d"]]'},
+    ),
+    Case(
+        "LP-04",
+        "groups of two out of five, one by one",
+        groups_of(plus_ten, 5, group_size=2),
+        {"s(0:0)": S, "s(1:1)": S, "s(2:2)": S, "all": S},
+        {"all.x": "[10, 11, 12, 13, 14]"},
+    ),
+    Case(
+        "LP-04",
+        "groups of three out of four, as lists",
+        groups_of(plus_ten_each, 4, group_size=3),
+        {"s(0:0)": S, "s(1:1)": S, "all": S},
+        {"all.x": "[10, 11, 12, 13]"},
+    ),
+    Case(
+        "LP-04",
+        "a group larger than the list",
+        groups_of(plus_ten, 2, group_size=5, pool_size=2),
+        {"s(0:0)": S, "all": S},
+        {"all.x": "[10, 11]"},
+    ),
+    Case(
+        "LP-04",
+        "groups of a script, whose elements are copies",
+        groups_of_a_script,
+        {"s(0:order:0)": S, "s(1:order:1)": S, "s(2:order:2)": S, "all": S},
+        {"all.x": '["u", "v", "w"]'},
     ),
     Case("ST-05", "a slice that is not there", slice_that_is_not_there, {"s(0:0)": S, "s(1:1)": E}, status=E),
     Case(
