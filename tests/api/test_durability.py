@@ -44,7 +44,7 @@ def test_with_power_all_that_a_step_made_is_on_the_disk_before_its_phase(synced,
     monkeypatch.setitem(config, "durability", "power")
     run()
     place = str(tmp_path / "durable" / "a")
-    commit = synced.index(("replace", f"{place}/phase"))
+    _running, commit = [at for at, event in enumerate(synced) if event == ("replace", f"{place}/phase")]
     before = {path for what, path in synced[:commit] if what == "sync"}
     assert {f"{place}/workdir/made.txt", f"{place}/.step", f"{place}/log.txt", place} <= before
     after = [path for what, path in synced[commit:] if what == "sync"]
