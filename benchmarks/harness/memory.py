@@ -70,7 +70,10 @@ def descendants(pid: int) -> list[int]:
     found: list[int] = []
     todo = [pid]
     while todo:
-        for listing in (PROC / str(todo.pop()) / "task").glob("*/children"):
+        listings: list[Path] = []
+        with contextlib.suppress(OSError):  # it has ended
+            listings = list((PROC / str(todo.pop()) / "task").glob("*/children"))
+        for listing in listings:
             with contextlib.suppress(OSError):
                 todo += (children := [int(child) for child in listing.read_text().split()])
                 found += children
