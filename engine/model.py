@@ -13,6 +13,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from dflow.engine.model_templates import (
+    HttpTemplate,
+    OpPayload,
+    Pod,
+    PythonOpTemplate,
+    ResourceTemplate,
+    Retry,
+    ScriptTemplate,
+    SuspendTemplate,
+)
 from dflow.engine.model_values import (
     NO_INPUTS,
     NO_OUTPUTS,
@@ -20,6 +30,7 @@ from dflow.engine.model_values import (
     ArtifactList,
     ArtifactSource,
     Expr,
+    HttpArtifact,
     InputArtifact,
     InputParameter,
     Inputs,
@@ -28,7 +39,9 @@ from dflow.engine.model_values import (
     OutputArtifact,
     OutputParameter,
     Outputs,
+    RawArtifact,
     Ref,
+    StoredArtifact,
     Text,
     Value,
 )
@@ -43,6 +56,8 @@ __all__ = [
     "DagTemplate",
     "Expr",
     "Hook",
+    "HttpArtifact",
+    "HttpTemplate",
     "InputArtifact",
     "InputParameter",
     "Inputs",
@@ -55,12 +70,16 @@ __all__ = [
     "Outputs",
     "Pod",
     "PythonOpTemplate",
+    "RawArtifact",
     "Ref",
+    "ResourceTemplate",
     "Retry",
     "ScriptTemplate",
     "Sequence",
     "Slices",
     "StepsTemplate",
+    "StoredArtifact",
+    "SuspendTemplate",
     "Template",
     "Text",
     "Value",
@@ -68,116 +87,6 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """When a leaf step, or the whole of a Steps or DAG, is tried again.
-
-    Attributes:
-        limit: so many more attempts at most; None means no limit.
-        on: what is worth it: ``"transient"``, ``"failure"``, ``"error"``.
-        expression: must be true as well; over ``retries`` and ``lastRetry.*``.
-        wait, factor, wait_at_most: seconds before the first retry, times ``factor`` for each further one.
-        timeout_is_transient: a step that ran out of time counts as a transient failure.
-        max_duration: seconds from the start of the first attempt: it bounds the attempt that runs, and no other
-            begins after.
-    """
-
-    limit: int | None = None
-    on: tuple[str, ...] = ("failure",)
-    expression: str | None = None
-    wait: float = 0.0
-    factor: float = 1.0
-    wait_at_most: float | None = None
-    timeout_is_transient: bool = False
-    max_duration: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pod:
-    """How a leaf template wants to be run.
-
-    Attributes:
-        command: the program and its first arguments; empty means the default of the template's kind.
-        env: pairs of name and text.
-        timeout: seconds of run time as a value; None means no limit.
-        kubernetes: JSON text of what only a cluster understands (node selector, volumes …), for the exporter.
-        progress: what is shown before the program says how far it is, as ``0/100``; None means ``0/1``.
-    """
-
-    image: str | None = None
-    command: tuple[str, ...] = ()
-    env: tuple[tuple[str, str], ...] = ()
-    timeout: Value | None = None
-    retry: Retry | None = None
-    kubernetes: str | None = None
-    progress: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptTemplate:
-    """A program: ``script`` run by ``pod.command``, or, when ``script`` is None, the command with ``args``.
-
-    Attributes:
-        language: picks the default command: ``"shell"``, ``"python"`` or ``"container"``.
-        memoize: the key under which its outputs are kept for other runs, as in the other templates.
-    """
-
-    name: str
-    language: str
-    script: str | None
-    args: tuple[str, ...] = ()
-    inputs: Inputs = NO_INPUTS
-    outputs: Outputs = NO_OUTPUTS
-    pod: Pod = Pod()
-    memoize: Value | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OpPayload:
-    """How the runtime finds an OP: ``kind`` is ``"import"`` or ``"pickle"``.
-
-    Attributes:
-        name: the OP's name for messages.
-        module: the module to import, or that the source came from.
-        qualname: the object inside the module.
-        data: the pickle as base64.
-        source: the OP's own definition and the imports of its file, for another version of Python.
-        python: ``major.minor`` of the interpreter that packed it.
-        cloudpickle: version that made the pickle.
-        digest: SHA-256 of the OP's own source, where it has one.
-    """
-
-    kind: str
-    name: str
-    module: str | None = None
-    qualname: str | None = None
-    data: str | None = None
-    source: str | None = None
-    python: str | None = None
-    cloudpickle: str | None = None
-    digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PythonOpTemplate:
-    """A Python OP. Parameters and artifacts of ``inputs`` and ``outputs`` are the names of its signature.
-
-    Attributes:
-        isolation: ``"fork"``, ``"spawn"`` or ``"warm"``, instead of what the run says.
-    """
-
-    name: str
-    op: OpPayload
-    inputs: Inputs = NO_INPUTS
-    outputs: Outputs = NO_OUTPUTS
-    pod: Pod = Pod()
-    packages: tuple[str, ...] = ()
-    pre_script: str = ""
-    post_script: str = ""
-    memoize: Value | None = None
-    isolation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +164,7 @@ class Hook:
     """A call that is made when a step starts or ends.
 
     Attributes:
-        name: ``success``, ``running`` or ``failure``.
+        name: ``success``, ``running``, ``failure``, or any other; ``exit`` is made when the step has completed.
         phases: the phases of the step at which it is made.
         expression: decides instead of the phases, when there is one.
     """
@@ -275,6 +184,8 @@ class Call:
         key: the name under which users find the node; resolved when the step starts.
         timeout: seconds, overrides the template's.
         dependencies: tasks that must be done before (DAG only), explicit and inferred.
+        depends: which ends of them are wanted, such as ``a.Succeeded || b.Failed`` (DG-02, DG-03); None means that
+            each has succeeded or was skipped.
         loop: run one copy for each item; None means one alone.
         hooks: other calls, made when this one starts or ends.
         isolation: overrides the template's.
@@ -292,6 +203,7 @@ class Call:
     loop: Loop | None = None
     hooks: tuple[Hook, ...] = ()
     isolation: str | None = None
+    depends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +213,7 @@ class StepsTemplate:
     Attributes:
         retry: when the whole of it is run again.
         fail_fast: start no more calls after one that failed.
+        memoize_age, helper: as in a ScriptTemplate.
     """
 
     name: str
@@ -311,11 +224,17 @@ class StepsTemplate:
     memoize: Value | None = None
     retry: Retry | None = None
     fail_fast: bool = False
+    memoize_age: float | None = None
+    helper: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DagTemplate:
-    """Tasks that start when what they depend on is done; ``retry`` and ``fail_fast`` as in a StepsTemplate."""
+    """Tasks that start when what they depend on is done; the rest is as in a StepsTemplate.
+
+    Attributes:
+        targets: only these tasks are wanted, with what they depend on (DG-04); empty means all.
+    """
 
     name: str
     tasks: tuple[Call, ...]
@@ -325,9 +244,14 @@ class DagTemplate:
     memoize: Value | None = None
     retry: Retry | None = None
     fail_fast: bool = False
+    memoize_age: float | None = None
+    helper: bool = False
+    targets: tuple[str, ...] = ()
 
 
-Template: TypeAlias = StepsTemplate | DagTemplate | ScriptTemplate | PythonOpTemplate
+Template: TypeAlias = (
+    StepsTemplate | DagTemplate | ScriptTemplate | PythonOpTemplate | SuspendTemplate | HttpTemplate | ResourceTemplate
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +264,10 @@ class WorkflowGraph:
         templates: sorted by name; names are unique.
         parameters: workflow-level parameters, seen everywhere as ``workflow.parameters.NAME``.
         parallelism: how many leaf steps may run at once; None means the setting of the run.
+        artifacts: workflow-level artifacts, which the entrypoint's inputs of these names are.
         on_exit: name of a template that runs when everything else has ended, however it ended.
+        hooks: calls that are made when the workflow starts or ends, as those of a step.
+        deadline: seconds that the whole may take, as a value; then it fails, and ``on_exit`` still runs (TM-01).
     """
 
     name: str
@@ -352,4 +279,7 @@ class WorkflowGraph:
     labels: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
     kubernetes: str | None = None
+    artifacts: tuple[tuple[str, ArtifactSource], ...] = ()
+    hooks: tuple[Hook, ...] = ()
+    deadline: Value | None = None
     schema: int = SCHEMA_VERSION

@@ -15,6 +15,7 @@ __all__ = [
     "ArtifactList",
     "ArtifactSource",
     "Expr",
+    "HttpArtifact",
     "InputArtifact",
     "InputParameter",
     "Inputs",
@@ -23,7 +24,9 @@ __all__ = [
     "OutputArtifact",
     "OutputParameter",
     "Outputs",
+    "RawArtifact",
     "Ref",
+    "StoredArtifact",
     "Text",
     "Value",
 ]
@@ -96,7 +99,29 @@ class ArtifactList:
     is_dict: bool = False
 
 
-ArtifactSource: TypeAlias = ArtifactFrom | LocalArtifact | ArtifactList
+@dataclass(frozen=True, slots=True)
+class RawArtifact:
+    """One file, with this text in it."""
+
+    data: Value
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArtifact:
+    """What is under a key of the artifact store: put there by a step of this run, or before it."""
+
+    key: Value
+    sub_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpArtifact:
+    """A file that is fetched from a URL."""
+
+    url: Value
+
+
+ArtifactSource: TypeAlias = ArtifactFrom | LocalArtifact | ArtifactList | RawArtifact | StoredArtifact | HttpArtifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +169,8 @@ class OutputParameter:
         source: where the value comes from (Steps and DAG).
         default: used when the file is missing, the source cannot be resolved or the step is skipped.
         global_name: also a result of the whole workflow, under this name.
+        supplied: given by who resumes a SuspendTemplate.
+        query: where the object of a ResourceTemplate has it, such as ``jsonPath={.status.phase}``.
     """
 
     name: str
@@ -155,11 +182,18 @@ class OutputParameter:
     big: bool = False
     save_both: bool = False
     description: str | None = None
+    supplied: bool = False
+    query: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OutputArtifact:
-    """A declared output artifact, from a ``path`` of the program or from a ``source`` inside a group."""
+    """A declared output artifact, from a ``path`` of the program or from a ``source`` inside a group.
+
+    Attributes:
+        key: where the artifact store keeps it as well, for a :class:`StoredArtifact`; several may share one, and
+            their files lie beside each other then.
+    """
 
     name: str
     path: str | None = None
@@ -169,6 +203,7 @@ class OutputArtifact:
     archive: str | None = "default"
     global_name: str | None = None
     save: str | None = None
+    key: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
