@@ -4,6 +4,7 @@
 
     DflowError
     ├── CompileError          the workflow as written cannot run; lists every problem found
+    ├── ExportError           the workflow cannot be written in another system's language; lists every problem found
     ├── ExpressionError       a ``{{…}}`` tag, an expression or a ``when`` text is wrong
     ├── SignatureError        a value or an artifact does not fit its declared type
     ├── PayloadError          an OP cannot be sent to where it runs
@@ -32,6 +33,7 @@ __all__ = [
     "ConfigError",
     "CopyError",
     "DflowError",
+    "ExportError",
     "ExpressionError",
     "LeafError",
     "LeaseHeld",
@@ -63,6 +65,18 @@ class CompileError(DflowError):
         count = len(self.problems)
         head = "1 problem" if count == 1 else f"{count} problems"
         super().__init__("\n".join([f"the workflow has {head}:", *(f"  - {p}" for p in self.problems)]))
+
+
+class ExportError(DflowError):
+    """The workflow cannot be written in the language of another system.
+
+    Attributes:
+        problems: one line each: the place, what is wrong there, what to do.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(["the workflow cannot be exported:", *(f"  - {p}" for p in self.problems)]))
 
 
 class ExpressionError(DflowError):

@@ -1,0 +1,97 @@
+"""The whole: a graph as a Workflow, a WorkflowTemplate or a CronWorkflow."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from dflow.engine.errors import ExportError
+from dflow.engine.model import DagTemplate, StepsTemplate
+from dflow.exporters.argo.export.calls import group_template, hooks_of
+from dflow.exporters.argo.export.context import Context
+from dflow.exporters.argo.export.leaves import leaf_of
+from dflow.exporters.argo.export.pods import deadline_of, volume_claims
+from dflow.exporters.argo.export.ports import source_of
+from dflow.exporters.argo.export.records import Export, Options
+
+if TYPE_CHECKING:
+    from dflow.engine.model import WorkflowGraph
+
+__all__ = ["export"]
+
+_API = "argoproj.io/v1alpha1"
+
+
+def export(graph: WorkflowGraph, options: Options | None = None) -> Export:
+    """A graph as manifests of Argo. Nothing is sent or written: what must be uploaded is listed.
+
+    The same graph gives the same manifests, byte for byte.
+
+    Raises:
+        ExportError: something in it cannot be said in a manifest; lists all of that.
+    """
+    options = options or Options()
+    context = Context(graph, options)
+    for template in graph.templates:
+        kind = {StepsTemplate: "steps", DagTemplate: "dag"}.get(type(template), "template")
+        place = f"{kind} {template.name!r}"
+        before = len(context.problems)
+        context.inside = template.name
+        if isinstance(template, (StepsTemplate, DagTemplate)):
+            made = group_template(template, context)
+        else:
+            made = leaf_of(template, context)
+        context.problems[before:] = [f"{place}, {problem}" for problem in context.problems[before:]]
+        context.add(made, place)
+    context.inside = graph.entrypoint
+    spec = _spec(graph, context)
+    if context.problems:
+        raise ExportError(context.problems)
+    uploads = tuple(context.uploads[key] for key in sorted(context.uploads))
+    return Export(_manifest(graph, spec, options), (), uploads, dict(context.places), tuple(context.notes))
+
+
+def _spec(graph: WorkflowGraph, context: Context) -> dict[str, Any]:
+    given = json.loads(graph.kubernetes or "{}")
+    templates = [context.templates[name] for name in sorted(context.templates)]
+    parameters = [{"name": name, "value": text} for name, text in graph.parameters]
+    arguments = {
+        "parameters": parameters,
+        "artifacts": [{"name": name, **source_of(source, context)} for name, source in graph.artifacts],
+    }
+    pods = [template.pod for template in graph.templates if hasattr(template, "pod")]
+    spec = {
+        "entrypoint": graph.entrypoint,
+        "serviceAccountName": context.options.service_account,
+        "arguments": {name: value for name, value in arguments.items() if value},
+        "parallelism": graph.parallelism,
+        "onExit": graph.on_exit,
+        "hooks": hooks_of(graph.hooks, "workflow", "", context),
+        "podGC": {"strategy": given["pod_gc_strategy"]} if given.get("pod_gc_strategy") else None,
+        "imagePullSecrets": [{"name": name} for name in given.get("image_pull_secrets", [])],
+        "artifactRepositoryRef": {"key": given["artifact_repo_key"]} if given.get("artifact_repo_key") else None,
+        "volumeClaimTemplates": volume_claims(pods),
+        **deadline_of(graph.deadline, context),
+        "templates": templates,
+    }
+    return {name: value for name, value in spec.items() if value}
+
+
+def _manifest(graph: WorkflowGraph, spec: dict[str, Any], options: Options) -> dict[str, Any]:
+    metadata: dict[str, Any] = {}
+    if options.name is not None or options.kind != "Workflow":
+        metadata["name"] = options.name or graph.name
+    else:
+        metadata["generateName"] = f"{graph.name}-"
+    if options.namespace is not None:
+        metadata["namespace"] = options.namespace
+    for field in ("labels", "annotations"):
+        pairs = dict(getattr(graph, field))
+        if pairs:
+            metadata[field] = pairs
+    head = {"apiVersion": _API, "kind": options.kind, "metadata": metadata}
+    if options.kind != "CronWorkflow":
+        return {**head, "spec": spec}
+    if options.schedule is None:
+        raise ExportError(["a CronWorkflow needs a schedule, such as schedule='0 2 * * *'"])
+    return {**head, "spec": {"schedules": [options.schedule], **options.cron, "workflowSpec": spec}}

@@ -1,0 +1,310 @@
+"""Loops that are more than a loop of Argo: slices, and rules of how many copies must succeed.
+
+Such a step becomes a DAG of its own, made here and marked as a helper: the looped task, and what belongs to it. What
+its arguments name outside becomes an input of that DAG.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dflow.engine import expressions
+from dflow.engine.errors import ExpressionError
+from dflow.engine.model import ArtifactFrom, ContinueOn, Expr, Literal, Loop, PythonOpTemplate, Ref, Sequence
+from dflow.exporters.argo.export.context import digest
+from dflow.exporters.argo.export.dealing import Dealt, dynamic_items, known_items, length_of
+from dflow.exporters.argo.export.flows import count_name, counted_source, store_of
+from dflow.exporters.argo.export.hoisting import Hoisted, mentions_item, renamed
+from dflow.exporters.argo.export.ports import source_of
+from dflow.exporters.argo.export.records import ANNOTATION, HELPER
+from dflow.exporters.argo.export.stacking import SUCCESS, check_of, counted, stacked_outputs
+from dflow.exporters.argo.export.texts import as_expression, guarded, name_of, text_of
+from dflow.exporters.argo.export.variants import AT, ORDERS, STORE, Wanted, variant_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dflow.engine.model import Call, Slices, Value
+    from dflow.exporters.argo.export.context import Context
+
+__all__ = ["Makers", "needs_template", "wrapped"]
+
+
+class Makers(NamedTuple):
+    """How calls and groups are made: a loop is in both, and they are in it."""
+
+    call_of: Callable[[Call, str, Context], dict[str, Any]]
+    group_template: Callable[[Any, Context], dict[str, Any]]
+
+
+def needs_template(call: Call) -> bool:
+    """Whether a looped call is more than Argo's own loop."""
+    loop = call.loop
+    return loop is not None and (loop.slices is not None or loop.parallelism is not None or counted(call))
+
+
+def loop_of(call: Call) -> Loop:
+    """The loop of a call that has one."""
+    return call.loop or Loop(None)
+
+
+def wrapped(call: Call, prefix: str, context: Context, makers: Makers) -> dict[str, Any]:
+    """The call of a template that holds the loop."""
+    loop = loop_of(call)
+    hoisted = Hoisted()
+    slices = loop.slices
+    inner = replace(_inner(call, hoisted), hooks=_hooks(call, prefix))
+    dealt = None if slices is None else _dealt(call, slices, hoisted, context)
+    wanted = _wanted(call, dealt, context)
+    made_outside: str | None = None
+    items: dict[str, Any] = {}
+    if dealt is None:
+        total = _total(call, hoisted, context) if counted(call) else ""
+    else:
+        text, made_outside, total = _items(dealt, hoisted, context)
+        items = {"withParam": text}
+        inner = _with_elements(inner, dealt)
+    task = makers.call_of(inner, "tasks", context) | items
+    task["template"] = variant_of(context.template(call.template), wanted, slices, context, makers.group_template)
+    _add_arguments(task, wanted, hoisted, call)
+    made = _template(call, task, total, hoisted, context)
+    name = context.add({"name": f"{call.name.lower()}-loop-{digest(made)}", **made}, f"{prefix[:-1]} {call.name!r}")
+    return _outer(call, name, hoisted, made_outside, context)
+
+
+def _wanted(call: Call, dealt: Dealt | None, context: Context) -> Wanted:
+    if dealt is None:
+        return Wanted(counted=counted(call))
+    target = context.template(call.template)
+    stacked = tuple(a.name for a in target.outputs.artifacts if a.name in dealt.slices.output_artifacts)
+    with_count = counted(call) or any((call.template, name) in context.flows.counted_outputs for name in stacked)
+    return Wanted(dealt.in_groups, dealt.picks, stacked, with_count, tuple(dealt.lists))
+
+
+def _total(call: Call, hoisted: Hoisted, context: Context) -> str:
+    """How many copies a loop without slices has."""
+    loop = loop_of(call)
+    items = loop.items
+    if isinstance(items, Sequence):
+        given = {name: getattr(items, name) for name in ("count", "start", "end", "format")}
+        values = {name: value for name, value in given.items() if value is not None}
+        if all(isinstance(value, Literal) for value in values.values()):
+            return str(len(expressions.expand_sequence(**{name: value.text for name, value in values.items()})))
+        if items.count is not None:
+            return text_of(hoisted.inside(items.count))
+        context.problems.append("success_ratio= needs a loop of which the number of copies can be told")
+        return "0"
+    if isinstance(items, Literal):
+        return str(len(expressions.expand_items(items.text)))
+    return "{{=" + guarded(f"len(fromJSON({as_expression(hoisted.inside(items or Literal('[]')))}))") + "}}"
+
+
+def _inner(call: Call, hoisted: Hoisted) -> Call:
+    """The looped call as a task of the DAG around it."""
+    loop = loop_of(call)
+    sliced = loop.slices.input_parameters if loop.slices else ()
+    parameters = []
+    for name, value in call.parameters:
+        if name not in sliced:
+            moved = hoisted.inside(value) if mentions_item(value) else hoisted.whole(name, value)
+            parameters.append((name, moved))
+    if loop.slices is None and loop.items is not None:
+        loop = replace(loop, parallelism=None, items=_moved_items(loop.items, hoisted))
+    return replace(
+        call,
+        parameters=tuple(parameters),
+        artifacts=tuple((name, ArtifactFrom(Ref(f"inputs.artifacts.{name}"))) for name, _ in call.artifacts),
+        when=hoisted.inside(call.when) if call.when is not None and mentions_item(call.when) else None,
+        key=None if call.key is None else hoisted.inside(call.key),
+        timeout=None if call.timeout is None else hoisted.inside(call.timeout),
+        continue_on=ContinueOn(),
+        dependencies=(),
+        depends=None,
+        loop=None if loop.slices is not None else loop,
+    )
+
+
+def _moved_items(items: Any, hoisted: Hoisted) -> Any:
+    if hasattr(items, "count"):
+        fields = {name: getattr(items, name) for name in ("count", "start", "end", "format")}
+        return replace(items, **{name: hoisted.inside(value) for name, value in fields.items() if value is not None})
+    return hoisted.inside(items)
+
+
+def _dealt(call: Call, slices: Slices, hoisted: Hoisted, context: Context) -> Dealt:
+    loop = loop_of(call)
+    values = dict(call.parameters)
+    lists = {name: hoisted.whole(name, values[name]) for name in slices.input_parameters if name in values}
+    picks = tuple(name for name, _ in call.artifacts if name in slices.input_artifacts)
+    items = loop.items
+    in_groups = slices.group_size is not None and isinstance(context.template(call.template), PythonOpTemplate)
+    count: Value | None = None
+    source = counted_source(call)
+    if source is not None:
+        found = context.flows.count_of(source)
+        if found is None:
+            context.problems.append("how many elements this artifact has is not known; give with_param=")
+        count = hoisted.whole("dflow_count", found or Literal("0"))
+    fields = frozenset(_fields(call))
+    return Dealt(
+        slices, lists, None if items is None else _moved_items(items, hoisted), fields, picks, count, in_groups
+    )
+
+
+def _fields(call: Call) -> list[str]:
+    """The parts of the user's items that the call names; the whole is the part of no name."""
+    found: list[str] = []
+
+    def note(path: tuple[str, ...]) -> None:
+        if path[0] == "item":
+            found.append(path[1] if len(path) > 1 else "")
+
+    hooks = [value for hook in call.hooks for _, value in hook.call.parameters]
+    values = [value for _, value in call.parameters]
+    for value in (*values, *hooks, call.when, call.key, call.timeout):
+        if value is not None:
+            renamed(value, note)
+    return found
+
+
+def _items(dealt: Dealt, hoisted: Hoisted, context: Context) -> tuple[str, str | None, str]:
+    """``withParam``; a condition for the step outside, for a loop over nothing is skipped; how many elements."""
+    try:
+        known = known_items(dealt)
+    except (ExpressionError, ValueError, KeyError, IndexError, TypeError) as exc:
+        context.problems.append(f"its slices cannot be dealt out: {exc}")
+        known = []
+    if known is not None:
+        size = sum(len(json.loads(one["orders"])) for one in known) if dealt.in_groups else len(known)
+        return text_of(Literal(json.dumps(known, ensure_ascii=False))), None if known else "false", str(size)
+    if dealt.in_groups and dealt.slices.shuffle:
+        context.problems.append("shuffle= needs lists that are known when the workflow is exported")
+    size_inside = length_of(dealt)
+    outside = renamed(Expr(size_inside), hoisted.outside)
+    condition = "{{=" + guarded(f"{as_expression(outside)} > 0") + "}}"
+    return "{{=" + guarded(dynamic_items(dealt)) + "}}", condition, "{{=" + guarded(size_inside) + "}}"
+
+
+def _with_elements(inner: Call, dealt: Dealt) -> Call:
+    """The arguments of a copy: its elements, and the user's item where that was."""
+
+    def new(path: tuple[str, ...]) -> str | None:
+        if path[0] != "item" or (dealt.items is None and path[1:] == ("order",)):
+            return None
+        return f"item.item_{path[1]}" if len(path) > 1 else "item.item"
+
+    def at(value: Value | None) -> Value | None:
+        return None if value is None else renamed(value, new)
+
+    elements = tuple((name, Ref(f"item.{name}")) for name in dealt.lists)
+    parameters = tuple((name, renamed(value, new)) for name, value in inner.parameters)
+    hooks = tuple(
+        replace(hook, call=replace(hook.call, parameters=tuple((n, renamed(v, new)) for n, v in hook.call.parameters)))
+        for hook in inner.hooks
+    )
+    return replace(
+        inner,
+        parameters=(*parameters, *elements),
+        when=at(inner.when),
+        key=at(inner.key),
+        timeout=at(inner.timeout),
+        hooks=hooks,
+    )
+
+
+def _hooks(inner: Call, prefix: str) -> tuple[Any, ...]:
+    """Hooks name their step; here it is a task."""
+    if prefix == "tasks":
+        return inner.hooks
+
+    def new(path: tuple[str, ...]) -> str | None:
+        return ".".join(("tasks", *path[1:])) if path[:2] == ("steps", inner.name) else None
+
+    def moved(value: Value) -> Value:
+        return renamed(value, new)
+
+    made = []
+    for hook in inner.hooks:
+        expression = hook.expression
+        if expression is not None:
+            changed = moved(Expr(expression))
+            expression = changed.source if isinstance(changed, Expr) else expression
+        call = replace(hook.call, parameters=tuple((name, moved(value)) for name, value in hook.call.parameters))
+        made.append(replace(hook, expression=expression, call=call))
+    return tuple(made)
+
+
+def _add_arguments(task: dict[str, Any], wanted: Wanted, hoisted: Hoisted, call: Call) -> None:
+    """What the variant of the template takes beside the user's arguments."""
+    values = {
+        ORDERS: "{{item.orders}}" if wanted.in_groups else "[{{item.order}}]",
+        AT: "{{item.at}}" if wanted.in_groups else "[{{item.at}}]",
+        STORE: "{{inputs.parameters." + STORE + "}}",
+    }
+    if wanted.stacked:
+        hoisted.parameters[STORE] = store_of(call.name)
+    extra = [{"name": name, "value": values[name]} for name in wanted.parameters]
+    if extra:
+        arguments = task.setdefault("arguments", {})
+        arguments["parameters"] = [*arguments.get("parameters", []), *extra]
+
+
+def _template(call: Call, task: dict[str, Any], total: str, hoisted: Hoisted, context: Context) -> dict[str, Any]:
+    """The DAG around the looped task."""
+    loop = loop_of(call)
+    target = context.template(call.template)
+    tasks = [task]
+    types: dict[str, str] = {}
+    outputs: list[dict[str, Any]] = []
+    if loop.slices is not None:
+        outputs, types = stacked_outputs(call, target, loop.slices)
+        outputs += _counts(call, context)
+    if counted(call):
+        tasks.append(check_of(call, total, context))
+    annotations = {HELPER: "true", **({ANNOTATION: json.dumps({"outputs": types}, sort_keys=True)} if types else {})}
+    inputs = {
+        "parameters": [{"name": name} for name in hoisted.parameters],
+        "artifacts": [
+            {"name": name, **({"optional": True} if _is_optional(target, name) else {})} for name, _ in call.artifacts
+        ],
+    }
+    inputs = {name: value for name, value in inputs.items() if value}
+    made: dict[str, Any] = {"metadata": {"annotations": annotations}}
+    made |= {"inputs": inputs} if inputs else {}
+    made |= {"outputs": {"parameters": outputs}} if outputs else {}
+    made |= {"parallelism": loop.parallelism} if loop.parallelism is not None else {}
+    return {**made, "dag": {"tasks": tasks, "failFast": False}}
+
+
+def _counts(call: Call, context: Context) -> list[dict[str, Any]]:
+    """How many elements the stacked artifacts have, where somebody needs to know."""
+    good = f"string(sum(map(fromJSON({name_of(f'tasks.{call.name}.outputs.parameters.{SUCCESS}')}), int(#)), #))"
+    return [
+        {"name": count_name(artifact), "valueFrom": {"expression": good, "default": "0"}}
+        for template, artifact in sorted(context.flows.counted_outputs)
+        if template == call.template and context.flows.is_stacked(call, artifact)
+    ]
+
+
+def _is_optional(target: Any, name: str) -> bool:
+    return any(a.name == name and a.optional for a in target.inputs.artifacts)
+
+
+def _outer(call: Call, name: str, hoisted: Hoisted, condition: str | None, context: Context) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": call.name, "template": name}
+    arguments: dict[str, Any] = {}
+    if hoisted.parameters:
+        arguments["parameters"] = [{"name": n, "value": text} for n, text in hoisted.parameters.items()]
+    if call.artifacts:
+        arguments["artifacts"] = [{"name": n, **source_of(source, context)} for n, source in call.artifacts]
+    made |= {"arguments": arguments} if arguments else {}
+    rule = {"failed": call.continue_on.failed, "error": call.continue_on.error}
+    rule = {n: on for n, on in rule.items() if on}
+    made |= {"continueOn": rule} if rule else {}
+    when = text_of(call.when) if call.when is not None and not mentions_item(call.when) else None
+    conditions = [text for text in (when, condition) if text is not None]
+    if conditions:
+        made["when"] = conditions[0] if len(conditions) == 1 else " && ".join(f"({text})" for text in conditions)
+    return made

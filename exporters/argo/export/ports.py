@@ -1,0 +1,220 @@
+"""What templates take and give, and where artifacts come from."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from dflow.engine.model import (
+    ArtifactFrom,
+    ArtifactList,
+    DagTemplate,
+    Expr,
+    HttpArtifact,
+    Literal,
+    LocalArtifact,
+    PythonOpTemplate,
+    RawArtifact,
+    Ref,
+    ResourceTemplate,
+    StepsTemplate,
+    StoredArtifact,
+    SuspendTemplate,
+)
+from dflow.exporters.argo.export.flows import count_name, key_name
+from dflow.exporters.argo.export.records import ANNOTATION, KEY, ROOT, Upload
+from dflow.exporters.argo.export.texts import as_expression, guarded, text_of
+from dflow.exporters.argo.export.trees import tree_digest
+
+if TYPE_CHECKING:
+    from dflow.engine.model import (
+        ArtifactSource,
+        InputArtifact,
+        InputParameter,
+        OutputArtifact,
+        OutputParameter,
+        Template,
+    )
+    from dflow.exporters.argo.export.context import Context
+
+__all__ = ["artifact_path", "inputs_of", "outputs_of", "parameter_path", "source_of", "types_of"]
+
+
+def parameter_path(side: str, name: str) -> str:
+    """Where the pod of a Python OP has a parameter."""
+    return f"{ROOT}/{side}/parameters/{name}"
+
+
+def artifact_path(side: str, name: str) -> str:
+    """Where the pod of a Python OP has an artifact."""
+    return f"{ROOT}/{side}/artifacts/{name}"
+
+
+def types_of(template: Template) -> dict[str, str]:
+    """The annotation with the types of the parameters; none where all are texts."""
+    sides = {
+        side: {p.name: p.type for p in ports.parameters if p.type is not None}
+        for side, ports in (("inputs", template.inputs), ("outputs", template.outputs))
+    }
+    sides = {side: types for side, types in sides.items() if types}
+    return {ANNOTATION: json.dumps(sides, sort_keys=True)} if sides else {}
+
+
+def inputs_of(template: Template, context: Context) -> dict[str, Any]:
+    """The ``inputs`` of a template."""
+    parameters = [_input_parameter(p, context) for p in template.inputs.parameters]
+    if template.name in context.keyed:
+        parameters.append({"name": KEY, "value": ""})
+    with_count = [a.name for a in template.inputs.artifacts if (template.name, a.name) in context.flows.counted_inputs]
+    parameters += [{"name": count_name(name)} for name in with_count]
+    artifacts = [_input_artifact(a, template, context) for a in template.inputs.artifacts]
+    files = [_file_of_parameter(parameter, template) for parameter in template.inputs.parameters]
+    artifacts += [file for file in files if file is not None]
+    return _filled(parameters=parameters, artifacts=artifacts)
+
+
+def _input_parameter(parameter: InputParameter, context: Context) -> dict[str, Any]:
+    if parameter.source is not None:
+        context.problems.append(f"input parameter {parameter.name!r}: a value from an artifact cannot be exported yet")
+    return _filled(
+        name=parameter.name,
+        description=parameter.description,
+        value=None if parameter.default is None else text_of(parameter.default),
+    )
+
+
+def _file_of_parameter(parameter: InputParameter, template: Template) -> dict[str, Any] | None:
+    """A parameter as a file of the pod: nothing of it is ever part of a program's text."""
+    if isinstance(template, PythonOpTemplate):
+        path: str | None = parameter_path("inputs", parameter.name)
+    else:
+        path = parameter.path
+    if path is None:
+        return None
+    data = "{{inputs.parameters." + parameter.name + "}}"
+    return {"name": f"dflow_parameter_{parameter.name}", "path": path, "raw": {"data": data}}
+
+
+def _input_artifact(artifact: InputArtifact, template: Template, context: Context) -> dict[str, Any]:
+    is_group = isinstance(template, (StepsTemplate, DagTemplate))
+    path = None if is_group else artifact.path or artifact_path("inputs", artifact.name)
+    if artifact.sub_path:
+        context.problems.append(f"input artifact {artifact.name!r}: sub_path of an input cannot be exported yet")
+    made = _filled(name=artifact.name, path=path, optional=artifact.optional or None, mode=artifact.mode)
+    if artifact.source is not None:
+        made |= source_of(artifact.source, context)
+    return made
+
+
+def outputs_of(template: Template, context: Context) -> dict[str, Any]:
+    """The ``outputs`` of a template."""
+    parameters = [_output_parameter(p, template) for p in template.outputs.parameters]
+    parameters += _companions(template, context)
+    keyed = context.flows.keyed
+    artifacts = [
+        _output_artifact(a, template, context)
+        for a in template.outputs.artifacts
+        if (template.name, a.name) not in keyed
+    ]
+    return _filled(parameters=parameters, artifacts=artifacts)
+
+
+def _companions(template: Template, context: Context) -> list[dict[str, Any]]:
+    """What goes along with output artifacts: keys and numbers of elements."""
+    made = []
+    for artifact in template.outputs.artifacts:
+        port = (template.name, artifact.name)
+        if port in context.flows.keyed and artifact.source is not None:
+            key = context.flows.key_of(template.name, artifact.source) or ""
+            value = {"parameter": key} if key.startswith(("{{steps.", "{{tasks.")) else _constant(key)
+            made.append({"name": key_name(artifact.name), "valueFrom": value})
+        if port in context.flows.counted_outputs:
+            if isinstance(template, PythonOpTemplate):
+                value = {"path": parameter_path("outputs", count_name(artifact.name)), "default": "0"}
+            else:
+                count = context.flows.count_of(artifact.source) if artifact.source is not None else None
+                if count is None:
+                    context.problems.append(f"output artifact {artifact.name!r}: nobody knows how many elements it has")
+                value = {"expression": as_expression(count or Literal("0"))}
+            made.append({"name": count_name(artifact.name), "valueFrom": value})
+    return made
+
+
+def _constant(text: str) -> dict[str, Any]:
+    """A text with tags that are known when the template starts, as an expression."""
+    return {"expression": f"'{text}'"}
+
+
+def _output_parameter(parameter: OutputParameter, template: Template) -> dict[str, Any]:
+    """OU-02, OU-04: a leaf has a file of it, a Steps or DAG takes it from a child."""
+    value: dict[str, Any] = {}
+    if isinstance(template, (StepsTemplate, DagTemplate)):
+        source = parameter.source
+        if isinstance(source, Ref):
+            value["parameter"] = text_of(source)
+        elif source is not None:
+            value["expression"] = as_expression(source)
+        else:
+            value["expression"] = as_expression(parameter.default or Literal(""))
+    elif isinstance(template, SuspendTemplate) or parameter.supplied:
+        value["supplied"] = {}
+    elif isinstance(template, ResourceTemplate):
+        kind, _, query = (parameter.query or "").partition("=")
+        value[kind or "jsonPath"] = query
+    elif isinstance(template, PythonOpTemplate):
+        value["path"] = parameter_path("outputs", parameter.name)
+    else:
+        value["path"] = parameter.path or f"/tmp/dflow-no-output-{parameter.name}"  # noqa: S108 - in a pod
+    if parameter.default is not None:
+        value["default"] = text_of(parameter.default)
+    return _filled(
+        name=parameter.name, description=parameter.description, globalName=parameter.global_name, valueFrom=value
+    )
+
+
+def _output_artifact(artifact: OutputArtifact, template: Template, context: Context) -> dict[str, Any]:
+    made = _filled(name=artifact.name, globalName=artifact.global_name, optional=artifact.optional or None)
+    if isinstance(template, (StepsTemplate, DagTemplate)):
+        if isinstance(artifact.source, ArtifactFrom) and isinstance(artifact.source.value, Expr):
+            return made | {"fromExpression": guarded(artifact.source.value.source)}
+        return made | (source_of(artifact.source, context) if artifact.source is not None else {})
+    made["path"] = artifact.path or artifact_path("outputs", artifact.name)
+    if isinstance(template, PythonOpTemplate) or artifact.archive is None:
+        made["archive"] = {"none": {}}
+    elif artifact.archive == "tar":
+        made["archive"] = {"tar": {"compressionLevel": 0}}
+    if artifact.key is not None:
+        made["s3"] = {"key": text_of(artifact.key)}
+    return made
+
+
+def source_of(source: ArtifactSource, context: Context) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind
+    """Where an artifact comes from, as fields of it."""
+    match source:
+        case ArtifactFrom(value, sub_path, element):
+            key = context.flows.key_of(context.inside, source)
+            if key is not None:
+                return {"s3": {"key": f"{key}/{sub_path}" if sub_path else key}, "archive": {"none": {}}}
+            if element:
+                context.problems.append("an element of an artifact (artifact[i]) cannot be exported yet")
+            return _filled(**{"from": text_of(value)}, subPath=sub_path)
+        case LocalArtifact(path, sub_path, element):
+            if element:
+                context.problems.append("an element of an artifact (artifact[i]) cannot be exported yet")
+            key = context.upload(Upload(context.key("upload", tree_digest(path)), path=path))
+            return {"s3": {"key": f"{key}/{sub_path}" if sub_path else key}, "archive": {"none": {}}}
+        case StoredArtifact(key_value, sub_path):
+            key = text_of(key_value)
+            return {"s3": {"key": f"{key}/{sub_path}" if sub_path else key}, "archive": {"none": {}}}
+        case RawArtifact(data):
+            return {"raw": {"data": text_of(data)}}
+        case HttpArtifact(url):
+            return {"http": {"url": text_of(url)}}
+        case ArtifactList():
+            context.problems.append("a list or dict of artifacts as one input cannot be exported yet")
+    return {}
+
+
+def _filled(**fields: Any) -> dict[str, Any]:
+    """The fields that say something."""
+    return {name: value for name, value in fields.items() if value is not None and value not in ([], {})}

@@ -1,0 +1,83 @@
+"""What an export gives, and what it may be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ANNOTATION", "HELPER", "KEY", "ROOT", "Export", "Options", "Upload"]
+
+ROOT = "/tmp/dflow"  # noqa: S108 - in a pod
+"""Where the pods of Python OPs have their inputs and outputs."""
+ANNOTATION = "dflow/parameters"
+"""The annotation of a template that holds the types of its parameters."""
+HELPER = "dflow/helper"
+"""The annotation of a template that the exporter has made."""
+KEY = "dflow_key"
+"""The input parameter that carries the key of a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Something that must be in the artifact store before the manifest can run; the key tells the content.
+
+    Attributes:
+        key: where it goes.
+        path: the file or directory, or
+        text: the content of the file.
+        packed: it goes there as one gzipped tar file, which the pod finds unpacked.
+    """
+
+    key: str
+    path: str | None = None
+    text: str | None = None
+    packed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a workflow is exported.
+
+    Attributes:
+        kind: ``Workflow``, ``WorkflowTemplate`` or ``CronWorkflow``.
+        name: ``metadata.name``; without one, a Workflow has ``generateName``.
+        namespace, service_account: left out when None.
+        image: of leaf templates that name none; ``python_image`` that of Python OPs.
+        library: the directories of the ``dflow`` package and of what it needs, which Python OPs bring along; none when
+            their images have it.
+        key_prefix: what all keys in the artifact store begin with.
+        schedule, cron: of a CronWorkflow: when it runs, and more fields of its spec.
+    """
+
+    kind: str = "Workflow"
+    name: str | None = None
+    namespace: str | None = None
+    service_account: str | None = None
+    image: str = "alpine:3.20"
+    python_image: str = "python:3.11"
+    library: tuple[str, ...] = ()
+    key_prefix: str = "dflow"
+    schedule: str | None = None
+    cron: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A workflow as manifests.
+
+    Attributes:
+        manifest: the Workflow (or WorkflowTemplate, CronWorkflow).
+        documents: other objects that it needs, such as the ConfigMaps of reused steps.
+        uploads: what must be in the artifact store, sorted by key.
+        places: where in the user's workflow a template of the manifest comes from.
+        notes: what a reader of the manifest should know.
+    """
+
+    manifest: dict[str, Any]
+    documents: tuple[dict[str, Any], ...] = ()
+    uploads: tuple[Upload, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,105 @@
+"""What the copies of a sliced loop give, as the outputs of the template around it; and whether enough of them did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dflow.engine.model import PythonOpTemplate
+from dflow.engine.texts import OPTIONAL_STR
+from dflow.exporters.argo.export.records import HELPER
+from dflow.exporters.argo.export.texts import name_of
+
+if TYPE_CHECKING:
+    from dflow.engine.model import Call, OutputParameter, Slices, Template
+    from dflow.exporters.argo.export.context import Context
+
+__all__ = ["SUCCESS", "check_of", "counted", "stacked_outputs"]
+
+SUCCESS = "dflow_success"
+"""The output parameter that says how many elements of a copy succeeded."""
+_FAIL = "dflow-too-few"
+_CHECK = "dflow-enough"
+
+
+def counted(call: Call) -> bool:
+    """Whether a number or a part of the copies is enough."""
+    return call.continue_on.num_success is not None or call.continue_on.success_ratio is not None
+
+
+def stacked_outputs(call: Call, target: Template, slices: Slices) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The stacked output parameters of the template around a loop, and their types."""
+    grouped = slices.group_size is not None and isinstance(target, PythonOpTemplate)
+    outputs, types = [], {}
+    for parameter in target.outputs.parameters:
+        if parameter.name in slices.output_parameters:
+            source = name_of(f"tasks.{call.name}.outputs.parameters.{parameter.name}")
+            text = _flattened(source) if grouped else _listed(source, parameter)
+            value = {"expression": text, "default": "[]"}
+            outputs.append({"name": parameter.name, "valueFrom": value})
+            if parameter.global_name is not None:
+                outputs[-1]["globalName"] = parameter.global_name
+            if parameter.type is not None:
+                types[parameter.name] = f"typing.List[{parameter.type}]"
+    return outputs, types
+
+
+def _listed(source: str, parameter: OutputParameter) -> str:
+    """The texts of the copies as one JSON list of values of the declared type (LP-04: JSON values come as such)."""
+    if parameter.type is None:
+        return source
+    if parameter.type == "str":
+        return f"toJson(map(fromJSON({source}), type(#) == 'string' ? # : toJson(#)))"
+    if parameter.type in OPTIONAL_STR:
+        return f"toJson(map(fromJSON({source}), # == 'null' ? nil : type(#) == 'string' ? # : toJson(#)))"
+    return f"'[' + join(map(fromJSON({source}), type(#) == 'string' ? # : toJson(#)), ', ') + ']'"
+
+
+def _flattened(source: str) -> str:
+    """The values of all groups, in the order of the elements, from ``[{"dflow_list_item": …, "order": …}]``."""
+    return f"toJson(map(sortBy(flatten(fromJSON({source})), #.order), #.dflow_list_item))"
+
+
+def check_of(call: Call, total: str, context: Context) -> dict[str, Any]:
+    """A task after the loop that fails when too few copies succeeded. It needs no pod where enough did."""
+    rule = call.continue_on
+    context.add(_fail(context), "the check of how many slices succeeded")
+    context.add(_check(), "the check of how many slices succeeded")
+    values = {
+        "done": "{{tasks." + call.name + ".outputs.parameters}}",
+        "count": "" if rule.num_success is None else str(rule.num_success),
+        "ratio": "" if rule.success_ratio is None else repr(rule.success_ratio),
+        "total": total,
+    }
+    return {
+        "name": _CHECK,
+        "template": _CHECK,
+        "depends": f"{call.name} || {call.name}.Failed || {call.name}.Errored",
+        "arguments": {"parameters": [{"name": name, "value": value} for name, value in values.items()]},
+    }
+
+
+def _check() -> dict[str, Any]:
+    good = f"sum(map(fromJSON(inputs.parameters.done), int(#.{SUCCESS})), #)"
+    enough = (
+        f"(inputs.parameters.count != '' && {good} >= int(inputs.parameters.count)) || "
+        f"(inputs.parameters.ratio != '' && {good} >= float(inputs.parameters.ratio) * int(inputs.parameters.total))"
+    )
+    names = ("done", "count", "ratio", "total")
+    return {
+        "name": _CHECK,
+        "metadata": {"annotations": {HELPER: "true"}},
+        "inputs": {"parameters": [{"name": name} for name in names]},
+        "steps": [[{"name": "too-few", "template": _FAIL, "when": "{{=!(" + enough + ")}}"}]],
+    }
+
+
+def _fail(context: Context) -> dict[str, Any]:
+    return {
+        "name": _FAIL,
+        "metadata": {"annotations": {HELPER: "true"}},
+        "script": {
+            "command": ["sh"],
+            "source": "echo 'too few slices succeeded' >&2\nexit 1\n",
+            "image": context.options.image,
+        },
+    }

@@ -1,0 +1,132 @@
+"""Templates as sliced loops call them: with the inputs that say which elements a copy has, and what it stacks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dflow.engine.model import DagTemplate, Literal, PythonOpTemplate, Slices, StepsTemplate
+from dflow.exporters.argo.export.context import digest
+from dflow.exporters.argo.export.leaves import leaf_of
+from dflow.exporters.argo.export.stacking import SUCCESS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dflow.engine.model import Template
+    from dflow.exporters.argo.export.context import Context
+
+__all__ = ["AT", "ORDERS", "STORE", "Wanted", "variant_of"]
+
+ORDERS, AT, STORE = "dflow_orders", "dflow_at", "dflow_store"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a loop wants of its template beside what it is.
+
+    Attributes:
+        in_groups: a copy has several elements.
+        picks: sliced artifacts, of which a copy takes its elements.
+        stacked: output artifacts of which all copies leave theirs in one place.
+        counted: each copy says how many of its elements succeeded.
+        inputs: the sliced parameters that the call gives.
+    """
+
+    in_groups: bool = False
+    picks: tuple[str, ...] = ()
+    stacked: tuple[str, ...] = ()
+    counted: bool = False
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def by_runtime(self) -> bool:
+        """Whether the runtime in the pod must know."""
+        return self.in_groups or bool(self.picks or self.stacked)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The inputs that are added."""
+        names = [ORDERS] if self.by_runtime else []
+        names += [AT] if self.picks else []
+        return (*names, *([STORE] if self.stacked else []))
+
+
+def variant_of(
+    target: Template,
+    wanted: Wanted,
+    slices: Slices | None,
+    context: Context,
+    group_template: Callable[[Any, Context], dict[str, Any]],
+) -> str:
+    """The name of the template to call; that of the target where nothing is wanted of it."""
+    if not wanted.by_runtime and not wanted.counted:
+        return target.name
+    is_group = isinstance(target, (StepsTemplate, DagTemplate))
+    made = (
+        group_template(target, context)
+        if isinstance(target, (StepsTemplate, DagTemplate))
+        else leaf_of(target, context)
+    )
+    if wanted.by_runtime:
+        if not isinstance(target, PythonOpTemplate):
+            context.problems.append(
+                f"sliced artifacts are for Python OPs in an export; template {target.name!r} is none"
+            )
+            return target.name
+        _for_runtime(made, target, wanted, slices or Slices(Literal("0")))
+    if wanted.counted:
+        outputs = made.setdefault("outputs", {}).setdefault("parameters", [])
+        path = {"path": f"/tmp/dflow/outputs/parameters/{SUCCESS}", "default": "1"}  # noqa: S108 - in a pod
+        outputs.append({"name": SUCCESS, "valueFrom": {"expression": "'1'"} if is_group else path})
+    made["name"] = f"{target.name}-{digest(made)}"
+    return context.add(made, f"template {target.name!r}")
+
+
+def _for_runtime(made: dict[str, Any], target: PythonOpTemplate, wanted: Wanted, slices: Slices) -> None:
+    inputs = made.setdefault("inputs", {}).setdefault("parameters", [])
+    inputs.extend({"name": name} for name in wanted.parameters)
+    spec = {
+        "input_parameters": [name for name in slices.input_parameters if wanted.in_groups and name in wanted.inputs],
+        "input_artifacts": list(wanted.picks) if wanted.in_groups else [],
+        "output_parameters": list(slices.output_parameters) if wanted.in_groups else [],
+        "output_artifacts": list(wanted.stacked),
+        "create_dir": slices.create_dir,
+        "pool_size": slices.pool_size if wanted.in_groups else 1,
+        "pool_timeout": slices.pool_timeout if wanted.in_groups else None,
+        "raise_for_group": slices.raise_for_group,
+        "picks": list(wanted.picks),
+        "in_group": wanted.in_groups or bool(wanted.stacked),
+    }
+    script = made["script"]
+    script["source"] = script["source"].replace(
+        "status = main(", f"slices = {json.dumps(json.dumps(spec, sort_keys=True))}\n    status = main(", 1
+    )
+    script["source"] = script["source"].replace(".json')\n", ".json', slices)\n", 1)
+    env = script.setdefault("env", [])
+    env.append({"name": "DFLOW_ORDERS", "value": "{{inputs.parameters." + ORDERS + "}}"})
+    if wanted.picks:
+        env.append({"name": "DFLOW_AT", "value": "{{inputs.parameters." + AT + "}}"})
+    for artifact in made.get("outputs", {}).get("artifacts", []):
+        if artifact["name"] in wanted.stacked:
+            artifact["archive"] = {"none": {}}
+            artifact["s3"] = {"key": "{{inputs.parameters." + STORE + "}}/" + artifact["name"]}
+    if wanted.in_groups:
+        _as_lists(made, wanted, slices, target)
+
+
+def _as_lists(made: dict[str, Any], wanted: Wanted, slices: Slices, target: PythonOpTemplate) -> None:
+    """The types of sliced parameters are those of lists now."""
+    del wanted
+    types = {
+        "inputs": {
+            p.name: p.type for p in target.inputs.parameters if p.type and p.name not in slices.input_parameters
+        },
+        "outputs": {
+            p.name: p.type for p in target.outputs.parameters if p.type and p.name not in slices.output_parameters
+        },
+    }
+    annotations = made.get("metadata", {}).get("annotations", {})
+    if "dflow/parameters" in annotations:
+        annotations["dflow/parameters"] = json.dumps({k: v for k, v in types.items() if v}, sort_keys=True)
