@@ -51,6 +51,8 @@ class Prepared:
 def main(arguments: List[str], prepared: Prepared | None = None) -> int:
     """Run the OP of the file ``arguments[0]`` in the directory ``arguments[1]`` of a step with key ``arguments[2]``.
 
+    A fourth argument is the name of the workflow, where the directory does not tell it.
+
     Args:
         prepared: the OP, where it is loaded already.
     """
@@ -58,7 +60,8 @@ def main(arguments: List[str], prepared: Prepared | None = None) -> int:
     try:
         if prepared is None:
             prepared = Prepared(arguments[0], step)
-        _run(prepared, step, key=arguments[2] if len(arguments) > 2 else None)
+        key, workflow = [*arguments[2:4], "", ""][:2]
+        _run(prepared, step, key or None, workflow or step.rpartition("/")[0].rpartition("/")[2])
     except SystemExit as exc:
         return _left(step, exc)
     except KeyboardInterrupt:
@@ -72,11 +75,11 @@ def main(arguments: List[str], prepared: Prepared | None = None) -> int:
     return 0
 
 
-def _run(prepared: Prepared, step: str, key: str | None) -> None:
+def _run(prepared: Prepared, step: str, key: str | None, workflow: str) -> None:
     op = prepared.op()
     method = prepared.spec.get("save", "symlink")
-    workflow = step.rpartition("/")[0].rpartition("/")[2]
-    op.__dict__.update(key=key, workflow_name=workflow, _progress_file=f"{step}/.progress")
+    progress = os.environ.get("ARGO_PROGRESS_FILE") or f"{step}/.progress"
+    op.__dict__.update(key=key, workflow_name=workflow, _progress_file=progress)
     present = os.listdir(step)
     for stale in (".error", ".missing"):
         if stale in present:  # of an earlier attempt in this directory

@@ -31,10 +31,7 @@ def main(op_file: str, slices: str | None = None) -> int:
     os.chdir(str(step / "workdir"))
     if slices is not None:
         _take_elements(json.loads(slices), step)
-    arguments: List[str] = [op_file, str(step)]
-    if os.environ.get("DFLOW_KEY"):
-        arguments.append(os.environ["DFLOW_KEY"])
-    status = run(arguments)
+    status = run([op_file, str(step), os.environ.get("DFLOW_KEY", ""), os.environ.get("DFLOW_WORKFLOW", "")])
     if slices is not None and (step / ".slices").exists():
         _count_successes(step)
     _count_elements(step)

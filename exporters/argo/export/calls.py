@@ -26,9 +26,9 @@ def group_template(template: StepsTemplate | DagTemplate, context: Context) -> d
     made = {"name": template.name, **common_fields(template, context)}
     if template.parallelism is not None:
         made["parallelism"] = template.parallelism
+    if template.fail_fast:
+        made["failFast"] = True
     if isinstance(template, StepsTemplate):
-        if template.fail_fast:
-            made["failFast"] = True
         groups = [[call_of(call, "steps", context) for call in group] for group in template.groups]
         return {**made, "steps": [group for group in groups if group]}
     dag: dict[str, Any] = {"tasks": _tasks(template, context)}

@@ -6,6 +6,7 @@ Where all lists are known, the maps are made here; otherwise by an expression wh
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -105,8 +106,9 @@ def _map(dealt: Dealt, values: Mapping[str, Any], order: int, item: Any) -> dict
     made |= {f"item_{name}": item[name] for name in dealt.fields if name and dealt.items is not None}
     index = _index(dealt, item)
     for name, value in values.items():
-        element = _picked(value, index)
-        made[name] = element if isinstance(element, str) else json.dumps(element, ensure_ascii=False)
+        with contextlib.suppress(KeyError, IndexError, ValueError):  # a copy that has no element is an Error (LP-02)
+            element = _picked(value, index)
+            made[name] = element if isinstance(element, str) else json.dumps(element, ensure_ascii=False)
     if dealt.picks:
         made["at"] = int(index) if index.isdecimal() else index
     return made

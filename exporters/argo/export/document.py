@@ -53,7 +53,7 @@ def export(graph: WorkflowGraph, options: Options | None = None) -> Export:
 
 def _spec(graph: WorkflowGraph, context: Context) -> dict[str, Any]:
     given = json.loads(graph.kubernetes or "{}")
-    templates = [context.templates[name] for name in sorted(context.templates)]
+    templates = [context.templates[name] for name in sorted(_used(graph, context))]
     parameters = [{"name": name, "value": text} for name, text in graph.parameters]
     arguments = {
         "parameters": parameters,
@@ -75,6 +75,24 @@ def _spec(graph: WorkflowGraph, context: Context) -> dict[str, Any]:
         "templates": templates,
     }
     return {name: value for name, value in spec.items() if value}
+
+
+def _used(graph: WorkflowGraph, context: Context) -> set[str]:
+    """The names of the templates that are called: others stand in for some that only loops call."""
+    waiting = [graph.entrypoint, *([graph.on_exit] if graph.on_exit else []), *(h.call.template for h in graph.hooks)]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _called(context.templates[name])
+    return found
+
+
+def _called(template: dict[str, Any]) -> list[str]:
+    calls = [call for group in template.get("steps", ()) for call in group] + template.get("dag", {}).get("tasks", [])
+    hooks = [hook for call in calls for hook in call.get("hooks", {}).values()]
+    return [str(call["template"]) for call in (*calls, *hooks)]
 
 
 def _manifest(graph: WorkflowGraph, spec: dict[str, Any], options: Options) -> dict[str, Any]:

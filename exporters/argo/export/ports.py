@@ -97,13 +97,19 @@ def _file_of_parameter(parameter: InputParameter, template: Template) -> dict[st
 
 def _input_artifact(artifact: InputArtifact, template: Template, context: Context) -> dict[str, Any]:
     is_group = isinstance(template, (StepsTemplate, DagTemplate))
-    path = None if is_group else artifact.path or artifact_path("inputs", artifact.name)
+    path = None if is_group else _path(artifact, "inputs", template)
     if artifact.sub_path:
         context.problems.append(f"input artifact {artifact.name!r}: sub_path of an input cannot be exported yet")
     made = _filled(name=artifact.name, path=path, optional=artifact.optional or None, mode=artifact.mode)
     if artifact.source is not None:
         made |= source_of(artifact.source, context)
     return made
+
+
+def _path(artifact: InputArtifact | OutputArtifact, side: str, template: Template) -> str:
+    """Where a leaf has an artifact; the runtime of Python OPs looks in one place only."""
+    own = None if isinstance(template, PythonOpTemplate) else artifact.path
+    return own or artifact_path(side, artifact.name)
 
 
 def outputs_of(template: Template, context: Context) -> dict[str, Any]:
@@ -178,7 +184,7 @@ def _output_artifact(artifact: OutputArtifact, template: Template, context: Cont
         if isinstance(artifact.source, ArtifactFrom) and isinstance(artifact.source.value, Expr):
             return made | {"fromExpression": guarded(artifact.source.value.source)}
         return made | (source_of(artifact.source, context) if artifact.source is not None else {})
-    made["path"] = artifact.path or artifact_path("outputs", artifact.name)
+    made["path"] = _path(artifact, "outputs", template)
     if isinstance(template, PythonOpTemplate) or artifact.archive is None:
         made["archive"] = {"none": {}}
     elif artifact.archive == "tar":

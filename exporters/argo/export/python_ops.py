@@ -23,15 +23,18 @@ __all__ = ["python_fields"]
 _OP = f"{ROOT}/op.json"
 _LIBRARY = f"{ROOT}/lib"
 _DRIVER = """\
+import os
 import sys
-{pre}
-sys.path[:0] = {places}
-from dflow.python.runtime.pod import main
+
+{pre}{path}from dflow.python.runtime.pod import main
 
 if __name__ == "__main__":
     status = main({op!r})
 {post}    sys.exit(status)
 """
+
+
+_PATH = "sys.path[:0] = [os.path.dirname(place) for place in {}]\n"
 
 
 def python_fields(template: PythonOpTemplate, made: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def python_fields(template: PythonOpTemplate, made: dict[str, Any], context: Con
         env["DFLOW_KEY"] = "{{inputs.parameters." + KEY + "}}"
     source = _DRIVER.format(
         pre=template.pre_script.rstrip("\n") + "\n" if template.pre_script else "",
-        places=json.dumps(places),
+        path=_PATH.format(json.dumps(places)) if places else "",
         op=_OP,
         post=_indented(template.post_script),
     )

@@ -1,0 +1,141 @@
+"""The verbs ``export`` and ``lint``, and the running of manifests."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Dict
+
+from dflow import manifests
+from dflow.argo_uploads import upload
+from dflow.cli.recording import workflow_of_script
+from dflow.cli.show import print_json, say
+from dflow.config import config, s3_config
+from dflow.engine.errors import ConfigError
+from dflow.engine.phase import Phase
+from dflow.exporters.argo.lint import Finding, Severity, lint, lint_text
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from dflow.exporters.argo.export import Export
+    from dflow.workflow import Workflow
+
+__all__ = ["export", "is_manifest", "lint_file", "run_manifest"]
+
+_MANIFESTS = (".yaml", ".yml", ".json")
+_SHORT = 8
+
+
+def is_manifest(file: Path) -> bool:
+    """Whether a file is a manifest, and no script."""
+    return file.suffix in _MANIFESTS
+
+
+def export(options: argparse.Namespace) -> int:
+    """Print the workflow of a script as a manifest, or write it with all that it needs; 1 when it is wrong."""
+    made = _export(options.script, kind=options.kind, name=options.name, schedule=options.schedule)
+    text = manifests.text_of(made)
+    findings = [finding for finding in _findings(made) if finding.severity is Severity.ERROR]
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        _write(options.output, text)
+        if made.uploads:
+            folder = manifests.uploads_folder(options.output)
+            upload(made.uploads, manifests.FolderStore(folder))
+            manifests.write_plan(made, folder)
+            say(f"{options.output}, and {len(made.uploads)} objects for the artifact store in {folder}")
+    for finding in findings:
+        sys.stderr.write(f"{placed(finding, made)}\n")
+    return 1 if findings else 0
+
+
+def _export(script: Path, **options: Any) -> Export:
+    return manifests.export_workflow(workflow_of_script(script), **{k: v for k, v in options.items() if v is not None})
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(f"cannot write {file}: {exc.strerror}") from exc
+
+
+def _findings(made: Export) -> list[Finding]:
+    given = (config["token"], s3_config["secret_key"])
+    secrets = [str(text) for text in given if text and len(str(text)) > _SHORT]
+    return lint([made.manifest, *made.documents], secrets=secrets)
+
+
+def placed(finding: Finding, made: Export) -> str:
+    """A finding with the place in the user's workflow that it comes from."""
+    template = _template_at(finding.path, made)
+    place = made.places.get(template) if template is not None else None
+    return f"{place}: {finding}" if place is not None else str(finding)
+
+
+def _template_at(path: str, made: Export) -> str | None:
+    head, _, rest = path.partition("templates[")
+    number = rest.partition("]")[0]
+    spec = made.manifest["spec"]
+    templates = spec.get("workflowSpec", spec).get("templates", [])
+    if not head.startswith("spec") or not number.isdecimal() or int(number) >= len(templates):
+        return None
+    return str(templates[int(number)]["name"])
+
+
+def lint_file(options: argparse.Namespace) -> int:
+    """Say what is wrong with manifests, or with what a script would export; 1 for errors."""
+    if is_manifest(options.file):
+        shown = [(str(finding), finding) for finding in lint_text(_read(options.file))]
+    else:
+        made = _export(options.file)
+        shown = [(placed(finding, made), finding) for finding in _findings(made)]
+    if options.json:
+        print_json([_as_data(text, finding) for text, finding in shown])
+    else:
+        for text, _ in shown:
+            say(text)
+        errors = sum(finding.severity is Severity.ERROR for _, finding in shown)
+        say(f"{options.file}: {errors} error{'' if errors == 1 else 's'}, {len(shown) - errors} other remarks")
+    return 1 if any(finding.severity is Severity.ERROR for _, finding in shown) else 0
+
+
+def _as_data(text: str, finding: Finding) -> Dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.name.lower(),
+        "path": finding.path,
+        "line": finding.line,
+        "message": text,
+    }
+
+
+def run_manifest(options: argparse.Namespace) -> int:
+    """Run a manifest on this machine, or send it to the server when that is the mode; 1 when it failed."""
+    workflow = _workflow(options)
+    for note in workflow.notes:
+        sys.stderr.write(f"note: {note}\n")
+    workflow.submit(detach=options.detach)
+    if options.detach:
+        return 0
+    return 1 if Phase(workflow.query_status()).is_failure else 0
+
+
+def _workflow(options: argparse.Namespace) -> Workflow:
+    parameters = {}
+    for given in options.parameter or ():
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise ConfigError(f"-p {given}: it must be NAME=VALUE")
+        parameters[name] = value
+    choice = {"entrypoint": options.entrypoint, "parameters": parameters}
+    return manifests.from_text(_read(options.file), manifests.found_uploads(options.file), **choice)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"cannot read {file}: {exc}") from exc

@@ -1,0 +1,175 @@
+"""Workflows as manifests of Argo, and manifests as workflows that run here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tarfile
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict
+
+import dflow
+from dflow.compile import compile_workflow
+from dflow.config import s3_config
+from dflow.engine.model import PythonOpTemplate
+from dflow.exporters.argo.export import Options, export, to_yaml
+from dflow.exporters.argo.load import load, load_text
+from dflow.python import upload_packages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dflow.engine.model import Template
+    from dflow.exporters.argo.export import Export
+    from dflow.exporters.argo.load import Loaded
+    from dflow.workflow import Workflow
+
+__all__ = [
+    "FolderStore",
+    "bundle",
+    "export_workflow",
+    "found_uploads",
+    "from_documents",
+    "from_text",
+    "text_of",
+    "uploads_folder",
+    "write_plan",
+]
+
+
+def export_workflow(workflow: Workflow, **options: Any) -> Export:
+    """A workflow as manifests.
+
+    Args:
+        options: fields of ``dflow.exporters.argo.export.Options``, such as ``kind="WorkflowTemplate"``.
+
+    Raises:
+        CompileError: it cannot run as it is.
+        ExportError: something in it has no words in a manifest.
+    """
+    graph = compile_workflow(workflow)
+    graph = replace(graph, templates=tuple(_with_packages(template) for template in graph.templates))
+    prefix = "/".join(part.strip("/") for part in (str(s3_config["prefix"]), "dflow") if part.strip("/"))
+    given = {"namespace": workflow.namespace or None, "library": bundle(), "key_prefix": prefix, **options}
+    return export(graph, Options(**given))
+
+
+def bundle() -> tuple[str, ...]:
+    """What Python OPs bring along into their pods: this package, and what it uses there."""
+    specs = [find_spec(name) for name in ("cloudpickle", "jsonpickle", "typeguard", "typing_extensions")]
+    places = [[*(spec.submodule_search_locations or ()), spec.origin][0] for spec in specs if spec is not None]
+    return (str(next(iter(dflow.__path__))), *(place for place in places if place))
+
+
+def _with_packages(template: Template) -> Template:
+    """A Python OP brings ``upload_packages`` along, too, and the module that it is imported from."""
+    if not isinstance(template, PythonOpTemplate):
+        return template
+    given = [*template.packages, *(os.path.abspath(str(path)) for path in upload_packages)]
+    own = _own_module(template.op.module) if template.op.kind == "import" else None
+    if own is not None and Path(own).name not in {Path(package).name for package in given}:
+        given.append(own)
+    return replace(template, packages=tuple(dict.fromkeys(given)))
+
+
+def _own_module(module: str | None) -> str | None:
+    """The file or directory of a module of the user's own; None for one that is installed, or comes with Python."""
+    top = (module or "").partition(".")[0]
+    spec = find_spec(top) if top and top not in sys.stdlib_module_names and top != "dflow" else None
+    if spec is None or spec.origin is None:
+        return None
+    places = [*(spec.submodule_search_locations or ()), spec.origin]
+    is_installed = any(part in ("site-packages", "dist-packages") for part in Path(spec.origin).parts)
+    return None if is_installed else str(places[0])
+
+
+def text_of(made: Export) -> str:
+    """An export as YAML."""
+    return to_yaml([made.manifest, *made.documents])
+
+
+def from_text(text: str, uploads: Mapping[str, str] | None = None, **choice: Any) -> Workflow:
+    """The workflow of a manifest in YAML or JSON, to be run here.
+
+    Args:
+        uploads: keys of the artifact store, and where their content is on this machine.
+        choice: ``entrypoint=`` and ``parameters=``, in place of what the manifest says.
+
+    Raises:
+        CompileError: it is wrong, or needs a cluster; lists all of that.
+    """
+    return _workflow(load_text(text, uploads=uploads or {}, **choice))
+
+
+def from_documents(documents: Any, uploads: Mapping[str, str] | None = None, **choice: Any) -> Workflow:
+    """Likewise, of manifests as plain data."""
+    return _workflow(load(documents, uploads=uploads or {}, **choice))
+
+
+def _workflow(loaded: Loaded) -> Workflow:
+    from dflow.workflow import Workflow
+
+    made = Workflow(name=loaded.graph.name)
+    made.graph = loaded.graph
+    made.notes = loaded.notes
+    return made
+
+
+# -- uploads as a folder ------------------------------------------------------------------------------------------
+
+
+class FolderStore:
+    """A folder as an artifact store: what is there can be copied to a bucket as it is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def exists(self, key: str) -> bool:
+        """An object of that key is there."""
+        return (self.folder / key).is_file()
+
+    def put(self, key: str, path: str) -> None:
+        """Make an object of a file."""
+        target = self.folder / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.partial")
+        shutil.copyfile(path, str(partial))
+        os.replace(str(partial), str(target))
+
+
+def uploads_folder(manifest: Path) -> Path:
+    """Where the uploads of a manifest are, when they are beside it: ``wf.yaml`` has them in ``wf.uploads``."""
+    return manifest.with_suffix(".uploads")
+
+
+def found_uploads(manifest: Path) -> Dict[str, str]:
+    """The keys of what is in the folder beside a manifest, with their places; packed packages are unpacked there."""
+    folder = uploads_folder(manifest)
+    plan = folder / "plan.json"
+    if not plan.is_file():
+        return {}
+    found = {}
+    for key, is_packed in json.loads(plan.read_text(encoding="utf-8")).items():
+        found[key] = _unpacked(folder / key) if is_packed else str((folder / key).absolute())
+    return found
+
+
+def write_plan(made: Export, folder: Path) -> None:
+    """Say which keys are in a folder."""
+    plan = {item.key: item.packed for item in made.uploads}
+    (folder / "plan.json").write_text(json.dumps(plan, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def _unpacked(archive: Path) -> str:
+    """The content of a packed package, unpacked once beside its archive."""
+    target = archive.with_suffix("")
+    if not target.exists():
+        partial = archive.with_name(f".{archive.name}.{os.getpid()}")
+        with tarfile.open(str(archive)) as packed:
+            packed.extractall(str(partial), filter="data")
+        partial.rename(target)
+    return str(next(target.absolute().iterdir()))
