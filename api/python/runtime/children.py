@@ -123,6 +123,10 @@ class Steps:
         numbers: Any = sys.modules.get("numpy.random")
         if numbers is not None:
             numbers.seed()
+        if self.prepared is None:
+            library = f"{request[7][0].rpartition('/')[0].rpartition('/')[0]}/lib"
+            if library not in sys.path:
+                sys.path.insert(0, library)
         try:
             code = main(request[7], self.prepared)
         except KeyboardInterrupt:

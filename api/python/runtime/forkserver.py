@@ -9,7 +9,8 @@ Frames are a length (4 bytes, little endian) and a marshalled tuple. Requests:
 - ``("exec", id, log, cwd, step, env, limits, argv, removed)``: fork, and become that program;
 - ``("run", id, log, cwd, step, env, limits, arguments, script)``: fork, and run an OP (child servers only);
 - ``("serve", id, kind, library, op_file, env, removed)`` with a socket: fork a child server, which takes its requests
-  there. Of kind ``base`` it has loaded the runtime, of kind ``op`` an OP, and a ``worker`` runs steps itself;
+  there. Of kind ``base`` it has loaded the runtime, from the library or from the package ``op_file``; of kind ``op``
+  an OP; and a ``worker`` runs steps itself;
 - ``("kill", id, signal)``: send a signal to the session of that program, step or server.
 
 Answers: ``("done", id, code, cpu, max rss, stays)`` with seconds and bytes; ``("fault", id, message)`` for what cannot
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 
     Frame = Tuple[Any, ...]
 
-__all__ = ["Server", "pack", "serve", "unpack"]
+__all__ = ["Server", "load_package", "pack", "serve", "unpack"]
 
 _PATIENCE = 10.0
 _PAUSE = 200
@@ -334,6 +335,8 @@ class Server:
         change_environment(env, removed)
         if library and library not in sys.path:
             sys.path.insert(0, library)
+        if kind == "base" and op_file:
+            load_package(op_file)
         from dflow.python.runtime import children
 
         server = Server(_socket.socket(fileno=passed), self.back, self.system, self.hooks)
@@ -390,6 +393,15 @@ class Server:
             if time.monotonic() > begun + 0.005:  # not only servers, which end with their parents: strangers too
                 for pid in children_of(os.getpid()):
                     kill_group(pid, KILL)
+
+
+def load_package(place: str) -> None:
+    """Import ``dflow`` from a directory that may have any name, whatever the module path says."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec: Any = spec_from_file_location("dflow", f"{place}/__init__.py", submodule_search_locations=[place])
+    package = sys.modules["dflow"] = module_from_spec(spec)
+    spec.loader.exec_module(package)
 
 
 def serve(place: str, sock: int, back: int) -> None:

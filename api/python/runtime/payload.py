@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import importlib
-import inspect
 import os
 import sys
 import types
@@ -119,7 +118,7 @@ def _parts_of(thing: Any) -> Tuple[Dict[str, Any], List[Any]]:
         parts = [thing.func]
     elif isinstance(thing, (classmethod, staticmethod)):
         parts = [thing.__func__]
-    elif inspect.isfunction(thing):
+    elif isinstance(thing, types.FunctionType):
         names = thing.__globals__ if thing.__module__ == "__main__" else {}
         parts = [*names.values(), thing.__dict__.get("__wrapped__")]
     elif type(thing).__module__ in ("typing", "types"):

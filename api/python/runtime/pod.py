@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 from dflow.engine.catalog import CATALOG, read_catalog
 from dflow.python.runtime.files import write_parameter
@@ -19,12 +19,13 @@ __all__ = ["main"]
 _SUCCESS = "dflow_success"
 
 
-def main(op_file: str, slices: str | None = None) -> int:
+def main(op_file: str, slices: str | None = None, whole: Sequence[str] = ()) -> int:
     """Run the OP of a file in the directory that it lies in; the exit status.
 
     Args:
         slices: which inputs and outputs are those of slices, as JSON; which elements they are say the environment
             variables ``DFLOW_ORDERS`` and ``DFLOW_AT``.
+        whole: output parameters that are read as they are.
     """
     step = Path(os.path.dirname(os.path.abspath(op_file)))
     (step / "workdir").mkdir(exist_ok=True)
@@ -35,7 +36,7 @@ def main(op_file: str, slices: str | None = None) -> int:
     if slices is not None and (step / ".slices").exists():
         _count_successes(step)
     _count_elements(step)
-    _end_with_a_line_break(step / "outputs" / "parameters")
+    _end_with_a_line_break(step / "outputs" / "parameters", whole)
     return status
 
 
@@ -111,8 +112,8 @@ def _count_elements(step: Path) -> None:
         write_parameter(f"dflow_count_{name}", str(len(_elements(folder / name))), step)
 
 
-def _end_with_a_line_break(folder: Path) -> None:
+def _end_with_a_line_break(folder: Path, whole: Sequence[str]) -> None:
     """Who reads the files of outputs takes one line break away (OU-02)."""
-    for name in os.listdir(str(folder)) if folder.is_dir() else ():
+    for name in set(os.listdir(str(folder)) if folder.is_dir() else ()) - set(whole):
         with open(str(folder / name), "ab") as stream:
             stream.write(b"\n")

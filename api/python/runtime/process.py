@@ -48,7 +48,8 @@ class System:
     """What Linux can do for a parent and Python does not offer; without ctypes, nothing.
 
     The environment that the system shows of a process is the memory that it was started with. A fork has that of its
-    server; so the value of one variable there is overwritten in place with the step that the fork works for.
+    server; so the value of one variable there is overwritten in place with the step that the fork works for. The last
+    of its entries only makes room for that.
     """
 
     def __init__(self) -> None:
@@ -56,7 +57,7 @@ class System:
         self._write: Any = None
         self._place = self._size = 0
         value = os.environ.get(STEP_VARIABLE, "")
-        self._around = around = value.rstrip(os.pathsep)
+        self._around = around = value.rpartition(os.pathsep)[0]
         try:
             import ctypes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.model import DagTemplate, Literal, Sequence, StepsTemplate
+from dflow.exporters.argo.export.big import big_argument, refuse_big
 from dflow.exporters.argo.export.flows import count_name
 from dflow.exporters.argo.export.leaves import TIMEOUT, common_fields
 from dflow.exporters.argo.export.loops import Makers, needs_template, wrapped
@@ -84,7 +85,11 @@ def call_of(call: Call, prefix: str, context: Context) -> dict[str, Any]:
 
 
 def _arguments(call: Call, context: Context) -> dict[str, Any]:
-    parameters = [{"name": name, "value": text_of(value)} for name, value in call.parameters]
+    big = {p.name: p for p in context.template(call.template).inputs.parameters if p.big}
+    small = [(name, value) for name, value in call.parameters if name not in big]
+    for name, value in small:
+        refuse_big(f"parameter {name!r}", value, context)
+    parameters = [{"name": name, "value": text_of(value)} for name, value in small]
     if call.key is not None:
         parameters.append({"name": KEY, "value": text_of(call.key)})
     if call.timeout is not None:
@@ -96,6 +101,7 @@ def _arguments(call: Call, context: Context) -> dict[str, Any]:
             if count is None:
                 context.problems.append(f"artifact {name!r}: how many elements it has is not known")
             parameters.append({"name": count_name(name), "value": text_of(count or Literal("0"))})
+    artifacts += [big_argument(big[name], value, context) for name, value in call.parameters if name in big]
     made = {"parameters": parameters, "artifacts": artifacts}
     made = {name: value for name, value in made.items() if value}
     return {"arguments": made} if made else {}

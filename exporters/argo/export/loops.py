@@ -56,6 +56,8 @@ def wrapped(call: Call, prefix: str, context: Context, makers: Makers) -> dict[s
     hoisted = Hoisted()
     slices = loop.slices
     inner = replace(_inner(call, hoisted), hooks=_hooks(call, prefix))
+    if any(p.big for p in context.template(call.template).inputs.parameters):
+        context.problems.append("big parameters of sliced steps cannot be exported; make them artifacts")
     dealt = None if slices is None else _dealt(call, slices, hoisted, context)
     wanted = _wanted(call, dealt, context)
     made_outside: str | None = None

@@ -21,6 +21,7 @@ from dflow.engine.model import (
     StoredArtifact,
     SuspendTemplate,
 )
+from dflow.exporters.argo.export.big import big_input, big_output
 from dflow.exporters.argo.export.flows import count_name, key_name
 from dflow.exporters.argo.export.records import ANNOTATION, KEY, ROOT, Upload
 from dflow.exporters.argo.export.texts import as_expression, guarded, text_of
@@ -62,14 +63,15 @@ def types_of(template: Template) -> dict[str, str]:
 
 def inputs_of(template: Template, context: Context) -> dict[str, Any]:
     """The ``inputs`` of a template."""
-    parameters = [_input_parameter(p, context) for p in template.inputs.parameters]
+    parameters = [_input_parameter(p, context) for p in template.inputs.parameters if not p.big]
     if template.name in context.keyed:
         parameters.append({"name": KEY, "value": ""})
     with_count = [a.name for a in template.inputs.artifacts if (template.name, a.name) in context.flows.counted_inputs]
     parameters += [{"name": count_name(name)} for name in with_count]
     artifacts = [_input_artifact(a, template, context) for a in template.inputs.artifacts]
-    files = [_file_of_parameter(parameter, template) for parameter in template.inputs.parameters]
+    files = [_file_of_parameter(parameter, template) for parameter in template.inputs.parameters if not parameter.big]
     artifacts += [file for file in files if file is not None]
+    artifacts += [big_input(parameter, template) for parameter in template.inputs.parameters if parameter.big]
     return _filled(parameters=parameters, artifacts=artifacts)
 
 
@@ -114,7 +116,7 @@ def _path(artifact: InputArtifact | OutputArtifact, side: str, template: Templat
 
 def outputs_of(template: Template, context: Context) -> dict[str, Any]:
     """The ``outputs`` of a template."""
-    parameters = [_output_parameter(p, template) for p in template.outputs.parameters]
+    parameters = [_output_parameter(p, template) for p in template.outputs.parameters if not p.big or p.save_both]
     parameters += _companions(template, context)
     keyed = context.flows.keyed
     artifacts = [
@@ -122,6 +124,7 @@ def outputs_of(template: Template, context: Context) -> dict[str, Any]:
         for a in template.outputs.artifacts
         if (template.name, a.name) not in keyed
     ]
+    artifacts += [big_output(p, template, context) for p in template.outputs.parameters if p.big]
     return _filled(parameters=parameters, artifacts=artifacts)
 
 

@@ -29,7 +29,7 @@ import sys
 {pre}{path}from dflow.python.runtime.pod import main
 
 if __name__ == "__main__":
-    status = main({op!r})
+    status = main({arguments})
 {post}    sys.exit(status)
 """
 
@@ -54,10 +54,11 @@ def python_fields(template: PythonOpTemplate, made: dict[str, Any], context: Con
     env = {"DFLOW_WORKFLOW": "{{workflow.name}}"}
     if template.name in context.keyed:
         env["DFLOW_KEY"] = "{{inputs.parameters." + KEY + "}}"
+    big = [p.name for p in template.outputs.parameters if p.big]
     source = _DRIVER.format(
         pre=template.pre_script.rstrip("\n") + "\n" if template.pre_script else "",
         path=_PATH.format(json.dumps(places)) if places else "",
-        op=_OP,
+        arguments=repr(_OP) + (f", whole={big!r}" if big else ""),
         post=_indented(template.post_script),
     )
     command = list(template.pod.command) or ["python3"]

@@ -103,7 +103,7 @@ def _for_runtime(made: dict[str, Any], target: PythonOpTemplate, wanted: Wanted,
     script["source"] = script["source"].replace(
         "status = main(", f"slices = {json.dumps(json.dumps(spec, sort_keys=True))}\n    status = main(", 1
     )
-    script["source"] = script["source"].replace(".json')\n", ".json', slices)\n", 1)
+    script["source"] = script["source"].replace(".json'", ".json', slices", 1)
     env = script.setdefault("env", [])
     env.append({"name": "DFLOW_ORDERS", "value": "{{inputs.parameters." + ORDERS + "}}"})
     if wanted.picks:

@@ -41,9 +41,9 @@ SECRETS = {"token": "t0ken-of-the-server", "secret_key": "s3cret-key-of-the-stor
 
 
 @pytest.fixture(autouse=True)
-def _configured_secrets(monkeypatch, tmp_path):
-    """Secrets are configured while manifests are made; none may be in one."""
-    monkeypatch.chdir(tmp_path)
+def _configured_secrets(monkeypatch):
+    """Secrets are configured while manifests are made; none may be in one. The directory is the same everywhere."""
+    monkeypatch.chdir("/")
     monkeypatch.setitem(config, "token", SECRETS["token"])
     monkeypatch.setitem(s3_config, "secret_key", SECRETS["secret_key"])
     monkeypatch.setitem(s3_config, "access_key", SECRETS["access_key"])

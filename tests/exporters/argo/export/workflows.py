@@ -25,7 +25,7 @@ from dflow import (
     argo_sequence,
     if_expression,
 )
-from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate, Slices, TransientError
+from dflow.python import OP, OPIO, Artifact, BigParameter, OPIOSign, PythonOPTemplate, Slices, TransientError
 
 __all__ = ["WORKFLOWS"]
 
@@ -312,6 +312,28 @@ def container() -> Workflow:
     return flow(Step("count", template), parameters={"n": 3})
 
 
+class Long(OP):
+    """A long text, longer."""
+
+    @classmethod
+    def get_input_sign(cls) -> OPIOSign:
+        return OPIOSign({"text": BigParameter(str)})
+
+    @classmethod
+    def get_output_sign(cls) -> OPIOSign:
+        return OPIOSign({"text": BigParameter(str), "size": int})
+
+    @OP.exec_sign_check
+    def execute(self, op_in: OPIO) -> OPIO:
+        return OPIO({"text": op_in["text"] + "!\n", "size": len(op_in["text"])})
+
+
+def big_parameters() -> Workflow:
+    first = Step("first", PythonOPTemplate(Long), parameters={"text": "x" * 100_000})
+    second = Step("second", PythonOPTemplate(Long), parameters={"text": first.outputs.parameters["text"]})
+    return flow(first, second, Step("say", shell(), parameters={"text": second.outputs.parameters["size"]}))
+
+
 def timeouts() -> Workflow:
     template = shell("work", timeout=30)
     return flow(
@@ -344,6 +366,7 @@ WORKFLOWS = {
     for function in (
         artifacts,
         awkward_texts,
+        big_parameters,
         cluster,
         container,
         counted,
