@@ -19,6 +19,7 @@ from dflow.engine.model import PythonOpTemplate
 from dflow.exporters.argo.export import Options, export, to_yaml
 from dflow.exporters.argo.load import load, load_text
 from dflow.python import upload_packages
+from dflow.reusable import reusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,10 +42,11 @@ __all__ = [
 ]
 
 
-def export_workflow(workflow: Workflow, **options: Any) -> Export:
+def export_workflow(workflow: Workflow, reuse_step: Any = None, **options: Any) -> Export:
     """A workflow as manifests.
 
     Args:
+        reuse_step: steps of other runs, from ``query_step``; a step of the same key takes their outputs.
         options: fields of ``dflow.exporters.argo.export.Options``, such as ``kind="WorkflowTemplate"``.
 
     Raises:
@@ -54,7 +56,14 @@ def export_workflow(workflow: Workflow, **options: Any) -> Export:
     graph = compile_workflow(workflow)
     graph = replace(graph, templates=tuple(_with_packages(template) for template in graph.templates))
     prefix = "/".join(part.strip("/") for part in (str(s3_config["prefix"]), "dflow") if part.strip("/"))
-    given = {"namespace": workflow.namespace or None, "library": bundle(), "key_prefix": prefix, **options}
+    reused = tuple(reusable(reuse_step)) if reuse_step else ()
+    given = {
+        "reused": reused,
+        "namespace": workflow.namespace or None,
+        "library": bundle(),
+        "key_prefix": prefix,
+        **options,
+    }
     return export(graph, Options(**given))
 
 

@@ -19,36 +19,69 @@ __all__ = ["main"]
 _SUCCESS = "dflow_success"
 
 
-def main(op_file: str, slices: str | None = None, whole: Sequence[str] = ()) -> int:
+def main(op_file: str, spec: str = "{}", whole: Sequence[str] = ()) -> int:
     """Run the OP of a file in the directory that it lies in; the exit status.
 
     Args:
-        slices: which inputs and outputs are those of slices, as JSON; which elements they are say the environment
-            variables ``DFLOW_ORDERS`` and ``DFLOW_AT``.
+        spec: which inputs are put together, taken apart or sliced, as JSON; which elements a slice has say the
+            environment variables ``DFLOW_ORDERS`` and ``DFLOW_AT``.
         whole: output parameters that are read as they are.
     """
     step = Path(os.path.dirname(os.path.abspath(op_file)))
     (step / "workdir").mkdir(exist_ok=True)
     os.chdir(str(step / "workdir"))
-    if slices is not None:
-        _take_elements(json.loads(slices), step)
+    _prepare(json.loads(spec), step)
     status = run([op_file, str(step), os.environ.get("DFLOW_KEY", ""), os.environ.get("DFLOW_WORKFLOW", "")])
-    if slices is not None and (step / ".slices").exists():
+    if (step / ".slices").exists():
         _count_successes(step)
     _count_elements(step)
     _end_with_a_line_break(step / "outputs" / "parameters", whole)
     return status
 
 
-def _take_elements(spec: Dict[str, Any], step: Path) -> None:
-    """Tell the runtime which elements it has, and leave it no others."""
-    orders = json.loads(os.environ["DFLOW_ORDERS"])
-    if spec["picks"]:
-        positions = json.loads(os.environ["DFLOW_AT"])
-        for name in spec["picks"]:
-            _pick(step / "inputs" / "artifacts" / name, positions, in_group=spec["in_group"])
-    if spec["in_group"]:
-        (step / ".slices").write_text(json.dumps({**spec, "orders": orders}), encoding="utf-8")
+def _prepare(spec: Dict[str, Any], step: Path) -> None:
+    """Lay the inputs out as the runtime expects them, and tell it which elements it has."""
+    slices = spec.get("slices")
+    for name, members in spec.get("parts", {}).items():
+        _put_together(step, name, members)
+    for name, fixed in spec.get("picks", {}).items():
+        positions = json.loads(os.environ["DFLOW_AT"]) if fixed is None else fixed
+        _pick(step / "inputs" / "artifacts" / name, positions, in_group=bool(slices and slices["in_group"]))
+    if slices:
+        orders = json.loads(os.environ["DFLOW_ORDERS"])
+        (step / ".slices").write_text(json.dumps({**slices, "orders": orders}), encoding="utf-8")
+
+
+def _put_together(step: Path, name: str, members: Dict[str, Any]) -> None:
+    """Make one artifact of several."""
+    place = step / "inputs" / "artifacts" / name
+    place.mkdir(parents=True, exist_ok=True)
+    items = []
+    for number, (key, element) in enumerate(zip(members["keys"], members["elements"])):
+        member = step / "parts" / name / str(number)
+        if element is not None:
+            _pick(member, [element], in_group=False)
+        entries = read_catalog(member) or [{"dflow_list_item": "", "order": 0}]
+        alone = len(entries) == 1 and entries[0]["order"] in (0, "")
+        for entry in entries:
+            item = entry["dflow_list_item"]
+            order = key if alone else f"{key}.{entry['order']}"
+            link = f"{number}/{item}" if item else f"{number}/{_own_name(member)}"
+            _link(place / link, member / item if item else member)
+            items.append({"dflow_list_item": link, "order": order if members["dict"] or "." in order else int(order)})
+    (place / CATALOG).mkdir(exist_ok=True)
+    (place / CATALOG / "parts").write_text(json.dumps({"path_list": items}), encoding="utf-8")
+
+
+def _own_name(member: Path) -> str:
+    """The name of a file that came without a catalog: it is that of its own place, wherever it was."""
+    return Path(os.path.realpath(str(member))).name
+
+
+def _link(link: Path, target: Path) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not os.path.lexists(str(link)):
+        link.symlink_to(os.path.realpath(str(target)))
 
 
 def _pick(place: Path, positions: List[Any], *, in_group: bool) -> None:
@@ -73,10 +106,7 @@ def _pick(place: Path, positions: List[Any], *, in_group: bool) -> None:
             order = inside if not in_group else number if inside == 0 else f"{number}.{inside}"
             items.append({"dflow_list_item": item["dflow_list_item"], "order": order})
             if item["dflow_list_item"] is not None:
-                link = place / item["dflow_list_item"]
-                link.parent.mkdir(parents=True, exist_ok=True)
-                if not os.path.lexists(str(link)):
-                    link.symlink_to(os.path.realpath(str(whole / item["dflow_list_item"])))
+                _link(place / item["dflow_list_item"], whole / item["dflow_list_item"])
     (place / CATALOG).mkdir()
     (place / CATALOG / "picked").write_text(json.dumps({"path_list": items}), encoding="utf-8")
 

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.model import DagTemplate, Literal, Sequence, StepsTemplate
+from dflow.engine.model import (
+    ArtifactFrom,
+    ArtifactList,
+    DagTemplate,
+    Literal,
+    LocalArtifact,
+    Sequence,
+    StepsTemplate,
+)
 from dflow.exporters.argo.export.big import big_argument, refuse_big
 from dflow.exporters.argo.export.flows import count_name
 from dflow.exporters.argo.export.leaves import TIMEOUT, common_fields
 from dflow.exporters.argo.export.loops import Makers, needs_template, wrapped
-from dflow.exporters.argo.export.ports import source_of
+from dflow.exporters.argo.export.ports import members_of
 from dflow.exporters.argo.export.records import KEY
 from dflow.exporters.argo.export.texts import guarded, quoted, text_of
+from dflow.exporters.argo.export.variants import Wanted, variant_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dflow.engine.model import Call, Hook, Loop, Value
+    from dflow.engine.model import ArtifactSource, Call, Hook, Loop, Value
     from dflow.exporters.argo.export.context import Context
 
 __all__ = ["call_of", "group_template", "hooks_of"]
@@ -70,7 +79,9 @@ def call_of(call: Call, prefix: str, context: Context) -> dict[str, Any]:
     if call.loop is not None and needs_template(call):
         made = wrapped(call, prefix, context, Makers(call_of, group_template))
     else:
-        made = {"name": call.name, "template": call.template, **_arguments(call, context)}
+        target = context.template(call.template)
+        template = variant_of(target, _elements_of(call, context), None, context, group_template)
+        made = {"name": call.name, "template": template, **_arguments(call, context)}
         if call.loop is not None:
             made |= _loop(call.loop)
         hooks = hooks_of(call.hooks, prefix, call.name, context)
@@ -84,6 +95,27 @@ def call_of(call: Call, prefix: str, context: Context) -> dict[str, Any]:
     return made
 
 
+def _elements_of(call: Call, context: Context) -> Wanted:
+    """What the arguments of a call ask of its template: to put artifacts together, or to take one apart."""
+    parts, fixed = [], []
+    for name, source in call.artifacts:
+        if isinstance(source, ArtifactList):
+            elements = tuple(_element(name, member, context) for _, member in source.members)
+            parts.append((name, tuple(key for key, _ in source.members), elements, source.is_dict))
+        element = _element(name, source, context)
+        if element is not None:
+            fixed.append((name, element))
+    return Wanted(parts=tuple(parts), fixed=tuple(fixed))
+
+
+def _element(name: str, source: ArtifactSource, context: Context) -> str | None:
+    """The index or key of the element that is meant; None for all of the artifact."""
+    element = source.element if isinstance(source, (ArtifactFrom, LocalArtifact)) else None
+    if element and len(element) > 1:
+        context.problems.append(f"artifact {name!r}: an element of an element cannot be exported")
+    return element[0] if element else None
+
+
 def _arguments(call: Call, context: Context) -> dict[str, Any]:
     big = {p.name: p for p in context.template(call.template).inputs.parameters if p.big}
     small = [(name, value) for name, value in call.parameters if name not in big]
@@ -94,7 +126,7 @@ def _arguments(call: Call, context: Context) -> dict[str, Any]:
         parameters.append({"name": KEY, "value": text_of(call.key)})
     if call.timeout is not None:
         parameters.append({"name": TIMEOUT, "value": _whole_seconds(call.timeout)})
-    artifacts = [{"name": name, **source_of(source, context)} for name, source in call.artifacts]
+    artifacts = [part for name, source in call.artifacts for part in members_of(name, source, context)]
     for name, source in call.artifacts:
         if (call.template, name) in context.flows.counted_inputs:
             count = context.flows.count_of(source)

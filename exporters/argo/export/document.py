@@ -13,6 +13,7 @@ from dflow.exporters.argo.export.leaves import leaf_of
 from dflow.exporters.argo.export.pods import deadline_of, volume_claims
 from dflow.exporters.argo.export.ports import source_of
 from dflow.exporters.argo.export.records import Export, Options
+from dflow.exporters.argo.export.reuse import add_caches, caches
 
 if TYPE_CHECKING:
     from dflow.engine.model import WorkflowGraph
@@ -44,11 +45,14 @@ def export(graph: WorkflowGraph, options: Options | None = None) -> Export:
         context.problems[before:] = [f"{place}, {problem}" for problem in context.problems[before:]]
         context.add(made, place)
     context.inside = graph.entrypoint
+    if options.reused:
+        add_caches(context)
     spec = _spec(graph, context)
+    documents = tuple(caches(context))
     if context.problems:
         raise ExportError(context.problems)
     uploads = tuple(context.uploads[key] for key in sorted(context.uploads))
-    return Export(_manifest(graph, spec, options), (), uploads, dict(context.places), tuple(context.notes))
+    return Export(_manifest(graph, spec, options), documents, uploads, dict(context.places), tuple(context.notes))
 
 
 def _spec(graph: WorkflowGraph, context: Context) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.model import (
@@ -23,6 +24,7 @@ from dflow.engine.model import (
 )
 from dflow.exporters.argo.export.big import big_input, big_output
 from dflow.exporters.argo.export.flows import count_name, key_name
+from dflow.exporters.argo.export.python_ops import part_name
 from dflow.exporters.argo.export.records import ANNOTATION, KEY, ROOT, Upload
 from dflow.exporters.argo.export.texts import as_expression, guarded, text_of
 from dflow.exporters.argo.export.trees import tree_digest
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     )
     from dflow.exporters.argo.export.context import Context
 
-__all__ = ["artifact_path", "inputs_of", "outputs_of", "parameter_path", "source_of", "types_of"]
+__all__ = ["artifact_path", "inputs_of", "members_of", "outputs_of", "parameter_path", "source_of", "types_of"]
 
 
 def parameter_path(side: str, name: str) -> str:
@@ -197,6 +199,19 @@ def _output_artifact(artifact: OutputArtifact, template: Template, context: Cont
     return made
 
 
+def members_of(name: str, source: ArtifactSource, context: Context) -> list[dict[str, Any]]:
+    """The arguments that an artifact is: one, or one for each member of a list or dict of artifacts."""
+    if isinstance(source, ArtifactList):
+        members = [member for _, member in source.members]
+        return [{"name": part_name(name, at), **source_of(_whole(m), context)} for at, m in enumerate(members)]
+    return [{"name": name, **source_of(_whole(source), context)}]
+
+
+def _whole(source: ArtifactSource) -> ArtifactSource:
+    """The artifact that an element is taken of."""
+    return replace(source, element=None) if isinstance(source, (ArtifactFrom, LocalArtifact)) else source
+
+
 def source_of(source: ArtifactSource, context: Context) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind
     """Where an artifact comes from, as fields of it."""
     match source:
@@ -205,11 +220,15 @@ def source_of(source: ArtifactSource, context: Context) -> dict[str, Any]:  # no
             if key is not None:
                 return {"s3": {"key": f"{key}/{sub_path}" if sub_path else key}, "archive": {"none": {}}}
             if element:
-                context.problems.append("an element of an artifact (artifact[i]) cannot be exported yet")
+                context.problems.append(
+                    "an element of an artifact (artifact[i]) can be given to a Python OP only, by its step"
+                )
             return _filled(**{"from": text_of(value)}, subPath=sub_path)
         case LocalArtifact(path, sub_path, element):
             if element:
-                context.problems.append("an element of an artifact (artifact[i]) cannot be exported yet")
+                context.problems.append(
+                    "an element of an artifact (artifact[i]) can be given to a Python OP only, by its step"
+                )
             key = context.upload(Upload(context.key("upload", tree_digest(path)), path=path))
             return {"s3": {"key": f"{key}/{sub_path}" if sub_path else key}, "archive": {"none": {}}}
         case StoredArtifact(key_value, sub_path):
@@ -220,7 +239,7 @@ def source_of(source: ArtifactSource, context: Context) -> dict[str, Any]:  # no
         case HttpArtifact(url):
             return {"http": {"url": text_of(url)}}
         case ArtifactList():
-            context.problems.append("a list or dict of artifacts as one input cannot be exported yet")
+            context.problems.append("a list or dict of artifacts can be given to a Python OP only, by its step")
     return {}
 
 

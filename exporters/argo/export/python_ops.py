@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from dflow.engine.model import PythonOpTemplate
     from dflow.exporters.argo.export.context import Context
 
-__all__ = ["python_fields"]
+__all__ = ["PART", "driver_of", "part_name", "python_fields"]
 
+PART = f"{ROOT}/parts"
+"""Where a pod has the members of an artifact that is given as several."""
 _OP = f"{ROOT}/op.json"
 _LIBRARY = f"{ROOT}/lib"
 _DRIVER = """\
@@ -29,7 +31,7 @@ import sys
 {pre}{path}from dflow.python.runtime.pod import main
 
 if __name__ == "__main__":
-    status = main({arguments})
+{spec}    status = main({arguments})
 {post}    sys.exit(status)
 """
 
@@ -45,30 +47,46 @@ def python_fields(template: PythonOpTemplate, made: dict[str, Any], context: Con
     text = json.dumps(data, sort_keys=True, ensure_ascii=False)
     key = context.upload(Upload(context.key("op", f"{_content(text)}.json"), text=text))
     artifacts.append(_artifact("dflow_op", _OP, key))
-    places = []
-    for number, package in enumerate(packages_of(template, context)):
-        place = f"{_LIBRARY}/{number}/{Path(package).name}"
+    for place, package in _places(template, context).items():
         key = context.upload(Upload(context.key("packages", f"{tree_digest(package)}.tgz"), path=package, packed=True))
+        number = place[len(_LIBRARY) + 1 :].partition("/")[0]
         artifacts.append({"name": f"dflow_package_{number}", "path": place, "s3": {"key": key}})
-        places.append(place)
     env = {"DFLOW_WORKFLOW": "{{workflow.name}}"}
     if template.name in context.keyed:
         env["DFLOW_KEY"] = "{{inputs.parameters." + KEY + "}}"
-    big = [p.name for p in template.outputs.parameters if p.big]
-    source = _DRIVER.format(
-        pre=template.pre_script.rstrip("\n") + "\n" if template.pre_script else "",
-        path=_PATH.format(json.dumps(places)) if places else "",
-        arguments=repr(_OP) + (f", whole={big!r}" if big else ""),
-        post=_indented(template.post_script),
-    )
     command = list(template.pod.command) or ["python3"]
     fields = container_fields(template.pod, context.options.python_image, env)
-    return {**made, "script": {"command": command, "source": source, **fields}}
+    return {**made, "script": {"command": command, "source": driver_of(template, context), **fields}}
 
 
-def packages_of(template: PythonOpTemplate, context: Context) -> list[str]:
-    """The directories and files that a pod needs on its path: the library, and the packages of the template."""
-    return [*context.options.library, *template.packages]
+def driver_of(template: PythonOpTemplate, context: Context, spec: dict[str, Any] | None = None) -> str:
+    """The program of a pod.
+
+    Args:
+        spec: what the runtime must know of the elements that it works on.
+    """
+    big = [p.name for p in template.outputs.parameters if p.big]
+    arguments = [repr(_OP), *(["spec"] if spec else []), *([f"whole={big!r}"] if big else [])]
+    literal = f"    spec = {json.dumps(json.dumps(spec, sort_keys=True))}\n" if spec else ""
+    places = list(_places(template, context))
+    return _DRIVER.format(
+        pre=template.pre_script.rstrip("\n") + "\n" if template.pre_script else "",
+        path=_PATH.format(json.dumps(places)) if places else "",
+        spec=literal,
+        arguments=", ".join(arguments),
+        post=_indented(template.post_script),
+    )
+
+
+def part_name(artifact: str, number: int) -> str:
+    """The input artifact that one member of an artifact is."""
+    return f"dflow_part_{artifact}_{number}"
+
+
+def _places(template: PythonOpTemplate, context: Context) -> dict[str, str]:
+    """Where a pod has the library and the packages of the template, and what they are here."""
+    packages = [*context.options.library, *template.packages]
+    return {f"{_LIBRARY}/{number}/{Path(package).name}": package for number, package in enumerate(packages)}
 
 
 def _artifact(name: str, path: str, key: str) -> dict[str, Any]:

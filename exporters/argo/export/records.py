@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dflow.engine.reuse import Reused
+
 __all__ = ["ANNOTATION", "HELPER", "KEY", "ROOT", "Export", "Options", "Upload"]
 
 ROOT = "/tmp/dflow"  # noqa: S108 - in a pod
@@ -49,6 +51,7 @@ class Options:
         library: the directories of the ``dflow`` package and of what it needs, which Python OPs bring along; none when
             their images have it.
         key_prefix: what all keys in the artifact store begin with.
+        reused: what steps of other runs gave; steps of the same key take it instead of running.
         schedule, cron: of a CronWorkflow: when it runs, and more fields of its spec.
     """
 
@@ -60,6 +63,7 @@ class Options:
     python_image: str = "python:3.11"
     library: tuple[str, ...] = ()
     key_prefix: str = "dflow"
+    reused: tuple[Reused, ...] = ()
     schedule: str | None = None
     cron: Mapping[str, Any] = field(default_factory=dict)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dflow.engine.model import DagTemplate, Literal, PythonOpTemplate, Slices, StepsTemplate
 from dflow.exporters.argo.export.context import digest
 from dflow.exporters.argo.export.leaves import leaf_of
+from dflow.exporters.argo.export.python_ops import PART, driver_of, part_name
 from dflow.exporters.argo.export.stacking import SUCCESS
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class Wanted:
         stacked: output artifacts of which all copies leave theirs in one place.
         counted: each copy says how many of its elements succeeded.
         inputs: the sliced parameters that the call gives.
+        parts: artifacts that are given as several, with the keys of the members, the elements meant of them, and
+            whether they are a dict.
+        fixed: artifacts of which an element is meant, with its place.
     """
 
     in_groups: bool = False
@@ -39,16 +43,23 @@ class Wanted:
     stacked: tuple[str, ...] = ()
     counted: bool = False
     inputs: tuple[str, ...] = ()
+    parts: tuple[tuple[str, tuple[str, ...], tuple[str | None, ...], bool], ...] = ()
+    fixed: tuple[tuple[str, str], ...] = ()
 
     @property
     def by_runtime(self) -> bool:
         """Whether the runtime in the pod must know."""
+        return self.sliced or bool(self.parts or self.fixed)
+
+    @property
+    def sliced(self) -> bool:
+        """Whether the runtime must know which elements a copy has."""
         return self.in_groups or bool(self.picks or self.stacked)
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """The inputs that are added."""
-        names = [ORDERS] if self.by_runtime else []
+        names = [ORDERS] if self.sliced else []
         names += [AT] if self.picks else []
         return (*names, *([STORE] if self.stacked else []))
 
@@ -72,10 +83,10 @@ def variant_of(
     if wanted.by_runtime:
         if not isinstance(target, PythonOpTemplate):
             context.problems.append(
-                f"sliced artifacts are for Python OPs in an export; template {target.name!r} is none"
+                f"elements and lists of artifacts are for Python OPs in an export; template {target.name!r} is none"
             )
             return target.name
-        _for_runtime(made, target, wanted, slices or Slices(Literal("0")))
+        _for_runtime(made, target, wanted, slices or Slices(Literal("0")), context)
     if wanted.counted:
         outputs = made.setdefault("outputs", {}).setdefault("parameters", [])
         path = {"path": f"/tmp/dflow/outputs/parameters/{SUCCESS}", "default": "1"}  # noqa: S108 - in a pod
@@ -84,28 +95,21 @@ def variant_of(
     return context.add(made, f"template {target.name!r}")
 
 
-def _for_runtime(made: dict[str, Any], target: PythonOpTemplate, wanted: Wanted, slices: Slices) -> None:
+def _for_runtime(
+    made: dict[str, Any], target: PythonOpTemplate, wanted: Wanted, slices: Slices, context: Context
+) -> None:
     inputs = made.setdefault("inputs", {}).setdefault("parameters", [])
     inputs.extend({"name": name} for name in wanted.parameters)
-    spec = {
-        "input_parameters": [name for name in slices.input_parameters if wanted.in_groups and name in wanted.inputs],
-        "input_artifacts": list(wanted.picks) if wanted.in_groups else [],
-        "output_parameters": list(slices.output_parameters) if wanted.in_groups else [],
-        "output_artifacts": list(wanted.stacked),
-        "create_dir": slices.create_dir,
-        "pool_size": slices.pool_size if wanted.in_groups else 1,
-        "pool_timeout": slices.pool_timeout if wanted.in_groups else None,
-        "raise_for_group": slices.raise_for_group,
-        "picks": list(wanted.picks),
-        "in_group": wanted.in_groups or bool(wanted.stacked),
-    }
+    parts = {name for name, *_ in wanted.parts}
+    artifacts = [artifact for artifact in made["inputs"]["artifacts"] if artifact["name"] not in parts]
+    for name, keys, *_ in wanted.parts:
+        artifacts += [{"name": part_name(name, at), "path": f"{PART}/{name}/{at}"} for at in range(len(keys))]
+    made["inputs"]["artifacts"] = artifacts
     script = made["script"]
-    script["source"] = script["source"].replace(
-        "status = main(", f"slices = {json.dumps(json.dumps(spec, sort_keys=True))}\n    status = main(", 1
-    )
-    script["source"] = script["source"].replace(".json'", ".json', slices", 1)
+    script["source"] = driver_of(target, context, _spec(wanted, slices))
     env = script.setdefault("env", [])
-    env.append({"name": "DFLOW_ORDERS", "value": "{{inputs.parameters." + ORDERS + "}}"})
+    if wanted.sliced:
+        env.append({"name": "DFLOW_ORDERS", "value": "{{inputs.parameters." + ORDERS + "}}"})
     if wanted.picks:
         env.append({"name": "DFLOW_AT", "value": "{{inputs.parameters." + AT + "}}"})
     for artifact in made.get("outputs", {}).get("artifacts", []):
@@ -114,6 +118,32 @@ def _for_runtime(made: dict[str, Any], target: PythonOpTemplate, wanted: Wanted,
             artifact["s3"] = {"key": "{{inputs.parameters." + STORE + "}}/" + artifact["name"]}
     if wanted.in_groups:
         _as_lists(made, wanted, slices, target)
+
+
+def _spec(wanted: Wanted, slices: Slices) -> dict[str, Any]:
+    """What the runtime in the pod must know."""
+    spec: dict[str, Any] = {}
+    if wanted.parts:
+        spec["parts"] = {
+            name: {"keys": list(keys), "elements": list(elements), "dict": is_dict}
+            for name, keys, elements, is_dict in wanted.parts
+        }
+    if wanted.picks or wanted.fixed:
+        spec["picks"] = {**dict.fromkeys(wanted.picks), **{name: [place] for name, place in wanted.fixed}}
+    if wanted.in_groups or wanted.stacked:
+        sliced = [name for name in slices.input_parameters if wanted.in_groups and name in wanted.inputs]
+        spec["slices"] = {
+            "input_parameters": sliced,
+            "input_artifacts": list(wanted.picks) if wanted.in_groups else [],
+            "output_parameters": list(slices.output_parameters) if wanted.in_groups else [],
+            "output_artifacts": list(wanted.stacked),
+            "create_dir": slices.create_dir,
+            "pool_size": slices.pool_size if wanted.in_groups else 1,
+            "pool_timeout": slices.pool_timeout if wanted.in_groups else None,
+            "raise_for_group": slices.raise_for_group,
+            "in_group": wanted.in_groups,
+        }
+    return spec
 
 
 def _as_lists(made: dict[str, Any], wanted: Wanted, slices: Slices, target: PythonOpTemplate) -> None:

@@ -97,6 +97,29 @@ def python_op() -> Workflow:
     return flow(double, again)
 
 
+@OP.function
+def told(several: Artifact(dict[str, Path]), some: Artifact(list[Path]), alone: Artifact(Path)) -> {"text": str}:
+    texts = [f"{key}={file.read_text()}" for key, file in sorted(several.items())]
+    return {"text": " ".join([*texts, *(file.read_text() for file in some), alone.name, alone.read_text()])}
+
+
+def elements() -> Workflow:
+    """Artifacts that are given as several, and as a part of one."""
+    first = Step("first", PythonOPTemplate(files), parameters={"n": 4})
+    second = Step("second", PythonOPTemplate(files), parameters={"n": 1})
+    made = first.outputs.artifacts["made"]
+    end = Step(
+        "told",
+        PythonOPTemplate(told),
+        artifacts={
+            "several": {"x": made[0], "y": second.outputs.artifacts["made"]},
+            "some": [made[1], made[2]],
+            "alone": made[3],
+        },
+    )
+    return flow(first, second, end)
+
+
 def transient() -> Workflow:
     template = PythonOPTemplate(flaky, retry_on_transient_error=3, timeout=10, timeout_as_transient_error=True)
     return flow(Step("flaky", template, parameters={"x": 1}, continue_on_failed=True))
@@ -371,6 +394,7 @@ WORKFLOWS = {
         container,
         counted,
         dag,
+        elements,
         groups,
         hooks,
         loops,

@@ -6,7 +6,8 @@ import json
 from importlib import resources
 
 import pytest
-from dflow.exporters.argo.lint import cron, depends, durations, graphs
+from dflow.engine import depends
+from dflow.exporters.argo.lint import cron, durations, graphs
 from dflow.exporters.argo.lint.compact import compact
 from dflow.exporters.argo.lint.schema import KINDS
 
