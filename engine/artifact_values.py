@@ -29,12 +29,16 @@ class ArtifactValue:
     Attributes:
         element: it is an element of a list: a step gets it under its own file name.
         parts: the elements that are meant, of this artifact or of several; None for all that is there.
+        raw: it is nowhere yet: each step that gets it has a file of its own with this text.
+        url: it is nowhere yet: each step that gets it fetches it from here.
     """
 
     path: str
     sub_path: str | None = None
     element: bool = False
     parts: tuple[Part, ...] | None = None
+    raw: str | None = None
+    url: str | None = None
 
     def within(self, sub_path: str | None) -> ArtifactValue:
         """The part ``sub_path`` of this artifact."""
@@ -46,6 +50,11 @@ class ArtifactValue:
         return ArtifactValue(self.path, f"{self.sub_path}/{sub_path}" if self.sub_path else sub_path)
 
     @property
+    def is_nowhere(self) -> bool:
+        """Whether it is made only where a step gets it."""
+        return self.raw is not None or self.url is not None
+
+    @property
     def location(self) -> str:
-        """Where it is."""
+        """Where it is; empty when it is nowhere yet."""
         return f"{self.path}/{self.sub_path}" if self.sub_path else self.path

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 import anyio
 from dflow.engine import leaf
 from dflow.engine.errors import CopyError, ExpressionError, LeafError, StateError, UnsafeArtifact
+from dflow.engine.model import HttpTemplate
 from dflow.engine.names import leaf_names
 from dflow.engine.phase import Phase
+from dflow.engine.results import Follower, gives_result
 from dflow.engine.retry import FIRST_ATTEMPT, attempt_names, delay_before_retry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dflow.engine.commit import Commits
+    from dflow.engine.keeping import Keeper
     from dflow.engine.layout import RunLayout
-    from dflow.engine.leaf import LeafTemplate
+    from dflow.engine.leaf import LeafTemplate, ProgramTemplate
     from dflow.engine.node import Node
     from dflow.engine.ports import Executor, Outcome
     from dflow.engine.settings import RunSettings
@@ -46,7 +49,10 @@ class LeafRunner:
         executor: Executor,
         commits: Commits,
         names: Mapping[str, str | None],
+        keeper: Keeper,
     ) -> None:
+        self._keeper = keeper
+        self._followed: set[Follower] = set()
         self._layout = layout
         self._settings = settings
         self._executor = executor
@@ -82,18 +88,19 @@ class LeafRunner:
         node.phase = Phase.RUNNING
         node.started = time.time()
         node.outputs.clear()
+        node.result = None
+        values = {**self._globals, **names, **leaf_names(node, self._layout)}
         try:
-            for _ in range(_LOSSES):
+            if isinstance(template, HttpTemplate):
                 self._commits.begin(node)
-                values = {**self._globals, **names, **leaf_names(node, self._layout)}
-                job = leaf.prepare(node, template, values, self._settings, self._environment)
-                if node.deadline is not None:  # RT-04
-                    left = max(round(node.deadline - time.time(), 3), 0.001)
-                    job = replace(job, timeout=left if job.timeout is None else min(left, job.timeout))
-                outcome = await self._executor.run(job)
+                return await self._request(node, template, values)
+            for _ in range(_LOSSES):
+                outcome, limit = await self._run_once(node, template, values)
                 if not outcome.lost:
                     break
-            phase, message = self._take(node, template, outcome, job.timeout)
+            phase, message = self._take(node, template, outcome, limit)
+            if self._keeper.wants(template):
+                self._keeper.keep(node, template, values, strict=phase is Phase.SUCCEEDED)
         except (LeafError, CopyError, ExpressionError, UnsafeArtifact) as exc:
             return Phase.ERROR, str(exc), False
         except StateError:
@@ -103,10 +110,53 @@ class LeafRunner:
             return Phase.ERROR, f"internal error, please report it: {type(exc).__name__}: {exc}", False
         return phase, message, outcome.timed_out
 
-    def _take(self, node: Node, template: LeafTemplate, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
+    async def _run_once(
+        self, node: Node, template: ProgramTemplate, values: Mapping[str, str | None]
+    ) -> tuple[Outcome, float | None]:
+        """Run the program of a leaf; how it ended, and the seconds that it had."""
+        self._commits.begin(node)
+        if node.place is not None and node.input_artifacts and _has_urls(node):
+            from dflow.engine.fetch import fetch_inputs  # noqa: PLC0415 - few workflows fetch anything
+
+            await fetch_inputs(node, template, node.place)
+        job = leaf.prepare(node, template, values, self._settings, self._environment)
+        if node.deadline is not None:  # RT-04
+            left = max(round(node.deadline - time.time(), 3), 0.001)
+            job = replace(job, timeout=left if job.timeout is None else min(left, job.timeout))
+        if node.place is None or not gives_result(template):
+            return await self._executor.run(job), job.timeout
+        follower = Follower(node.place)
+        self._followed.add(follower)
+        try:
+            return await self._executor.run(job), job.timeout
+        finally:
+            self._followed.discard(follower)
+            follower.copy()
+
+    async def _request(
+        self, node: Node, template: HttpTemplate, values: Mapping[str, str | None]
+    ) -> tuple[Phase, str, bool]:
+        from dflow.engine.http_step import run_request  # noqa: PLC0415 - few workflows send requests
+
+        limit = leaf.time_limit(node, template, values)
+        if node.deadline is not None:
+            left = max(node.deadline - time.time(), 0.001)
+            limit = left if limit is None else min(left, limit)
+        return await run_request(node, template, values, self._settings, limit)
+
+    def follow(self) -> None:
+        """Bring the logs up to date of programs whose standard output goes elsewhere."""
+        for follower in self._followed:
+            follower.copy()
+
+    def _take(self, node: Node, template: ProgramTemplate, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
         node.exit_code = outcome.exit_code
         if outcome.usage is not None:
             node.usage = {"cpu": round(outcome.usage.cpu, 4), "maxRss": outcome.usage.max_rss}
         phase, message = leaf.judge(node, template, outcome, limit)
         leaf.collect(node, template, self._settings, strict=phase is Phase.SUCCEEDED)
         return phase, message
+
+
+def _has_urls(node: Node) -> bool:
+    return any(value is not None and value.url is not None for value in node.input_artifacts.values())

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
 from dflow.engine.elements import content
 from dflow.engine.errors import ExpressionError
 from dflow.engine.layout import is_key
-from dflow.engine.model import Expr, Literal, Sequence, Text
+from dflow.engine.model import Expr, HttpArtifact, Literal, RawArtifact, Sequence, StoredArtifact, Text
 from dflow.engine.scope import Scope, resolve, resolve_artifact
 from dflow.engine.slices import Hand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dflow.engine.model import Call, InputParameter, Loop, Template
+    from dflow.engine.model import ArtifactSource, Call, InputParameter, Loop, Template
     from dflow.engine.node import Node
 
 __all__ = ["bind", "is_wanted", "key_if_known", "loop_items", "when_text"]
@@ -40,13 +41,25 @@ def bind(node: Node, template: Template, outer: Scope) -> None:
         if parameter.name not in node.inputs:
             node.inputs[parameter.name] = _default(parameter, outer)
     sources = {a.name: a.source for a in template.inputs.artifacts if a.source is not None}
-    sources.update(call.artifacts if call else ())
+    given = dict(call.artifacts) if call else {}
+    sources.update(given)
     for name, source in sources.items():
-        artifact = hand.artifacts[name] if name in hand.artifacts else resolve_artifact(source, outer)
+        if name in node.input_artifacts:  # the workflow's own
+            continue
+        scope = outer if name in given else _own_scope(source, node, outer)
+        artifact = hand.artifacts[name] if name in hand.artifacts else resolve_artifact(source, scope)
         if artifact is not None:
             node.input_artifacts[name] = artifact
     if call is not None and call.key is not None:
         node.key = _checked_key(resolve(call.key, values), node)
+
+
+def _own_scope(source: ArtifactSource, node: Node, outer: Scope) -> Scope:
+    """What the default of an input artifact can name: its own template's parameters, where it is made of them."""
+    if not isinstance(source, (RawArtifact, StoredArtifact, HttpArtifact)):
+        return outer
+    own: dict[str, str | None] = {f"inputs.parameters.{name}": text for name, text in node.inputs.items()}
+    return Scope(ChainMap(own, outer.values), outer.artifacts, outer.store)
 
 
 def _default(parameter: InputParameter, outer: Scope) -> str:

@@ -47,8 +47,8 @@ class Commits:
         self.guard()
         self._open[node.id] = node
         if node.place is not None:
-            if node.type == "Pod":
-                _begin_step(node.place)
+            if node.type in ("Pod", "HTTP"):
+                _begin_step(node.place, node.type)
             else:
                 with writing(node.place.root):
                     node.place.root.mkdir(parents=True, exist_ok=True)
@@ -123,20 +123,30 @@ class Commits:
             "fingerprint": node.fingerprint,
             "inputs": {
                 "parameters": _parameters(node.inputs, types, in_files=leaf),
-                "artifacts": self._artifacts(node.input_artifacts),
+                "artifacts": self._artifacts(node.input_artifacts, node.place),
             },
             "outputs": {
                 "parameters": _parameters(node.outputs, out_types, in_files=leaf),
-                "artifacts": self._artifacts(node.output_artifacts, marked=leaf),
+                "artifacts": self._artifacts(node.output_artifacts, None, marked=leaf),
             },
         }
 
-    def _artifacts(self, artifacts: Mapping[str, ArtifactValue | None], *, marked: bool = False) -> dict[str, Any]:
-        """Names to places, relative to the run directory where they are inside it, and to how they look now."""
+    def _artifacts(
+        self, artifacts: Mapping[str, ArtifactValue | None], place: StepLayout | None, *, marked: bool = False
+    ) -> dict[str, Any]:
+        """Names to places, relative to the run directory where they are inside it, and to how they look now.
+
+        Args:
+            place: the step that has made those for itself that were nowhere before.
+        """
         result: dict[str, Any] = {}
         for name, value in artifacts.items():
             if value is not None:
                 path = value.location
+                if value.is_nowhere:
+                    if place is None:
+                        continue
+                    path = str(place.input_artifacts / name)
                 inside = path.startswith(self._root + os.sep)
                 result[name] = {"path": path[len(self._root) + 1 :] if inside else path}
                 if marked:
@@ -144,7 +154,7 @@ class Commits:
         return result
 
 
-def _begin_step(place: StepLayout) -> None:
+def _begin_step(place: StepLayout, kind: str) -> None:
     """Make a step's directory. Nothing in it counts before its phase is final, so the rest need not be whole yet."""
     try:
         os.mkdir(place.text)
@@ -154,7 +164,7 @@ def _begin_step(place: StepLayout) -> None:
     except OSError:
         make_directory(place.text)  # once more, for the words
     take_over_runs(place)
-    write_new(place.file(TYPE), "Pod")
+    write_new(place.file(TYPE), kind)
     write_text(place.file(PHASE), Phase.RUNNING.value)
 
 

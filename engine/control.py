@@ -6,7 +6,8 @@ verb         what the runner does
 terminate    ends all running steps; the workflow is Terminated
 stop         the same, but the exit handler runs; the workflow is Failed
 suspend      starts no more steps
-resume       takes a suspend back
+resume       takes a suspend back, and has the steps go on that wait for it: all, or those named in ``steps``, with
+             what ``outputs`` gives them by name
 retry        when the attempt that goes on has ended: runs the steps named in ``steps`` once more, or, without
              names, those that failed
 ===========  ==========================================================================================

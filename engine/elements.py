@@ -99,8 +99,8 @@ def content(name: str, value: ArtifactValue | None) -> str | None:
     Raises:
         ExpressionError: it is no file that can be read.
     """
-    if value is None:
-        return None
+    if value is None or value.raw is not None:
+        return None if value is None or value.raw is None else value.raw.removesuffix("\n")
     try:
         found = _only_file(value)
         with found.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
@@ -153,6 +153,8 @@ def parts_of(value: ArtifactValue, *, whole: bool = False) -> tuple[list[Part], 
     """
     if value.parts is not None:
         return list(value.parts), True
+    if value.is_nowhere:
+        raise ValueError("an artifact that is one text or one file of a server is no list of files")
     root = value.location
     items = read_catalog(Path(root))
     if items is not None:

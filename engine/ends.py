@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from abc import abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dflow.engine import expressions
 from dflow.engine.attempts import LeafRunner
 from dflow.engine.commit import Commits
 from dflow.engine.errors import CopyError, ExpressionError, LeafError, UnsafeArtifact
 from dflow.engine.groups import Group, LoopGroup
 from dflow.engine.hooks import HookGroup
+from dflow.engine.keeping import Keeper
 from dflow.engine.loop import WorkLoop
 from dflow.engine.memo import MemoCache
+from dflow.engine.model import Call
 from dflow.engine.names import exit_names, workflow_names
-from dflow.engine.node import Node, node_type
+from dflow.engine.node import LEAF_TYPES, Node, node_type
 from dflow.engine.outputs import declare_skipped, group_outputs, loop_outputs, offer
+from dflow.engine.pauses import Pauses
 from dflow.engine.phase import Phase
 from dflow.engine.places import Places
 from dflow.engine.retry_groups import RetryGroup
-from dflow.engine.scope import ArtifactValue
+from dflow.engine.scope import ArtifactValue, Scope, resolve_artifact
 from dflow.engine.stacking import stack_artifact, stack_parameters, whole_artifact
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from dflow.engine.layout import RunLayout
     from dflow.engine.model import Template, WorkflowGraph
     from dflow.engine.ports import Executor
@@ -32,6 +39,8 @@ if TYPE_CHECKING:
     from dflow.engine.slots import Slots
 
 __all__ = ["Ends"]
+
+_log = logging.getLogger("dflow.engine")
 
 
 class Ends(WorkLoop):
@@ -54,7 +63,8 @@ class Ends(WorkLoop):
     ) -> None:
         self.commits = Commits(layout, settings.durability)
         self._globals = workflow_names(graph, layout)
-        runner = LeafRunner(layout, settings, executor, self.commits, self._globals)
+        self._keeper = Keeper(graph, layout)
+        runner = LeafRunner(layout, settings, executor, self.commits, self._globals, self._keeper)
         limit = settings.workers() if graph.parallelism is None else graph.parallelism
         super().__init__(layout, runner, limit, shared, parallel=executor.capabilities.parallel)
         self._graph = graph
@@ -63,8 +73,13 @@ class Ends(WorkLoop):
         self._memo = MemoCache(layout.cache, layout.id)
         self._places = Places(layout, earlier.finished, earlier.taken, self.commits.moved)
         self._hooks: dict[str, HookGroup] = {}
+        self._pauses = Pauses(layout, self)
+        self._helpers: dict[str, bool | str] = {t.name: True for t in graph.templates if getattr(t, "helper", False)}
+        self._helpers |= {t.name: "loop" for t in graph.templates if getattr(t, "around_loop", False)}
         self._exit: Node | None = None
         self._exit_after_stop = True
+        self._store = str(layout.store)
+        self._follow: Callable[[], None] = self._be_over
         self.root = Node(layout.id, layout.id, layout.id, "", graph.entrypoint, None)
         self.failures: list[Node] = []
         self.global_outputs: dict[str, str] = {}
@@ -85,6 +100,11 @@ class Ends(WorkLoop):
         self._exit_after_stop = run_exit_handler and self._exit_after_stop
         if self.stopping is None:
             self._end_steps(why)
+            self._pauses.stop(why)
+
+    def finish(self, node: Node, group: Group | None, phase: Phase, message: str) -> None:
+        """A node that is no leaf step is done."""
+        self._finish(node, group, phase, message)
 
     def finish_group(self, group: Group, phase: Phase, message: str) -> None:
         """A group is done: compute its outputs, then its end is its parent's news."""
@@ -107,7 +127,11 @@ class Ends(WorkLoop):
 
     def _make_whole(self, node: Node) -> None:
         """Outputs that are elements of artifacts become artifacts of their own."""
-        chosen = {name: v for name, v in node.output_artifacts.items() if v is not None and v.parts is not None}
+        chosen = {
+            name: value
+            for name, value in node.output_artifacts.items()
+            if value is not None and (value.parts is not None or value.raw is not None)
+        }
         if chosen:
             step = node.call.name if node.call else node.display
             place = node.place or self._places.new_directory(step, node.name)
@@ -142,7 +166,7 @@ class Ends(WorkLoop):
             self.commits.commit(node, phase, self._templates[node.template])
         if node.memo_key is not None and phase is Phase.SUCCEEDED and node.memoized is None:
             self._memo.keep(node)
-        if phase.is_failure and (node.type == "Pod" or self._is_own_fault(node, phase)):
+        if phase.is_failure and (node.type in LEAF_TYPES or self._is_own_fault(node, phase)):
             self.failures.append(node)
         self._conclude(node, group, phase)
 
@@ -162,43 +186,113 @@ class Ends(WorkLoop):
 
     def _conclude(self, node: Node, group: Group | None, phase: Phase) -> None:
         node.phase = phase
-        self._export(node)
-        if group is None:
-            self._root_ended(node)
-            return
+        self._export(node, group)
         hooks = self._hooks.pop(node.id, None)
+        if group is None:
+            self._without_parent(node, hooks)
+            return
         if not isinstance(group, HookGroup | LoopGroup):
             offer(node, self._templates[node.template], group.scope, group.prefix)
         elif hooks:  # of a copy: its siblings see only what the whole loop gives
             offer(node, self._templates[node.template], hooks.scope, group.prefix)
         self._post(partial(hooks.node_ended, phase) if hooks else partial(group.child_done, node))
 
-    def _root_ended(self, node: Node) -> None:
+    # -- the end of the whole ---------------------------------------------------------------------------------
+
+    def _without_parent(self, node: Node, hooks: HookGroup | None) -> None:
         """The entry template or the exit handler has ended (HK-02, PH-06). After a stop it runs all the same."""
-        wanted = self.stopping is None or self._exit_after_stop
-        if node is not self.root or self._graph.on_exit is None or not wanted:
-            self._over = True
-            self._wake.set()
+        is_wanted = self.stopping is None or self._exit_after_stop
+        handler = self._exit_handler() if node is self.root and is_wanted else None
+        if handler is not None or hooks is not None:
+            self._globals.update(exit_names(node, self.failures, self.global_outputs))
+        follow = self._be_over if handler is None else partial(self._run_exit_handler, handler)
+        if hooks is None:
+            follow()
+            return
+        self._follow = follow
+        hooks.scope.values.update(self._globals)
+        self._post(partial(hooks.node_ended, node.phase))
+
+    def _hooks_of_all_ended(self) -> None:
+        self._follow()
+
+    def _exit_handler(self) -> Call | None:
+        """What runs when everything else has ended."""
+        if self._graph.on_exit is not None:
+            return Call("onExit", self._graph.on_exit)
+        return next((hook.call for hook in self._graph.hooks if hook.name == "exit"), None)
+
+    def _run_exit_handler(self, handler: Call) -> None:
+        if self._graph.on_exit is None and not self._is_exit_wanted():
+            self._be_over()
             return
         self._allow_steps()
-        template = self._templates[self._graph.on_exit]
+        template = self._templates[handler.template]
         name = f"{self._layout.id}.onExit"
         self._exit = Node(self._places.new_id(name), name, "onExit", node_type(template), template.name, None)
-        self._globals.update(exit_names(node, self.failures, self.global_outputs))
+        self._exit.helper = self._helpers.get(template.name, False)
+        if self._graph.on_exit is None:
+            self._exit.call = handler
+        self._give_arguments(self._exit, template)
         self._begin(self._exit, template, None)
 
-    def _artifacts_of_all(self) -> dict[str, ArtifactValue | None]:
-        """The global artifacts, for the exit handler."""
-        return {f"workflow.outputs.artifacts.{n}": ArtifactValue(path) for n, path in self.global_artifacts.items()}
+    def _is_exit_wanted(self) -> bool:
+        """Whether the expression of the exit hook is true."""
+        expression = next(hook.expression for hook in self._graph.hooks if hook.name == "exit")
+        if expression is None:
+            return True
+        try:
+            return expressions.evaluate_bool(expression, self._globals)
+        except ExpressionError as exc:
+            _log.warning("the exit hook of the workflow cannot be decided: %s", exc)
+            return False
 
-    def _export(self, node: Node) -> None:
-        """Global outputs, last writer wins (OU-07)."""
+    def _be_over(self) -> None:
+        self._over = True
+        self._wake.set()
+
+    def _give_arguments(self, node: Node, template: Template) -> None:
+        """The workflow's parameters and artifacts are the inputs of these names of what it calls itself."""
+        given = dict(self._graph.parameters)
+        for parameter in template.inputs.parameters:
+            text = given.get(parameter.name)
+            if text is not None:
+                node.inputs[parameter.name] = text
+        if self._graph.artifacts:
+            sources, scope = dict(self._graph.artifacts), self._new_scope()
+            for artifact in template.inputs.artifacts:
+                value = resolve_artifact(sources[artifact.name], scope) if artifact.name in sources else None
+                if value is not None:
+                    node.input_artifacts[artifact.name] = value
+
+    def _new_scope(self) -> Scope:
+        """What every template knows."""
+        artifacts: dict[str, ArtifactValue | None] = {}
+        for name, path in self.global_artifacts.items():
+            artifacts[f"workflow.outputs.artifacts.{name}"] = ArtifactValue(path)
+        return Scope(dict(self._globals), artifacts, self._store)
+
+    def _export(self, node: Node, group: Group | None) -> None:
+        """Global outputs, last writer wins (OU-07). What has begun already knows them too."""
         outputs = self._templates[node.template].outputs
         for parameter in outputs.parameters:
             text = node.outputs.get(parameter.name)
             if parameter.global_name and text is not None:
                 self.global_outputs[parameter.global_name] = text
+                name = f"workflow.outputs.parameters.{parameter.global_name}"
+                self._globals[name] = text
+                for around in _groups(group):
+                    around.scope.values[name] = text
         for artifact in outputs.artifacts:
             value = node.output_artifacts.get(artifact.name)
-            if artifact.global_name and value is not None:
+            if artifact.global_name and value is not None and not value.is_nowhere:
                 self.global_artifacts[artifact.global_name] = value.location
+                for around in _groups(group):
+                    around.scope.artifacts[f"workflow.outputs.artifacts.{artifact.global_name}"] = value
+
+
+def _groups(group: Group | None) -> Iterator[Group]:
+    """A group and those around it."""
+    while group is not None:
+        yield group
+        group = group.parent

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from dflow.engine.model import DagTemplate, PythonOpTemplate, StepsTemplate
+from dflow.engine.model import DagTemplate, HttpTemplate, PythonOpTemplate, ScriptTemplate, StepsTemplate
 
 if TYPE_CHECKING:
-    from dflow.engine.model import ScriptTemplate, Template
+    from dflow.engine.model import Template
     from dflow.engine.node import Node
 
 __all__ = ["changes", "fingerprint"]
@@ -24,7 +24,7 @@ def fingerprint(node: Node, template: Template) -> dict[str, str]:
     if node.key is None and isinstance(template, (StepsTemplate, DagTemplate)):
         return {}
     parts = {f"input parameter {name}": _hash(text) for name, text in node.inputs.items()}
-    if isinstance(template, (StepsTemplate, DagTemplate)):
+    if not isinstance(template, (ScriptTemplate, PythonOpTemplate, HttpTemplate)):
         return parts
     parts["program"] = _hash(_program(template))
     if template.pod.image:
@@ -39,9 +39,13 @@ def changes(old: dict[str, str], new: dict[str, str]) -> list[str]:
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 
-def _program(template: PythonOpTemplate | ScriptTemplate) -> str:
+def _program(template: PythonOpTemplate | ScriptTemplate | HttpTemplate) -> str:
     if isinstance(template, PythonOpTemplate):
         return template.op.digest or template.op.data or f"{template.op.module}.{template.op.qualname}"
+    if isinstance(template, HttpTemplate):
+        return "\0".join(
+            (template.method, template.url, template.body or "", *(h for pair in template.headers for h in pair))
+        )
     return "\0".join((template.script or "", *template.pod.command, *template.args))
 
 

@@ -1,8 +1,7 @@
-"""Running Steps and DAG templates: which call comes next, and how the whole ends.
+"""Running Steps templates and loops: which call comes next, and how the whole ends. DAGs are in ``dag_groups``.
 
 A group runs no code of its own and waits for nothing: it is told of every child that is done, and tells the
-scheduler what to start. Facts of Argo that are followed here: ST-01 to ST-05 and DG-01, DG-02, DG-04, DG-05 in
-``docs/semantics.md``.
+scheduler what to start. Facts of Argo that are followed here: ST-01 to ST-05 in ``docs/semantics.md``.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from dflow.engine.expressions import item_name
-from dflow.engine.model import ContinueOn, DagTemplate, StepsTemplate
+from dflow.engine.model import ContinueOn
 from dflow.engine.phase import Phase
 from dflow.engine.slice_groups import Turns, tally
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Protocol
 
-    from dflow.engine.model import Call
+    from dflow.engine.model import Call, StepsTemplate
     from dflow.engine.node import Node
     from dflow.engine.retry_groups import RetryGroup
     from dflow.engine.scope import Scope
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
             """The group is done."""
 
 
-__all__ = ["DagGroup", "Group", "LoopGroup", "StepsGroup", "make_group"]
+__all__ = ["Group", "LoopGroup", "StepsGroup", "goes_on_after"]
 
 
 class Group(ABC):
@@ -64,12 +63,14 @@ class Group(ABC):
         parent: the group that the node belongs to; None for the root.
         scope: what the calls of this template can refer to.
         prefix: ``steps`` or ``tasks``, the first word of references to siblings.
+        end: of hooks: how the node ended that they are of; None while it runs.
         fail_fast: start nothing more after a failure that the call does not go on after.
         deadline: seconds since the epoch at which a retry strategy around it has no more time.
     """
 
     prefix: str
     fail_fast = False
+    end: Phase | None = None
 
     def __init__(
         self, node: Node, parent: Group | None, scope: Scope, starter: Starter, parallelism: int | None
@@ -171,84 +172,6 @@ class StepsGroup(Group):
         self._launch((call, f"{self.node.name}[{self._index}].{call.name}") for call in calls)
 
 
-class DagGroup(Group):
-    """Tasks in the order of their dependencies."""
-
-    prefix = "tasks"
-
-    def __init__(self, node: Node, parent: Group | None, scope: Scope, starter: Starter, template: DagTemplate) -> None:
-        super().__init__(node, parent, scope, starter, template.parallelism)
-        self.fail_fast = template.fail_fast
-        self._tasks = {task.name: task for task in template.tasks}
-        self._missing = {task.name: len(set(task.dependencies)) for task in template.tasks}
-        self._next: dict[str, list[str]] = {name: [] for name in self._tasks}
-        for task in template.tasks:
-            for dependency in dict.fromkeys(task.dependencies):
-                self._next[dependency].append(task.name)
-        self._done: dict[str, Node] = {}
-
-    def begin(self) -> None:
-        """Start the tasks that depend on nothing."""
-        if not self._tasks:
-            self._finish(Phase.SUCCEEDED)
-        else:
-            self._launch(self._named(name for name, count in self._missing.items() if count == 0))
-
-    def _settled(self, child: Node) -> None:
-        if child.call is None:
-            return
-        self._done[child.call.name] = child
-        ready = []
-        for name in self._next[child.call.name]:
-            self._missing[name] -= 1
-            if self._missing[name] == 0:
-                ready.append(name)
-        for call, name in self._named(ready):
-            blocker = next((d for d in call.dependencies if not _allows(self._done[d])), None)
-            if blocker is None:
-                self._launch([(call, name)])
-            else:
-                self._active += 1
-                self._starter.omit(call, name, self, f"task {blocker!r} ended {self._done[blocker].phase}")
-        if len(self._done) == len(self._tasks):
-            self._conclude()
-
-    def _give_up(self, culprit: Node) -> None:
-        self._finish(culprit.phase, f"task {culprit.display!r} ended {culprit.phase}")
-
-    def _conclude(self) -> None:
-        """DG-05: the worst of the targets; an omitted target stands for what it waited for."""
-        for phase in (Phase.ERROR, Phase.FAILED):
-            for name, following in self._next.items():
-                culprit = self._culprit(self._done[name], phase) if not following else None
-                if culprit is not None:
-                    self._finish(phase, f"task {culprit.display!r} ended {culprit.phase}")
-                    return
-        self._finish(Phase.SUCCEEDED)
-
-    def _culprit(self, node: Node, phase: Phase) -> Node | None:
-        """The node that gives this branch the phase, walking back over omitted and skipped nodes.
-
-        Only the target itself can say that the phase does not matter: a failure that another node may have still is
-        the phase of its branch, until a node after it completes.
-        """
-        if _goes_on_after(node, phase):
-            return None
-        branch, seen = [node], set()
-        while branch:
-            current = branch.pop()
-            if current.phase is phase:
-                return current
-            if current.phase in (Phase.OMITTED, Phase.SKIPPED) and current.call is not None:
-                new = [d for d in current.call.dependencies if d not in seen]
-                seen.update(new)
-                branch.extend(self._done[d] for d in new)
-        return None
-
-    def _named(self, names: Iterable[str]) -> Iterable[tuple[Call, str]]:
-        return ((self._tasks[name], f"{self.node.name}.{name}") for name in names)
-
-
 class LoopGroup(Group):
     """The copies of one call, one for each item of its loop.
 
@@ -304,6 +227,7 @@ class LoopGroup(Group):
         copies = [copy for _, copy in self.done]
         rule = self.node.call.continue_on if self.node.call else ContinueOn()
         bad = [copy for copy in copies if not copy.phase.is_ok]
+        self.node.of_copies = _results(copies)
         count = tally(self.done, None if self.deal is None else self.deal.sizes())
         enough = (rule.num_success is not None and count.good >= rule.num_success) or (
             rule.success_ratio is not None and count.good >= rule.success_ratio * count.total
@@ -318,26 +242,19 @@ class LoopGroup(Group):
         self._finish(bad[-1].phase if bad else Phase.FAILED, failed)
 
 
-def make_group(
-    template: StepsTemplate | DagTemplate, node: Node, parent: Group | None, scope: Scope, starter: Starter
-) -> Group:
-    """The group that runs a template."""
-    if isinstance(template, StepsTemplate):
-        return StepsGroup(node, parent, scope, starter, template)
-    return DagGroup(node, parent, scope, starter, template)
+def _results(copies: list[Node]) -> tuple[str, ...]:
+    """What a ``depends`` can ask of a loop: of its copies, not of the whole (DG-03)."""
+    phases = {copy.phase for copy in copies}
+    found = ("AnySucceeded",) if Phase.SUCCEEDED in phases else ()
+    return ("AllFailed", *found) if phases == {Phase.FAILED} else found
 
 
 def _covered(node: Node) -> bool:
     """Success, or a failure that the call says to go on after (ST-03); not one of preparing it (ST-05)."""
-    return node.phase.is_ok or (node.prepared and _goes_on_after(node, node.phase))
+    return node.phase.is_ok or (node.prepared and goes_on_after(node, node.phase))
 
 
-def _allows(node: Node) -> bool:
-    """DG-01: a bare dependency is fulfilled by Succeeded and Skipped, and by a failure it continues on."""
-    return node.phase is not Phase.OMITTED and (node.phase.is_ok or _goes_on_after(node, node.phase))
-
-
-def _goes_on_after(node: Node, phase: Phase) -> bool:
+def goes_on_after(node: Node, phase: Phase) -> bool:
     """Whether the call of a node says to go on after this phase."""
     rule = node.call.continue_on if node.call else ContinueOn()
     return (rule.failed and phase is Phase.FAILED) or (rule.error and phase is Phase.ERROR)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dflow.engine import leaf
 from dflow.engine.errors import LeafError
 from dflow.engine.fingerprint import changes
+from dflow.engine.model import SuspendTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.reuse import read_outputs
 
@@ -40,7 +41,7 @@ class KnownResults:
             _log.warning("step %r is kept although %s changed", node.key or node.display, ", ".join(differs))
         return True
 
-    def adopt(self, node: Node, earlier: Node, template: LeafTemplate) -> bool:
+    def adopt(self, node: Node, earlier: Node, template: LeafTemplate | SuspendTemplate) -> bool:
         """Give a node the outcome of an earlier attempt; False when a file that it gave is gone."""
         node.started, node.finished, node.exit_code = earlier.started, earlier.finished, earlier.exit_code
         node.usage, node.message, node.reused = earlier.usage, earlier.message, earlier.reused
@@ -48,7 +49,9 @@ class KnownResults:
         node.phase, node.kept = Phase.RUNNING, True
         is_good = earlier.phase is Phase.SUCCEEDED
         try:
-            if is_good and (node.reused or node.memoized):  # its program left nothing: it did not run
+            if isinstance(template, SuspendTemplate):
+                read_outputs(node, template, strict=is_good)
+            elif is_good and (node.reused or node.memoized):  # its program left nothing: it did not run
                 read_outputs(node, template)
             else:
                 leaf.collect(node, template, self._settings, strict=is_good)

@@ -4,11 +4,12 @@
 
     <workflow id>/
     ├── status  type  pid
-    ├── .dflow/  graph.json  settings.json  journal.jsonl  ops/  lib/  lease  slots  control/  reuse.json  runner.log
+    ├── .dflow/  graph.json  settings.json  journal.jsonl  ops/  lib/  lease  slots  control/  reuse.json  store/
+    │            runner.log
     └── <key>  or  <id>-<step name>-<hash>/
         ├── phase  type  script  log.txt  .step
         ├── inputs/{parameters,artifacts}/NAME
-        ├── outputs/{parameters,artifacts}/NAME
+        ├── outputs/{parameters,artifacts}/NAME  and  outputs/result  of a step whose standard output is asked for
         ├── workflows/  of a step that submits some
         └── workdir/
 """
@@ -110,6 +111,11 @@ class RunLayout:
         return self.private / "attempts"
 
     @property
+    def store(self) -> Path:
+        """What steps keep under a key, for artifacts that name this key."""
+        return self.private / "store"
+
+    @property
     def cache(self) -> Path:
         """Outputs that are kept under a ``memoize_key``, shared by the runs beside this one."""
         return self.root.parent / ".dflow-cache"
@@ -171,6 +177,16 @@ class StepLayout:
     def log(self) -> Path:
         """Standard output and standard error as they come."""
         return self.root / "log.txt"
+
+    @property
+    def stdout(self) -> Path:
+        """Standard output alone, while a step runs whose ``outputs.result`` it is."""
+        return self.root / ".stdout"
+
+    @property
+    def result(self) -> Path:
+        """The ``outputs.result`` of a step that has one."""
+        return self.root / "outputs" / "result"
 
     @property
     def error(self) -> Path:

@@ -6,16 +6,18 @@ import json
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
+from dflow.engine.durations import seconds_of
 from dflow.engine.errors import LeafError
 from dflow.engine.layout import SCRIPT, WORKDIR
 from dflow.engine.leaf_inputs import make_output_parents, write_inputs
 from dflow.engine.leaf_outputs import collect
 from dflow.engine.leaf_program import declared_places, path_names, python_program, script_program
-from dflow.engine.model import PythonOpTemplate, ScriptTemplate
+from dflow.engine.model import HttpTemplate, PythonOpTemplate, ScriptTemplate
 from dflow.engine.paths import remap
 from dflow.engine.phase import Phase
 from dflow.engine.ports import Job, Outcome
 from dflow.engine.process import STEP_VARIABLE, step_path
+from dflow.engine.results import capturing
 from dflow.engine.scope import resolve
 from dflow.engine.state import make_directory, write_new
 
@@ -26,15 +28,18 @@ if TYPE_CHECKING:
     from dflow.engine.node import Node
     from dflow.engine.settings import RunSettings
 
-__all__ = ["LeafTemplate", "collect", "judge", "prepare"]
+__all__ = ["LeafTemplate", "ProgramTemplate", "collect", "judge", "prepare", "time_limit"]
 
-LeafTemplate = ScriptTemplate | PythonOpTemplate
+ProgramTemplate = ScriptTemplate | PythonOpTemplate
+LeafTemplate = ProgramTemplate | HttpTemplate
 _EXECUTABLE = 0o755
+_PROGRESS = "ARGO_PROGRESS_FILE"
+"""The variable with the file in which a program says how far it is (PR-01)."""
 
 
 def prepare(
     node: Node,
-    template: LeafTemplate,
+    template: ProgramTemplate,
     values: Mapping[str, str | None],
     settings: RunSettings,
     environment: Mapping[str, str],
@@ -64,28 +69,35 @@ def prepare(
     if template.pod.progress is not None:
         write_new(str(step.progress), template.pod.progress)
     env = {name: expressions.substitute(remap(text, known), scope) for name, text in template.pod.env}
-    limit = node.call.timeout if node.call and node.call.timeout is not None else template.pod.timeout
+    if isinstance(template, ScriptTemplate):
+        env.setdefault(_PROGRESS, str(step.progress))
+    env = {**environment, "PYTHONUNBUFFERED": "1", "TMPDIR": workdir, **env, STEP_VARIABLE: step_path(step.root)}
+    captures = isinstance(template, ScriptTemplate) and template.result
     return Job(
         name=node.name,
-        argv=program.argv,
+        argv=capturing(program.argv, step, env) if captures else program.argv,
         cwd=step.workdir,
-        env={
-            **environment,
-            "PYTHONUNBUFFERED": "1",
-            "TMPDIR": workdir,
-            **env,
-            STEP_VARIABLE: step_path(step.root),
-        },
+        env=env,
         step=step.root,
         log=step.log,
-        timeout=None if limit is None else _seconds(resolve(limit, scope), node),
+        timeout=time_limit(node, template, scope),
         grace=settings.kill_grace,
         runtime=program.runtime,
         isolation=_isolation(node, template),
     )
 
 
-def judge(node: Node, template: LeafTemplate, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
+def time_limit(node: Node, template: LeafTemplate, values: Mapping[str, str | None]) -> float | None:
+    """The seconds that a leaf has, as its call or else its template says.
+
+    Raises:
+        LeafError: it is no time.
+    """
+    limit = node.call.timeout if node.call and node.call.timeout is not None else template.pod.timeout
+    return None if limit is None else _seconds(resolve(limit, values), node)
+
+
+def judge(node: Node, template: ProgramTemplate, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
     """The phase and the message that an outcome means, before outputs are looked at (PH-03, TM-01)."""
     step = node.place
     if outcome.message is not None:
@@ -104,7 +116,7 @@ def _place_of(node: Node) -> StepLayout:
     return node.place
 
 
-def _isolation(node: Node, template: LeafTemplate) -> str | None:
+def _isolation(node: Node, template: ProgramTemplate) -> str | None:
     """What the step says of how it is run, else what its template says; None leaves it to the run."""
     if not isinstance(template, PythonOpTemplate):
         return None
@@ -112,11 +124,8 @@ def _isolation(node: Node, template: LeafTemplate) -> str | None:
 
 
 def _seconds(text: str | None, node: Node) -> float:
-    try:
-        seconds = float((text or "").rstrip("s"))
-    except ValueError:
-        seconds = -1.0
-    if not seconds > 0:  # "nan" is not, either
+    seconds = seconds_of(text or "")
+    if not seconds:
         raise LeafError(f"the timeout of {node.display!r} is {text!r}; it must be a positive number of seconds")
     return seconds
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dflow.engine.catalog import CATALOG, single_file
 from dflow.engine.elements import place_parts
 from dflow.engine.errors import LeafError, StateError
-from dflow.engine.layout import INPUT_PARAMETERS, INPUTS
+from dflow.engine.layout import INPUT_PARAMETERS, INPUTS, RunLayout
 from dflow.engine.model import PythonOpTemplate, ScriptTemplate
 from dflow.engine.paths import declared_paths
 from dflow.engine.slice_groups import write_group
@@ -66,27 +66,56 @@ def _place_artifact(
     settings: RunSettings,
 ) -> None:
     target = step.input_artifacts / artifact.name
-    if value.parts is not None and not artifact.sub_path:
+    if value.is_nowhere:
+        if not _make(target, value, artifact):
+            return
+    elif value.parts is not None and not artifact.sub_path:
         place_parts(value, target, settings.copy_method)
     else:
         source = Path(value.within(artifact.sub_path).location)
         if not source.exists():
             if artifact.optional:
                 return
-            raise LeafError(f"input artifact {artifact.name!r}: {source} does not exist any more")
+            raise LeafError(f"input artifact {artifact.name!r}: {_missing(source, step)}")
         if value.element and isinstance(template, PythonOpTemplate):
             _place_element(source, target, settings)
             return
         link_or_copy(source, target, settings.copy_method)
-        if artifact.mode is not None and settings.copy_method == "copy":
-            with writing(target):
-                target.chmod(artifact.mode)
+        if settings.copy_method == "copy":
+            _set_mode(target, artifact)
     if artifact.path and isinstance(template, ScriptTemplate):
         place = step.declared(artifact.path)
         _make_parent(step, artifact.path)
         if os.path.lexists(place):
             place.unlink()
         link_or_copy(_as_declared(artifact.path, target), place, "symlink")
+
+
+def _make(target: Path, value: ArtifactValue, artifact: InputArtifact) -> bool:
+    """Make an artifact that is the step's own; False when the server that it is fetched from has none."""
+    if value.raw is not None:
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        write_text(target, value.raw)
+    elif not target.exists():
+        return False
+    _set_mode(target, artifact)
+    return True
+
+
+def _set_mode(target: Path, artifact: InputArtifact) -> None:
+    """Permissions of a file that is the step's own."""
+    if artifact.mode is not None:
+        with writing(target):
+            target.chmod(artifact.mode)
+
+
+def _missing(source: Path, step: StepLayout) -> str:
+    """Where an artifact should be, in words."""
+    store = RunLayout(step.root.parent).store
+    if store in source.parents:
+        return f"nothing was kept under the key {str(source.relative_to(store))!r} of the artifact store"
+    return f"{source} does not exist any more"
 
 
 def _place_element(source: Path, target: Path, settings: RunSettings) -> None:

@@ -9,6 +9,7 @@ from dflow.engine.artifact_values import ArtifactValue
 from dflow.engine.errors import LeafError
 from dflow.engine.layout import OUTPUT_PARAMETERS
 from dflow.engine.model import PythonOpTemplate
+from dflow.engine.results import gives_result, take_result
 from dflow.engine.scope import resolve
 from dflow.engine.state import link_or_copy, read_text, write_text, writing
 from dflow.engine.texts import mismatch
@@ -17,14 +18,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dflow.engine.layout import StepLayout
-    from dflow.engine.model import OutputArtifact, OutputParameter, ScriptTemplate
+    from dflow.engine.leaf import LeafTemplate
+    from dflow.engine.model import OutputArtifact, OutputParameter
     from dflow.engine.node import Node
     from dflow.engine.settings import RunSettings
 
 __all__ = ["collect"]
 
 
-def collect(node: Node, template: ScriptTemplate | PythonOpTemplate, settings: RunSettings, *, strict: bool) -> None:
+def collect(node: Node, template: LeafTemplate, settings: RunSettings, *, strict: bool) -> None:
     """Take up the outputs of a program that ended, into the node and into ``outputs/``.
 
     Args:
@@ -37,6 +39,10 @@ def collect(node: Node, template: ScriptTemplate | PythonOpTemplate, settings: R
     if step is None:
         return
     missing = []
+    if gives_result(template):
+        node.result = take_result(step)
+        if node.result is None and strict:
+            raise LeafError("outputs.result is gone")
     for parameter in template.outputs.parameters:
         text = _parameter(parameter, step, template, strict=strict)
         if text is not None:
@@ -55,9 +61,7 @@ def collect(node: Node, template: ScriptTemplate | PythonOpTemplate, settings: R
         _complete(step, template.pod.progress)
 
 
-def _parameter(
-    parameter: OutputParameter, step: StepLayout, template: ScriptTemplate | PythonOpTemplate, *, strict: bool
-) -> str | None:
+def _parameter(parameter: OutputParameter, step: StepLayout, template: LeafTemplate, *, strict: bool) -> str | None:
     """The text of an output, or its default; None when there is neither."""
     try:
         text = _output_text(parameter, step, template)
@@ -78,9 +82,7 @@ def _complete(step: StepLayout, initial: str) -> None:
         write_text(step.progress, f"{total}/{total}")
 
 
-def _output_text(
-    parameter: OutputParameter, step: StepLayout, template: ScriptTemplate | PythonOpTemplate
-) -> str | None:
+def _output_text(parameter: OutputParameter, step: StepLayout, template: LeafTemplate) -> str | None:
     """The text that the program left, without one trailing newline (OU-02); None when there is none."""
     if isinstance(template, PythonOpTemplate):
         place = f"{step.file(OUTPUT_PARAMETERS)}/{parameter.name}"
@@ -97,7 +99,7 @@ def _output_text(
     return text if isinstance(template, PythonOpTemplate) else text.removesuffix("\n")
 
 
-def _check_type(parameter: OutputParameter, text: str | None, template: ScriptTemplate | PythonOpTemplate) -> None:
+def _check_type(parameter: OutputParameter, text: str | None, template: LeafTemplate) -> None:
     """Raise LeafError where a script wrote something else than it declares; Python OPs are checked by the runtime."""
     if text is not None and not isinstance(template, PythonOpTemplate):
         wanted = mismatch(text, parameter.type)
@@ -118,7 +120,7 @@ def _write_output(step: StepLayout, name: str, text: str) -> None:
 
 
 def _output_artifact(
-    artifact: OutputArtifact, step: StepLayout, template: ScriptTemplate | PythonOpTemplate, settings: RunSettings
+    artifact: OutputArtifact, step: StepLayout, template: LeafTemplate, settings: RunSettings
 ) -> Path | None:
     place = step.output_artifacts / artifact.name
     if isinstance(template, PythonOpTemplate) or not artifact.path:
@@ -131,7 +133,7 @@ def _output_artifact(
     return place
 
 
-def _missing_parameter(parameter: OutputParameter, template: ScriptTemplate | PythonOpTemplate) -> str:
+def _missing_parameter(parameter: OutputParameter, template: LeafTemplate) -> str:
     if isinstance(template, PythonOpTemplate):
         return f"output parameter {parameter.name!r} was not returned"
     if not parameter.path:
@@ -139,7 +141,7 @@ def _missing_parameter(parameter: OutputParameter, template: ScriptTemplate | Py
     return f"output parameter {parameter.name!r}: the program wrote no {parameter.path}, and there is no default"
 
 
-def _missing_artifact(artifact: OutputArtifact, template: ScriptTemplate | PythonOpTemplate) -> str:
+def _missing_artifact(artifact: OutputArtifact, template: LeafTemplate) -> str:
     if isinstance(template, PythonOpTemplate):
         return f"output artifact {artifact.name!r} was not returned"
     return f"output artifact {artifact.name!r}: the program made no {artifact.path}; make it, or declare it optional"

@@ -88,6 +88,14 @@ class WorkLoop(ABC):
         if self._broken is not None:
             raise self._broken
 
+    def post(self, work: Callable[[], None]) -> None:
+        """Do a piece of work soon."""
+        self._post(work)
+
+    def follow(self) -> None:
+        """Bring the logs up to date of programs whose standard output goes elsewhere."""
+        self._runner.follow()
+
     def suspend(self, *, on: bool) -> None:
         """Start no more leaf steps, or go on; those that run are left alone."""
         self._suspended = on

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.marks import difference, mark
+from dflow.engine.results import gives_result
 from dflow.engine.reuse import Reused
 from dflow.engine.scope import resolve
 from dflow.engine.state import read_text, write_json, writing
@@ -53,15 +54,20 @@ class MemoCache:
             artifacts = {name: str(found["path"]) for name, found in entry["artifacts"].items()}
             same = all(difference(str(found["path"]), found["mark"]) is None for found in entry["artifacts"].values())
             texts = {str(name): str(text) for name, text in entry["parameters"].items()}
+            result = entry.get("result")
+            age = getattr(template, "memoize_age", None)
+            is_old = age is not None and time.time() - float(entry["created"]) > age
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
         missing = [p.name for p in template.outputs.parameters if p.name not in texts and p.default is None]
         missing += [a.name for a in template.outputs.artifacts if a.name not in artifacts and not a.optional]
         own = None if node.place is None else f"{node.place.root}{os.sep}"
         is_own = own is not None and any(path.startswith(own) for path in artifacts.values())
+        if is_old or (gives_result(template) and not isinstance(result, str)):
+            return None
         if missing or not same or is_own:  # what lies in the step's own directory is about to be set aside
             return None
-        return Reused(str(entry["key"]), str(entry.get("workflow")), texts, artifacts)
+        return Reused(str(entry["key"]), str(entry.get("workflow")), texts, artifacts, result=result)
 
     def keep(self, node: Node) -> None:
         """Keep the outputs of a node that has succeeded.
@@ -78,6 +84,7 @@ class MemoCache:
             "workflow": self._workflow,
             "node": node.name,
             "created": time.time(),
+            "result": node.result,
             "parameters": {name: text for name, text in node.outputs.items() if text is not None},
             "artifacts": {
                 name: {"path": value.location, "mark": mark(value.location)} for name, value in artifacts.items()

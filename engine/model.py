@@ -152,11 +152,14 @@ class Loop:
         items: a JSON list as a value, or a sequence; None for one item for each element of the sliced inputs.
         parallelism: how many copies may run at once.
         slices: inputs that are dealt out and outputs that are stacked.
+        helper: the node of the loop as a whole is not shown: the template that an exporter made around it stands for
+            it.
     """
 
     items: Value | Sequence | None
     parallelism: int | None = None
     slices: Slices | None = None
+    helper: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +236,7 @@ class DagTemplate:
     """Tasks that start when what they depend on is done; the rest is as in a StepsTemplate.
 
     Attributes:
+        around_loop: made by an exporter around a loop of the user's Steps: its node is shown where it has no children.
         targets: only these tasks are wanted, with what they depend on (DG-04); empty means all.
     """
 
@@ -246,6 +250,7 @@ class DagTemplate:
     fail_fast: bool = False
     memoize_age: float | None = None
     helper: bool = False
+    around_loop: bool = False
     targets: tuple[str, ...] = ()
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
 
-__all__ = ["exit_names", "leaf_names", "workflow_names"]
+__all__ = ["exit_names", "leaf_names", "own_name", "workflow_names"]
 
 
 def workflow_names(graph: WorkflowGraph, layout: RunLayout) -> dict[str, str | None]:
@@ -46,6 +46,12 @@ def exit_names(root: Node, failed: list[Node], outputs: Mapping[str, str]) -> di
     return names
 
 
+def own_name(node: Node) -> str:
+    """Under which name a step or task knows how it is called."""
+    around = node.name[: -len(node.display) - 1]
+    return "steps.name" if around.endswith("]") else "tasks.name"
+
+
 def _failure(workflow_id: str, node: Node) -> dict[str, str]:
     return {
         "displayName": node.display,
@@ -65,6 +71,7 @@ def leaf_names(node: Node, layout: RunLayout) -> dict[str, str | None]:
     """The names that the program of a leaf can use, beside the workflow's."""
     names: dict[str, str | None] = {f"inputs.parameters.{name}": text for name, text in node.inputs.items()}
     names["node.name"] = node.name
+    names[own_name(node)] = node.call.name if node.call else node.display
     names["pod.name"] = _pod_name(layout.id, node)
     names["retries"] = str(node.retries)
     return names

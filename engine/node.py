@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.model import DagTemplate, StepsTemplate
+from dflow.engine.model import DagTemplate, HttpTemplate, StepsTemplate, SuspendTemplate
 from dflow.engine.phase import Phase
 
 if TYPE_CHECKING:
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from dflow.engine.scope import ArtifactValue
     from dflow.engine.slices import Hand
 
-__all__ = ["Node", "node_type"]
+__all__ = ["LEAF_TYPES", "Node", "node_type"]
+
+LEAF_TYPES = frozenset({"Pod", "HTTP", "Suspend"})
+"""Types of nodes that do something themselves."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,9 +29,10 @@ class Node:
     Attributes:
         name: the path from the root, as Argo writes it: ``wf[0].train`` or ``wf.train``.
         display: the last element of the name.
-        type: ``Pod``, ``Steps``, ``DAG``, ``Retry`` (of their attempts) or ``Skipped``.
+        type: ``Pod``, ``HTTP``, ``Suspend``, ``Steps``, ``DAG``, ``Retry`` (of their attempts) or ``Skipped``.
         place: its directory; None while it has none.
         inputs, outputs: texts of parameters; None for "skipped".
+        result: what its program printed, where that is asked for.
         item: of a copy in a loop: the names ``item`` and ``item.KEY`` with their texts.
         hand: of a copy in a loop: the slices that it gets.
         retries: how many attempts there were before this one; they are in ``.bk1`` …
@@ -38,6 +42,8 @@ class Node:
         memo_key: the key under which its outputs are kept, when its template has one.
         memoized: the workflow that had put its outputs under that key; it took them instead of running.
         deadline: seconds since the epoch at which a strategy of the templates around it has no more time.
+        of_copies: of a loop: ``AnySucceeded``, ``AllFailed``, as its copies ended.
+        helper: its template was made by an exporter, so it is not shown; ``loop`` when it is where it has no children.
         prepared: False when its arguments or its condition could not be resolved, so it never began.
     """
 
@@ -59,9 +65,12 @@ class Node:
     input_artifacts: dict[str, ArtifactValue] = field(default_factory=dict)
     outputs: dict[str, str | None] = field(default_factory=dict)
     output_artifacts: dict[str, ArtifactValue | None] = field(default_factory=dict)
+    result: str | None = None
     usage: dict[str, float] | None = None
     retries: int = 0
     prepared: bool = True
+    helper: bool | str = False
+    of_copies: tuple[str, ...] = ()
     fingerprint: dict[str, str] = field(default_factory=dict)
     kept: bool = False
     reused: str | None = None
@@ -90,6 +99,7 @@ class Node:
             "retries": self.retries or None,
             "reusedFrom": self.reused,
             "memoized": self.memoized,
+            "helper": self.helper or None,
         }
         return {name: value for name, value in data.items() if value is not None}
 
@@ -119,5 +129,9 @@ def node_type(template: Template) -> str:
             return "Steps"
         case DagTemplate():
             return "DAG"
+        case HttpTemplate():
+            return "HTTP"
+        case SuspendTemplate():
+            return "Suspend"
         case _:
             return "Pod"

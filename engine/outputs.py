@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
+from dflow.engine.results import gives_result, results_of_copies
 from dflow.engine.scope import resolve, resolve_artifact
 from dflow.engine.texts import list_of_texts
 
@@ -41,6 +42,8 @@ def loop_outputs(node: Node, template: Template, good: list[Node], scope: Scope,
     maps = [{name: text for name, text in copy.outputs.items() if text is not None} for copy in good]
     if node.call is not None:
         scope.values[f"{prefix}.{node.call.name}.outputs.parameters"] = json.dumps(maps, ensure_ascii=False)
+    if gives_result(template):
+        node.result = results_of_copies(good)
     for parameter in template.outputs.parameters:
         texts = [texts[parameter.name] for texts in maps if parameter.name in texts]
         if texts:
@@ -68,6 +71,8 @@ def offer(node: Node, template: Template, scope: Scope, prefix: str) -> None:
     values[f"{stem}.finishedAt"] = _rfc3339(node.finished)
     if node.exit_code is not None:
         values[f"{stem}.exitCode"] = str(node.exit_code)
+    if gives_result(template):
+        values[f"{stem}.outputs.result"] = node.result
     for parameter in template.outputs.parameters:
         if parameter.name in node.outputs:
             values[f"{stem}.outputs.parameters.{parameter.name}"] = node.outputs[parameter.name]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.marks import GONE, difference
-from dflow.engine.node import Node
+from dflow.engine.node import LEAF_TYPES, Node
 from dflow.engine.reuse import load_reused
 from dflow.engine.state import read_phase, read_record
 
@@ -64,7 +64,7 @@ def finished_nodes(layout: RunLayout, again: Callable[[Node], bool] | None) -> d
             continue
         step = layout.step(entry.name)
         phase, record = read_phase(step), read_record(step)
-        if phase is None or not phase.is_final or record is None or record.get("type") != "Pod":
+        if phase is None or not phase.is_final or record is None or record.get("type") not in LEAF_TYPES:
             continue
         if record.get("dir") != entry.name:
             continue

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import LeafError, StateError
+from dflow.engine.results import gives_result, keep_result, read_result
 from dflow.engine.scope import ArtifactValue
 from dflow.engine.state import link_or_copy, read_text, write_json, write_text, writing
 
@@ -34,6 +35,7 @@ class Reused:
         parameters: texts by name.
         artifacts: absolute paths by name.
         fingerprint: what it was made from, see ``engine.fingerprint``.
+        result: its ``outputs.result``.
         strict: a step that would be made from something else refuses it.
     """
 
@@ -42,6 +44,7 @@ class Reused:
     parameters: dict[str, str] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
     fingerprint: dict[str, str] = field(default_factory=dict)
+    result: str | None = None
     strict: bool = False
 
 
@@ -76,6 +79,9 @@ def take_outputs(node: Node, template: Template, reused: Reused) -> None:
     if missing:
         names = ", ".join(map(repr, missing))
         raise LeafError(f"the step {reused.key!r} of {reused.source} that is to be reused has no output {names}")
+    node.result = reused.result
+    if reused.result is not None and node.place is not None:
+        keep_result(node.place, reused.result)
     for name, text in reused.parameters.items():
         node.outputs[name] = text
         if node.place is not None:
@@ -96,22 +102,27 @@ def take_outputs(node: Node, template: Template, reused: Reused) -> None:
         node.output_artifacts[name] = ArtifactValue(str(source))
 
 
-def read_outputs(node: Node, template: Template) -> None:
+def read_outputs(node: Node, template: Template, *, strict: bool = True) -> None:
     """Give a node what :func:`take_outputs` has written into its directory.
+
+    Args:
+        strict: all that the template declares must be there.
 
     Raises:
         LeafError: something that the template declares is not there any more.
     """
     if node.place is None:
         return
+    if gives_result(template):
+        node.result = read_result(node.place)
     for parameter in template.outputs.parameters:
         place = node.place.output_parameters / parameter.name
         if place.is_file():
             node.outputs[parameter.name] = read_text(place)
-        elif parameter.default is None:
+        elif strict and parameter.default is None:
             raise LeafError(f"output parameter {parameter.name!r} is gone")
     for artifact in template.outputs.artifacts:
         place = node.place.output_artifacts / artifact.name
-        if not place.exists() and not artifact.optional:
+        if strict and not place.exists() and not artifact.optional:
             raise LeafError(f"output artifact {artifact.name!r} is gone")
         node.output_artifacts[artifact.name] = ArtifactValue(str(place)) if place.exists() else None

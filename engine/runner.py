@@ -23,6 +23,7 @@ from dflow.engine.model import PythonOpTemplate, StepsTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.process import end_steps
 from dflow.engine.resume import look_back
+from dflow.engine.runnable import refuse
 from dflow.engine.scheduler import Scheduler
 from dflow.engine.settings import RunSettings, load_settings, save_settings
 from dflow.engine.state import read_text, write_json, write_text, writing
@@ -58,8 +59,10 @@ def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLa
     It is made under another name and renamed when it is complete, so a kill leaves a run or none.
 
     Raises:
+        CompileError: the graph cannot be run here.
         StateError: there is something of that name, or the file system refuses.
     """
+    refuse(graph)
     if root.exists():
         raise StateError(
             f"{root} is there already: choose another id, or continue that run with: dflow resume {root.name}"
@@ -137,11 +140,13 @@ def run(
         takeover: take it over from a process of another host.
 
     Raises:
+        CompileError: the graph cannot be run here.
         LeaseHeld: somebody else runs it.
         LeaseLost: another host has taken it over; nothing was written since.
         StateError: the run directory cannot be read or written.
     """
     graph, settings = load_graph(layout), load_settings(layout.settings)
+    refuse(graph, layout)
     with lease(layout, takeover=takeover) as hold:
         end_steps(layout.root)  # what an engine that was killed has left
         layout.suspended.unlink(missing_ok=True)
@@ -256,6 +261,7 @@ class _Attempt:
         try:
             while not self._interrupt.is_set():
                 self._hold.beat()
+                self._scheduler.follow()
                 for request in take_requests(self._layout):
                     self._obey(request)
                 await anyio.sleep(_POLL)
@@ -283,7 +289,7 @@ class _Attempt:
                 self._scheduler.suspend(on=True)
             case "resume":
                 self._layout.suspended.unlink(missing_ok=True)
-                self._scheduler.suspend(on=False)
+                self._scheduler.resume(request)
             case "retry":
                 self._retries.append(request)
             case verb:

@@ -5,35 +5,43 @@ from __future__ import annotations
 import logging
 import time
 from collections import ChainMap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dflow.engine import expressions
 from dflow.engine.binding import bind, is_wanted, key_if_known, loop_items, when_text
+from dflow.engine.dag_groups import make_group
+from dflow.engine.durations import seconds_of
 from dflow.engine.ends import Ends
 from dflow.engine.errors import CopyError, ExpressionError, LeafError, UnsafeArtifact
 from dflow.engine.fingerprint import fingerprint
-from dflow.engine.groups import Group, LoopGroup, make_group
+from dflow.engine.groups import Group, LoopGroup
 from dflow.engine.hooks import HookGroup
 from dflow.engine.known import KnownResults
 from dflow.engine.loop import BATCH
 from dflow.engine.memo import resolve_memo_key
-from dflow.engine.model import DagTemplate, StepsTemplate
+from dflow.engine.model import DagTemplate, ResourceTemplate, StepsTemplate, SuspendTemplate
+from dflow.engine.names import leaf_names, own_name
 from dflow.engine.node import Node, node_type
 from dflow.engine.phase import Phase
+from dflow.engine.retry import FIRST_ATTEMPT
 from dflow.engine.retry_groups import RetryGroup
 from dflow.engine.reuse import take_outputs
-from dflow.engine.scope import Scope
+from dflow.engine.scope import Scope, resolve
 from dflow.engine.slices import Deal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dflow.engine.layout import RunLayout
     from dflow.engine.leaf import LeafTemplate
-    from dflow.engine.model import Call, Loop, Template, WorkflowGraph
+    from dflow.engine.model import Call, Loop, Template, Value, WorkflowGraph
     from dflow.engine.ports import Executor
     from dflow.engine.resume import Earlier
     from dflow.engine.reuse import Reused
     from dflow.engine.settings import RunSettings
     from dflow.engine.slots import Slots
+
+    _Leaf = LeafTemplate | SuspendTemplate | ResourceTemplate
 
 __all__ = ["Scheduler"]
 
@@ -73,12 +81,18 @@ class Scheduler(Ends):
         if self._slots is not None and not self._shared:
             self._slots.close()
 
+    def resume(self, request: Mapping[str, Any]) -> None:
+        """Somebody resumes the workflow: steps start again, and those that wait go on."""
+        self.suspend(on=False)
+        self._pauses.resume(request)
+
     # -- starting nodes ---------------------------------------------------------------------------------------
 
     def start(self, call: Call, name: str, group: Group) -> None:
         """Make a node for the call and run it; ``group`` is told of its end."""
         template = self._templates[call.template]
-        node = Node(self._places.new_id(name), name, call.name, node_type(template), template.name, group.node.id, call)
+        node = self._new_node(name, call.name, node_type(template), call.template, group.node.id, call)
+        node.helper = node.helper or (call.loop is not None and call.loop.helper)
         self._post(lambda: self._begin(node, template, group))
 
     def start_copy(self, name: str, index: int, item: object, group: LoopGroup) -> None:
@@ -88,7 +102,7 @@ class Scheduler(Ends):
         template = self._templates[call.template]
         display = f"{call.name}{expressions.item_name(index, item)}"
         parent = group.node.id if group.prefix == "tasks" else group.node.parent
-        node = Node(self._places.new_id(name), name, display, node_type(template), template.name, parent, call)
+        node = self._new_node(name, display, node_type(template), call.template, parent, call)
         node.item = expressions.item_scope(item) if group.deal is None else group.deal.names(item)
         self._post(lambda: self._begin(node, template, group))
 
@@ -98,36 +112,63 @@ class Scheduler(Ends):
         if not isinstance(template, StepsTemplate | DagTemplate):
             raise TypeError(f"{template.name} is a leaf")
         name = f"{whole.name}({number})"
-        node = Node(
-            self._places.new_id(name), name, f"{whole.display}({number})", node_type(template), template.name, whole.id
-        )
+        node = self._new_node(name, f"{whole.display}({number})", node_type(template), template.name, whole.id)
         node.inputs, node.input_artifacts = whole.inputs, whole.input_artifacts
         self._places.begin_attempt(whole.name)
         self._post(lambda: self._open_group(node, template, group))
 
     def omit(self, call: Call, name: str, group: Group, message: str) -> None:
         """Make a node for a call that will not run."""
-        node = Node(self._places.new_id(name), name, call.name, "Skipped", call.template, group.node.id, call)
+        node = self._new_node(name, call.name, "Skipped", call.template, group.node.id, call)
         node.key = key_if_known(call, group.scope.values)
         self._post(lambda: self._skip(node, group, Phase.OMITTED, message))
+
+    def _new_node(
+        self, name: str, display: str, kind: str, template: str, parent: str | None, call: Call | None = None
+    ) -> Node:
+        node = Node(self._places.new_id(name), name, display, kind, template, parent, call)
+        if self._helpers:
+            node.helper = self._helpers.get(template, False)
+        return node
 
     def _start_root(self) -> None:
         template = self._templates[self._graph.entrypoint]
         self.root.type = node_type(template)
-        for parameter in template.inputs.parameters:
-            text = dict(self._graph.parameters).get(parameter.name)
-            if text is not None:
-                self.root.inputs[parameter.name] = text
+        try:
+            self._give_arguments(self.root, template)
+            if self._graph.deadline is not None:
+                self._set_deadline(self._graph.deadline)
+        except ExpressionError as exc:
+            self.root.prepared = False
+            self._finish(self.root, None, Phase.ERROR, str(exc))
+            return
+        if self._graph.hooks:
+            hooks = [hook for hook in self._graph.hooks if hook.name != "exit"]
+            scope = self._new_scope()
+            group = self._hooks[self.root.id] = HookGroup(self.root, None, scope, self, hooks, self._hooks_of_all_ended)
+            self._post(group.begin)
         self._begin(self.root, template, None)
+
+    def _set_deadline(self, deadline: Value) -> None:
+        """The time of the whole workflow (TM-01), counted from the start of this attempt."""
+        text = resolve(deadline, self._globals) or ""
+        seconds = seconds_of(text)
+        if seconds is None:
+            raise ExpressionError(f"the deadline {text!r} of the workflow is none; write 90, 90s or 1m30s")
+        self.later(seconds, lambda: self._end_at_deadline(seconds))
+
+    def _end_at_deadline(self, seconds: float) -> None:
+        if self._exit is None and self.stopping is None and not self.root.phase.is_final:
+            self.stop(f"the workflow was ended after its deadline of {seconds:g} s", run_exit_handler=True)
 
     def _begin(self, node: Node, template: Template, group: Group | None) -> None:
         if self.stopping is not None:
             self._finish(node, group, Phase.FAILED, self.stopping)
             return
-        outer = group.scope if group else Scope(dict(self._globals))
+        outer = group.scope if group else self._new_scope()
         deal: Deal | None = None
         if node.item is not None:
-            outer = Scope(ChainMap(dict(node.item), outer.values), outer.artifacts)
+            outer = Scope(ChainMap(dict(node.item), outer.values), outer.artifacts, outer.store)
             deal = group.deal if isinstance(group, LoopGroup) else None
         elif node.call is not None and node.call.loop is not None and group is not None:
             self._begin_loop(node, node.call.loop, group)
@@ -152,11 +193,13 @@ class Scheduler(Ends):
     def _enter(self, node: Node, template: Template, group: Group | None) -> None:
         """A node whose arguments are known: run it, or take what there is of it already."""
         if node.call is not None and node.call.hooks and group is not None:
-            self._hooks[node.id] = hooks = HookGroup(node, group, self)
+            self._hooks[node.id] = hooks = HookGroup.of_node(node, group, self)
             self._post(hooks.begin)
         node.fingerprint = fingerprint(node, template)
         if self._exit is not None:  # what handled another end does not count for this one
             node.fingerprint["input parameter workflow.status"] = str(self._globals["workflow.status"])
+        elif group is not None and group.end is not None:
+            node.fingerprint["input parameter status"] = group.end.value
         earlier = self._finished.get(node.name)
         if earlier is not None and not (earlier.template == node.template and self._known.still_holds(earlier, node)):
             earlier = None
@@ -170,11 +213,26 @@ class Scheduler(Ends):
         elif isinstance(template, StepsTemplate | DagTemplate):
             self._open(node, template, group)
         else:
-            self._queue(node, template, group)
+            self._run(node, template, group)
 
-    def _queue(self, node: Node, template: LeafTemplate, group: Group | None) -> None:
-        node.deadline = None if group is None else group.deadline
-        self._leaves.append((node, template, group))
+    def _run(self, node: Node, template: _Leaf, group: Group | None) -> None:
+        match template:
+            case SuspendTemplate():
+                self._pause(node, template, group)
+            case ResourceTemplate():
+                self._finish(node, group, Phase.ERROR, "a resource template runs on a cluster alone")
+            case _:
+                node.deadline = None if group is None else group.deadline
+                self._leaves.append((node, template, group))
+
+    def _pause(self, node: Node, template: SuspendTemplate, group: Group | None) -> None:
+        node.phase, node.started = Phase.RUNNING, self._pauses.began(node)
+        self.commits.begin(node)
+        inputs: dict[str, str | None] = {f"inputs.parameters.{name}": text for name, text in node.inputs.items()}
+        try:
+            self._pauses.begin(node, template, group, ChainMap(inputs, self._globals))
+        except ExpressionError as exc:
+            self._finish(node, group, Phase.ERROR, str(exc))
 
     def _begin_loop(self, node: Node, loop: Loop, group: Group) -> None:
         """Start the copies of a looped call. With ``item`` in its condition each copy decides for itself (WH-05)."""
@@ -215,32 +273,50 @@ class Scheduler(Ends):
         self._post(RetryGroup(node, parent, self, template.retry, self._layout.attempts).begin)
 
     def _open_group(self, node: Node, template: StepsTemplate | DagTemplate, parent: Group | None) -> None:
-        scope = Scope(dict(self._globals))
+        scope = self._new_scope()
         scope.values.update({f"inputs.parameters.{name}": text for name, text in node.inputs.items()})
+        scope.values["node.name"] = node.name
+        scope.values[own_name(node)] = node.call.name if node.call else node.display
         if isinstance(parent, RetryGroup):
             scope.values.update(parent.names)
         for artifact in template.inputs.artifacts:
             scope.artifacts[f"inputs.artifacts.{artifact.name}"] = node.input_artifacts.get(artifact.name)
-        if self._exit is not None:
-            scope.artifacts.update(self._artifacts_of_all())
         node.phase = Phase.RUNNING
         node.started = time.time()
         self.commits.begin(node)
-        group = make_group(template, node, parent, scope, self)
+        try:
+            group = make_group(template, node, parent, scope, self)
+        except ExpressionError as exc:
+            self._finish(node, parent, Phase.ERROR, str(exc))
+            return
         self._post(group.begin)
 
     # -- results that are there already -----------------------------------------------------------------------
 
-    def _adopt(self, node: Node, earlier: Node, template: LeafTemplate, group: Group | None) -> None:
+    def _adopt(self, node: Node, earlier: Node, template: _Leaf, group: Group | None) -> None:
         """Take the outcome of an earlier attempt for this one; without what it gave, run."""
-        if not self._known.adopt(node, earlier, template):
-            self._queue(node, template, group)
+        if isinstance(template, ResourceTemplate) or not self._is_adopted(node, earlier, template):
+            self._run(node, template, group)
             return
         if earlier.phase.is_failure:
             self.failures.append(node)
         elif node.memo_key is not None and earlier.phase is Phase.SUCCEEDED:
             self._memo.keep_again(node)
         self._conclude(node, group, earlier.phase)
+
+    def _is_adopted(self, node: Node, earlier: Node, template: LeafTemplate | SuspendTemplate) -> bool:
+        if not self._known.adopt(node, earlier, template):
+            return False
+        try:
+            self._keep(node, template, strict=earlier.phase is Phase.SUCCEEDED)  # what is in the store may be lost
+        except LeafError:
+            node.kept = False
+        return node.kept
+
+    def _keep(self, node: Node, template: Template, *, strict: bool) -> None:
+        if self._keeper.wants(template):
+            values = {**self._globals, **FIRST_ATTEMPT, **leaf_names(node, self._layout)}
+            self._keeper.keep(node, template, values, strict=strict)
 
     def _take(self, node: Node, template: Template, reused: Reused, group: Group | None) -> None:
         """Take the outputs of a step of another run, or those that are kept, for this one."""
@@ -250,6 +326,7 @@ class Scheduler(Ends):
                 self._known.check_reuse(node, reused)
             self.commits.begin(node)
             take_outputs(node, template, reused)
+            self._keep(node, template, strict=True)
         except (LeafError, CopyError) as exc:
             self._finish(node, group, Phase.ERROR, str(exc))
             return

@@ -10,7 +10,20 @@ from dflow.engine import expressions
 from dflow.engine.artifact_values import ArtifactValue
 from dflow.engine.elements import Elements, gathered, picked
 from dflow.engine.errors import ExpressionError, UnsafeArtifact
-from dflow.engine.model import ArtifactFrom, ArtifactList, Expr, Literal, LocalArtifact, Ref, Text
+from dflow.engine.expressions.derived import derived
+from dflow.engine.model import (
+    ArtifactFrom,
+    ArtifactList,
+    Expr,
+    HttpArtifact,
+    Literal,
+    LocalArtifact,
+    RawArtifact,
+    Ref,
+    StoredArtifact,
+    Text,
+)
+from dflow.engine.store import stored_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
@@ -29,10 +42,12 @@ class Scope:
     Attributes:
         values: dotted names to texts; None for the output of a step that was skipped.
         artifacts: dotted names to artifacts; None likewise.
+        store: where the run keeps what is stored under keys.
     """
 
     values: MutableMapping[str, str | None] = field(default_factory=dict)
     artifacts: dict[str, ArtifactValue | None] = field(default_factory=dict)
+    store: str = ""
 
 
 def resolve(value: Value, values: Mapping[str, str | None]) -> str | None:
@@ -45,9 +60,12 @@ def resolve(value: Value, values: Mapping[str, str | None]) -> str | None:
         case Literal(text):
             return text
         case Ref(path):
-            if path not in values:
+            if path in values:
+                return values[path]
+            follows = derived(path, values)
+            if follows is None:
                 raise unknown_name(path, values)
-            return values[path]
+            return follows
         case Expr(source):
             result = expressions.evaluate(_without_tags(source, values), values)
             return None if result is None else expressions.to_text(result)
@@ -64,21 +82,53 @@ def resolve_artifact(source: ArtifactSource, scope: Scope) -> ArtifactValue | No
     match source:
         case ArtifactList(members, is_dict):
             return _several(members, scope, is_dict=is_dict)
-        case LocalArtifact(path, sub_path):
-            found: ArtifactValue | None = ArtifactValue(path)
-        case ArtifactFrom(Ref(path), sub_path):
-            if path not in scope.artifacts:
-                raise unknown_name(path, scope.artifacts)
-            found = scope.artifacts[path]
-        case ArtifactFrom(Expr(text), sub_path):
-            result = expressions.evaluate(_without_tags(text, scope.values), {**scope.values, **scope.artifacts})
-            if result is not None and not isinstance(result, ArtifactValue):
-                raise ExpressionError(f"the expression gives {result!r}, not an artifact", source=text)
-            found = result
-    if found is None:
-        return None
+        case RawArtifact(data):
+            text = resolve(data, scope.values)
+            return None if text is None else ArtifactValue("", raw=text)
+        case HttpArtifact(url):
+            text = resolve(url, scope.values)
+            return None if text is None else ArtifactValue("", url=text)
+        case StoredArtifact(key, sub_path):
+            text = resolve(key, scope.values)
+            inside = _inside(sub_path, scope.values)
+            return None if text is None else ArtifactValue(stored_at(scope.store, text)).within(inside)
+        case LocalArtifact(path, sub_path, element):
+            return _part(ArtifactValue(path), sub_path, element)
+        case ArtifactFrom(value, sub_path, element):
+            return _part(_made(value, scope), _inside(sub_path, scope.values), element)
+
+
+def _made(value: Ref | Expr, scope: Scope) -> ArtifactValue | None:
+    """What a name or an expression means."""
+    if isinstance(value, Ref):
+        if value.path not in scope.artifacts:
+            raise unknown_name(value.path, scope.artifacts)
+        return scope.artifacts[value.path]
+    text = value.source
+    result = expressions.evaluate(_without_tags(text, scope.values), {**scope.values, **scope.artifacts})
+    if result is not None and not isinstance(result, ArtifactValue):
+        raise ExpressionError(f"the expression gives {result!r}, not an artifact", source=text)
+    return result
+
+
+def _inside(sub_path: str | None, values: Mapping[str, str | None]) -> str | None:
+    """The path of a part with its tags replaced; values must not lead out of the artifact."""
+    if sub_path is None or "{{" not in sub_path:
+        return sub_path
+    text = expressions.substitute(sub_path, values, strict=STRICT)
+    if text.startswith("/") or ".." in text.split("/"):
+        raise ExpressionError(f"{text!r} is no path inside of an artifact", source=sub_path)
+    return text
+
+
+def _part(found: ArtifactValue | None, sub_path: str | None, element: tuple[str, ...] | None) -> ArtifactValue | None:
+    """The part of an artifact that is meant."""
+    if found is None or (sub_path is None and element is None):
+        return found
+    if found.is_nowhere:
+        raise ExpressionError(f"an artifact that is one text or one file of a server has no part {sub_path!r}")
     found = found.within(sub_path)
-    return found if source.element is None else _element(found, source.element)
+    return found if element is None else _element(found, element)
 
 
 def _several(members: Iterable[tuple[str, ArtifactSource]], scope: Scope, *, is_dict: bool) -> ArtifactValue:

@@ -14,7 +14,7 @@ from dflow.engine.catalog import CATALOG
 from dflow.engine.elements import Elements, parts_of, place_parts
 from dflow.engine.errors import LeafError
 from dflow.engine.slice_groups import merge_parameters, natural
-from dflow.engine.state import link_or_copy, write_json, writing
+from dflow.engine.state import link_or_copy, write_json, write_text, writing
 from dflow.engine.texts import list_of_texts, read_value, value_of
 
 if TYPE_CHECKING:
@@ -94,11 +94,16 @@ def stack_artifact(copies: Copies, artifact: OutputArtifact, deal: Deal, step: S
 
 
 def whole_artifact(value: ArtifactValue, root: Path) -> ArtifactValue:
-    """Some elements of artifacts, as an artifact of their own at ``root``: links to them.
+    """Some elements of artifacts, or a text, as an artifact of their own at ``root``: links to them, or one file.
 
     Raises:
         LeafError: an element does not exist any more.
     """
+    if value.raw is not None:
+        with writing(root):
+            root.parent.mkdir(parents=True, exist_ok=True)
+        write_text(root, value.raw)
+        return ArtifactValue(str(root))
     _empty(root)
     place_parts(value, root, "symlink")
     return ArtifactValue(str(root))

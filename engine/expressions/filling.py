@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
+from dflow.engine.expressions.derived import derived
 from dflow.engine.expressions.environment import Environment
 from dflow.engine.expressions.evaluation import evaluate_in, to_text
 from dflow.engine.expressions.mentions import names
@@ -64,6 +65,9 @@ class Filler:
         inner = self.scope.get(name) if before and braces else None
         if isinstance(inner, str):
             return "{{" + before + self.written(inner)
+        text = derived(tag.name, self.scope)
+        if text is not None:
+            return self.written(text)
         wanted = self.complete or (self.strict is not None and tag.name.partition(".")[0] in self.strict)
         if wanted and (self.complete or ".outputs.artifacts." not in tag.name):
             raise ExpressionError(

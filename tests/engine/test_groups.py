@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dflow.engine.groups import make_group
+from dflow.engine.dag_groups import make_group
 from dflow.engine.model import Call, ContinueOn, DagTemplate, StepsTemplate
 from dflow.engine.node import Node
 from dflow.engine.phase import Phase

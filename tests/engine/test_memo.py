@@ -187,3 +187,23 @@ def test_a_step_that_is_run_again_does_not_take_its_own_files(runner, go, witnes
     assert runner.status == "Succeeded"
     assert witness() == ["1", "1"]
     assert (runner.directory("[0].s") / "outputs/artifacts/f").read_text() == "file-1\n"
+
+
+@pytest.mark.parametrize(("age", "runs"), [(None, 1), (3600.0, 1), (0.0, 2)])
+def test_an_entry_that_is_too_old_does_not_count(argo, steps, leaf, witness, age, runs):
+    for number in (1, 2):
+        run = replace(argo, id=f"wf-{number}")
+        run.go(steps(Call("s", "leaf", (("n", Literal("1")),)), templates=[replace(leaf, memoize_age=age)]))
+        assert run.status == "Succeeded"
+    assert witness() == ["1"] * runs
+
+
+def test_what_was_printed_is_kept_too(argo, steps, shell, witness, tmp_path):
+    script = f"echo x >> {tmp_path}/witness; echo printed"
+    say = shell("say", script, result=True, memoize=Text("k"))
+    use = shell("use", "echo '{{inputs.parameters.n}}'", inputs=Inputs((InputParameter("n"),)), result=True)
+    for number in (1, 2):
+        run = replace(argo, id=f"wf-{number}")
+        run.go(steps(Call("s", "say"), Call("u", "use", (("n", Ref("steps.s.outputs.result")),)), templates=[say, use]))
+        assert run.directory("[1].u").joinpath("outputs", "result").read_text() == "printed"
+    assert witness() == ["x"]

@@ -66,7 +66,7 @@ def test_no_schedules(text: str) -> None:
 
 def test_depends_names_tasks_and_results() -> None:
     read = depends.parse("(a-1.Succeeded||!b) && c_2.AllFailed")
-    assert read == depends.Depends((("a-1", "Succeeded"), ("b", ""), ("c_2", "AllFailed")))
+    assert (read.tasks, read.problem) == ((("a-1", "Succeeded"), ("b", ""), ("c_2", "AllFailed")), "")
     assert depends.parse("") == depends.Depends(())
 
 

@@ -1,0 +1,117 @@
+"""What of a graph cannot be run on this machine, said before anything starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dflow.engine.errors import CompileError, ExpressionError
+from dflow.engine.model import DagTemplate, Literal, ResourceTemplate, StepsTemplate, StoredArtifact
+from dflow.engine.store import stored_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dflow.engine.layout import RunLayout
+    from dflow.engine.model import ArtifactSource, Call, Template, WorkflowGraph
+
+__all__ = ["problems", "refuse"]
+
+
+def refuse(graph: WorkflowGraph, layout: RunLayout | None = None) -> None:
+    """Raise CompileError when a graph cannot be run here; the arguments are those of :func:`problems`."""
+    found = problems(graph, layout)
+    if found:
+        raise CompileError(found)
+
+
+def problems(graph: WorkflowGraph, layout: RunLayout | None = None) -> list[str]:
+    """What cannot be run here, one line for each, with its place.
+
+    Args:
+        layout: the run's directory, when it has one: what is in its artifact store is there.
+    """
+    return [*_resources(graph), *_keys(graph, layout)]
+
+
+def _resources(graph: WorkflowGraph) -> list[str]:
+    found = {t.name: t for t in graph.templates if isinstance(t, ResourceTemplate)}
+    if not found:
+        return []
+    return [
+        f"template {name!r}: a resource template ({found[name].action}) needs a cluster; submit the workflow to an "
+        "Argo server, or replace the template"
+        for name in sorted(_reached(graph) & found.keys())
+    ]
+
+
+def _reached(graph: WorkflowGraph) -> set[str]:
+    """The names of the templates that a run may come to."""
+    templates = {template.name: template for template in graph.templates}
+    waiting = [graph.entrypoint, *(hook.call.template for hook in graph.hooks)]
+    waiting += [] if graph.on_exit is None else [graph.on_exit]
+    reached: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in reached and name in templates:
+            reached.add(name)
+            for call in _calls(templates[name]):
+                waiting += [call.template, *(hook.call.template for hook in call.hooks)]
+    return reached
+
+
+def _calls(template: Template) -> Iterator[Call]:
+    if isinstance(template, StepsTemplate):
+        for group in template.groups:
+            yield from group
+    elif isinstance(template, DagTemplate):
+        yield from template.tasks
+
+
+def _keys(graph: WorkflowGraph, layout: RunLayout | None) -> list[str]:
+    """Keys of the artifact store that are looked up, and that nothing can have put there."""
+    wanted = list(_wanted_keys(graph))
+    if not wanted:
+        return []
+    kept = [artifact.key for template in graph.templates for artifact in template.outputs.artifacts if artifact.key]
+    if not all(isinstance(key, Literal) for key in kept):
+        return []
+    known = [key.text for key in kept if isinstance(key, Literal)]
+    found = []
+    for place, key in dict.fromkeys(wanted):
+        try:
+            in_store = layout is not None and layout.root.joinpath(stored_at(str(layout.store), key)).exists()
+        except ExpressionError as exc:
+            found.append(f"{place}: {exc}")
+            continue
+        if not (in_store or any(_overlap(key, other) for other in known)):
+            found.append(f"{place}: no step keeps anything under the key {key!r}, and there is no upload of this name")
+    return found
+
+
+def _overlap(one: str, other: str) -> bool:
+    one, other = f"{one.strip('/')}/", f"{other.strip('/')}/"
+    return one.startswith(other) or other.startswith(one)
+
+
+def _wanted_keys(graph: WorkflowGraph) -> Iterator[tuple[str, str]]:
+    """Places and the keys that are looked up there, as far as both are known before the run."""
+    for template in graph.templates:
+        optional = {a.name for a in template.inputs.artifacts if a.optional}
+        for artifact in template.inputs.artifacts:
+            key = _key(artifact.source)
+            if key is not None and artifact.name not in optional:
+                yield f"input artifact {artifact.name!r} of template {template.name!r}", key
+        for call in _calls(template):
+            for name, source in call.artifacts:
+                key = _key(source)
+                if key is not None and not _is_optional(graph, call, name):
+                    yield f"artifact {name!r} of {call.name!r} in template {template.name!r}", key
+
+
+def _is_optional(graph: WorkflowGraph, call: Call, name: str) -> bool:
+    callee = next((template for template in graph.templates if template.name == call.template), None)
+    return callee is not None and any(a.name == name and a.optional for a in callee.inputs.artifacts)
+
+
+def _key(source: ArtifactSource | None) -> str | None:
+    return source.key.text if isinstance(source, StoredArtifact) and isinstance(source.key, Literal) else None
