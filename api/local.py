@@ -7,32 +7,32 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dflow
-from dflow import nested, query, report
-from dflow.argo_objects import ArgoStep
-from dflow.background import start_runner
+from dflow import nested, report
+from dflow.ahead import load_first_op
 from dflow.compile import compile_workflow
 from dflow.config import config
 from dflow.engine import control
 from dflow.engine.errors import ConfigError, LeaseHeld, RunNotFound, StateError, UnsupportedError
-from dflow.engine.layout import RunLayout, StepLayout, is_run
+from dflow.engine.layout import RunLayout, is_run
 from dflow.engine.lease import held_by, holder, is_running, refuse_if_held, silence
 from dflow.engine.model import PythonOpTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.process import end_steps
-from dflow.engine.reuse import Reused, save_reused
+from dflow.engine.reuse import save_reused
 from dflow.engine.runner import create_run, load_graph, run, write_graph
 from dflow.engine.settings import RunSettings, load_settings
-from dflow.engine.state import read_record, read_text, write_text
+from dflow.engine.state import read_text, write_text
 from dflow.executors import make_executor
 from dflow.python import upload_packages
 from dflow.python.code import keep_code, use_code
-from dflow.python.values import encode
 from dflow.utils import randstr
 
 if TYPE_CHECKING:
@@ -41,23 +41,33 @@ if TYPE_CHECKING:
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
     from dflow.engine.runner import RunResult
+    from dflow.executors.first import First
     from dflow.workflow import Workflow
 
-__all__ = ["continue_run", "delete", "last_phase", "request", "retry", "run_settings", "start_runner", "submit"]
+__all__ = ["continue_run", "delete", "last_phase", "request", "retry", "run_settings", "submit"]
 
 _log = logging.getLogger("dflow")
-_MODES = ("debug",)
 _IGNORED = ("volumes", "mounts", "init_containers", "sidecars", "pvcs")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 _last: list[str] = []
+_compiling = threading.Lock()
+"""One thread at a time: it parses sources, and in Python 3.11 two threads that parse at once can spoil it for both."""
 
 
-def submit(workflow: Workflow, detach: bool, reuse: Sequence[Any] | None = None, *, strict: bool = False) -> Workflow:
+def submit(
+    workflow: Workflow,
+    detach: bool,
+    reuse: Sequence[Any] | None = None,
+    *,
+    strict: bool = False,
+    server: First | None = None,
+) -> Workflow:
     """Compile a workflow, make its run directory and run it.
 
     Args:
         reuse: steps that steps of the same key take their outputs from; None leaves what an earlier attempt was given.
         strict: a step refuses to take what was made from something else.
+        server: the first server of the run's processes, started already.
 
     Raises:
         CompileError: it cannot run as it is; nothing was written.
@@ -65,7 +75,8 @@ def submit(workflow: Workflow, detach: bool, reuse: Sequence[Any] | None = None,
         StepFailed: it failed, and ``DFLOW_RAISE`` is set.
     """
     _check_platform()
-    graph = compile_workflow(workflow)
+    with _compiling:
+        graph = compile_workflow(workflow)
     _warn_of_what_is_ignored(graph)
     root = nested.folder()
     name = workflow.id or nested.next_id(workflow.name) or f"{workflow.name}-{randstr()}"
@@ -80,13 +91,19 @@ def submit(workflow: Workflow, detach: bool, reuse: Sequence[Any] | None = None,
         layout, again = create_run(root / name, graph, settings), None
         keep_code(layout, graph, settings.module_path)
     if reuse or (reuse is not None and layout.reuse.exists()):
+        from dflow.reusable import reusable
+
         save_reused(layout, [replace(step, strict=strict) for step in reusable(reuse)])
     workflow.id = layout.id
     report.say(f"Workflow is running locally (ID: {layout.id})")
     if detach and nested.enclosing_step() is None:
+        from dflow.background import start_runner
+
         start_runner(layout)
     else:  # a step waits for its workflows: they are a part of it
-        continue_run(layout, again)
+        if server is not None and again is None and not reuse:
+            load_first_op(server, layout, graph)
+        continue_run(layout, again, server=server)
         if os.environ.get("DFLOW_RAISE") == "1":
             workflow.raise_for_status()
     return workflow
@@ -137,44 +154,22 @@ def _asked_to_retry(layout: RunLayout, wanted: Sequence[str]) -> bool:
 
 
 def _check_steps(layout: RunLayout, wanted: Sequence[str]) -> None:
-    known = {word for node in query.read_nodes(layout) for word in (node.id, node.key, node.display)}
+    from dflow.query import read_nodes
+
+    known = {word for node in read_nodes(layout) for word in (node.id, node.key, node.display)}
     for word in wanted:
         if word not in known:
             raise RunNotFound(f"run {layout.id} has no step {word!r}; see: dflow getsteps {layout.id}")
 
 
-def reusable(steps: Sequence[Any]) -> list[Reused]:
-    """What a run needs to know of steps that are to be reused; those without a key are passed over, and said."""
-    found = []
-    for step in [one for item in steps for one in (item if isinstance(item, list) else [item])]:
-        if not isinstance(step, ArgoStep):
-            raise TypeError(f"reuse_step takes steps that wf.query_step() returned, not {step!r}")
-        if step.type == "Skipped":
-            continue
-        if step.key is None:
-            _log.warning("step %r has no key, so nothing can reuse it", step.displayName)
-            continue
-        parameters = step.outputs.parameters.items()
-        texts = {name: _text(p) for name, p in parameters if p["value"] is not None or p["type"]}
-        artifacts = {name: str(a["local_path"]) for name, a in step.outputs.artifacts.items()}
-        found.append(Reused(step.key, step.workflow, texts, artifacts, _fingerprint(step)))
-    return found
-
-
-def _fingerprint(step: Any) -> dict[str, str]:
-    record = read_record(StepLayout(Path(step.path))) if step.get("path") else None
-    return dict((record or {}).get("fingerprint") or {})
-
-
-def _text(parameter: Any) -> str:
-    return encode(parameter["value"])
-
-
 def resume(layout: RunLayout) -> None:
     """Take back a suspend; without a live runner, start one in the background."""
+    from dflow.background import start_runner
+    from dflow.query import read_status
+
     if is_running(layout):
         control.post_request(layout, "resume")
-    elif not Phase(query.read_status(layout)).is_ok:
+    elif not Phase(read_status(layout)).is_ok:
         start_runner(layout)
 
 
@@ -200,8 +195,10 @@ def _restart(layout: RunLayout, graph: WorkflowGraph) -> RunLayout:
         LeaseHeld: it runs.
         StateError: it has succeeded already, and is not submitted by a step that is run again.
     """
+    from dflow.query import read_status
+
     refuse_if_held(layout)
-    if query.read_status(layout) == Phase.SUCCEEDED.value and nested.enclosing_step() is None:
+    if read_status(layout) == Phase.SUCCEEDED.value and nested.enclosing_step() is None:
         raise StateError(f"{layout.root} is there already, and has succeeded: choose another id")
     settings = run_settings(graph)
     write_graph(layout, graph, settings)
@@ -215,6 +212,7 @@ def continue_run(
     *,
     code: str | None = None,
     takeover: bool = False,
+    server: First | None = None,
 ) -> RunResult:
     """Run, or go on with, a workflow that has a directory, and print how it ended.
 
@@ -222,6 +220,7 @@ def continue_run(
         again: which finished steps to run again; None for none.
         code: ``"current"`` or ``"recorded"``, see ``dflow.python.code``; None where it was just submitted.
         takeover: take it over from a process of another host.
+        server: the first server of its processes, started already.
 
     Raises:
         LeaseHeld: somebody else runs it.
@@ -231,7 +230,8 @@ def continue_run(
     if code is not None:
         use_code(layout, code)
     try:
-        result = run(layout, make_executor, again=again, shared=nested.shared_slots(), takeover=takeover)
+        make = partial(make_executor, ahead=server)
+        result = run(layout, make, again=again, shared=nested.shared_slots(), takeover=takeover)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(report.interrupted(layout)) from None
     except SystemExit:
@@ -276,12 +276,14 @@ def request(layout: RunLayout, verb: str, timeout: float = 30.0) -> bool:
     Raises:
         LeaseHeld: the runner is on another host, which gives no sign of life.
     """
+    from dflow.query import read_status
+
     current = holder(layout)
     if current is not None and silence(layout) is not None:
         raise LeaseHeld(held_by(layout, current))
     if not is_running(layout):
         end_steps(layout.root)  # what an engine that was killed has left
-        if Phase(query.read_status(layout)).is_final and read_text(layout.status) != Phase.RUNNING.value:
+        if Phase(read_status(layout)).is_final and read_text(layout.status) != Phase.RUNNING.value:
             return False
         write_text(layout.status, Phase.TERMINATED.value if verb == "terminate" else Phase.FAILED.value)
         return True
@@ -314,10 +316,6 @@ def _check_platform() -> None:
     if os.name != "posix":
         raise UnsupportedError(
             "workflows run on Linux and macOS; on Windows use WSL2 (building and exporting work here)"
-        )
-    if config["mode"] not in _MODES:
-        raise UnsupportedError(
-            f"config['mode'] is {config['mode']!r}; this version runs workflows locally, with mode 'debug'"
         )
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from dflow.engine.errors import StepFailed
 from dflow.engine.phase import Phase
-from dflow.query import read_nodes, read_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +78,8 @@ def interrupted(layout: RunLayout) -> str:
 
 def first_failure(layout: RunLayout) -> StepFailed | None:
     """The first failure of a run as an error; None when there is none."""
+    from dflow.query import read_nodes, read_status
+
     status = read_status(layout)
     if not Phase(status).is_failure:
         return None

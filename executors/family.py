@@ -13,35 +13,24 @@ import logging
 import marshal
 import os
 import socket
-import subprocess
-import sys
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from dflow.engine.process import STEP_VARIABLE
+from dflow.executors.first import First, frame_bytes, wait_for_end
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-__all__ = ["LOST", "Family", "Member", "runtime_directory"]
+__all__ = ["LOST", "Family", "Member"]
 
 LOST: tuple[Any, ...] = ("lost",)
 """The answer for a job whose server has died."""
 
 _log = logging.getLogger("dflow.executors")
-_ROOM = 16384
-_FIRST = """\
-import sys
-sys.path.insert(0, sys.argv[1])
-import process
-sys.modules["dflow.python.runtime.process"] = process
-import forkserver
-forkserver.serve(*{arguments!r})
-"""
-"""The two modules are imported as the files they are: the packages around them would make the server large."""
 
 
 @dataclass(eq=False, slots=True)
@@ -74,11 +63,16 @@ class Member:
 class Family:
     """The processes of one run. It is started by the first request, and again after it was killed.
 
+    Args:
+        ahead: a first server that was started already, if it fits.
+
     Attributes:
         env: the environment that the first server was started with.
     """
 
-    def __init__(self, python: str, runtime: Path) -> None:
+    def __init__(self, python: str, runtime: Path, ahead: First | None = None) -> None:
+        self._ahead = ahead
+        self._early: dict[tuple[str, str], Member] = {}
         self.env: Mapping[str, str] = {}
         self._python, self._runtime = python, runtime
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -106,33 +100,26 @@ class Family:
         return self._first
 
     def _start(self) -> Member:
-        around = os.environ.get(STEP_VARIABLE, "")
-        self.env = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        ours, theirs = socket.socketpair()
-        answers, back = os.pipe()
-        arguments = (str(self._runtime), theirs.fileno(), back)
-        try:
-            self._process = subprocess.Popen(
-                [self._python, "-c", _FIRST.format(arguments=arguments), str(self._runtime)],
-                cwd="/",
-                env={**self.env, STEP_VARIABLE: around + os.pathsep * _ROOM},
-                pass_fds=(theirs.fileno(), back),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
+        started, self._ahead = self._ahead, None
+        if started is None or not started.give(self._python, self._runtime):
+            started = First(self._python, self._runtime)
+        self.env, self._process = started.env, started.process
+        self._answers, self._death = started.answers, started.death
+        first = self._join(Member(next(self._numbers), None, "first", _Channel(started.sock), state="ready"))
+        parent = first
+        for early in started.children:  # an OP's is a child of the base
+            parent = self._early[early.kind, early.file] = self._join(
+                Member(early.id, parent, early.kind, _Channel(early.sock))
             )
-        except BaseException:
-            ours.close()
-            os.close(answers)
-            raise
-        finally:
-            theirs.close()
-            os.close(back)
-        os.set_blocking(answers, False)
-        self._answers, self._death = answers, os.pidfd_open(self._process.pid)
-        member = Member(next(self._numbers), None, "first", _Channel(ours), state="ready")
+        return first
+
+    def _join(self, member: Member) -> Member:
         self._members[member.id] = member
         return member
+
+    def early(self, kind: str, file: str) -> Member | None:
+        """The server that was asked for before the run began, once: the ``base`` of a package, or that of an ``op``."""
+        return self._early.pop((kind, file), None)
 
     def child(
         self, parent: Member, kind: str, library: str, op_file: str, env: Mapping[str, str], removed: Sequence[str]
@@ -143,13 +130,7 @@ class Family:
         with theirs:
             frame = ("serve", member.id, kind, library, op_file, dict(env), list(removed))
             parent.channel.send(frame, theirs.fileno())
-        self._members[member.id] = member
-        return member
-
-    def difference(self, env: Mapping[str, str]) -> dict[str, str]:
-        """What a job's environment has, and the first server's has not."""
-        get = self.env.get
-        return {name: value for name, value in env.items() if get(name) != value}
+        return self._join(member)
 
     def dismiss(self, member: Member) -> None:
         """Let a server end, with its workers."""
@@ -275,12 +256,9 @@ class Family:
         for member in self._members.values():
             member.channel.close()
         self._members.clear()
+        self._early.clear()
         if self._process is not None:
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            wait_for_end(self._process, self._death)
         for fd in (self._answers, self._death):
             os.close(fd)
         self._buffer.clear()
@@ -297,8 +275,7 @@ class _Channel:
 
     def send(self, frame: tuple[Any, ...], passed: int = -1) -> None:
         """Send a request, with a descriptor; to a server that has died, nothing."""
-        data = marshal.dumps(frame)
-        data = len(data).to_bytes(4, "little") + data
+        data = frame_bytes(frame)
         if self._queue:
             self._queue.append((data, os.dup(passed) if passed >= 0 else -1))
             return
@@ -339,8 +316,3 @@ class _Channel:
                     os.close(passed)
             self._queue.clear()
         self._sock.close()
-
-
-def runtime_directory(library: str) -> Path:
-    """Where the runtime lies in a ``dflow`` package; by default in the one that is loaded."""
-    return Path(library or next(iter(sys.modules["dflow"].__path__))) / "python" / "runtime"

@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from dflow.engine.ports import Capabilities, Outcome, Usage
 from dflow.engine.process import STEP_VARIABLE, end_steps
-from dflow.executors.family import LOST, Family, runtime_directory
+from dflow.executors.family import LOST, Family
+from dflow.executors.first import runtime_directory
 
 if TYPE_CHECKING:
     from asyncio import Future
 
     from dflow.engine.ports import Job
     from dflow.executors.family import Member
+    from dflow.executors.first import First
 
-__all__ = ["ForkExecutor", "is_possible"]
+__all__ = ["ForkExecutor"]
 
 _log = logging.getLogger("dflow.executors")
 _CANNOT_START = 126
@@ -50,14 +52,23 @@ class ForkExecutor:
     """Runs jobs as descendants of one server, which is started by the first job and, if it is killed, again.
 
     The exit of the process is what counts; what it left behind in its session is ended with it.
+
+    Args:
+        ahead: a first server that was started already.
     """
 
     capabilities = Capabilities()
 
-    def __init__(self, isolation: str = "fork", python: str = sys.executable, library: str = "") -> None:
+    def __init__(
+        self,
+        isolation: str = "fork",
+        python: str = sys.executable,
+        library: str = "",
+        ahead: First | None = None,
+    ) -> None:
         self._isolation = isolation
         self._python = python
-        self._family = Family(python, runtime_directory(library))
+        self._family = Family(python, runtime_directory(library), ahead)
         self._base: Member | None = None
         self._ops: dict[Any, Member | None] = {}
         self._unfit: dict[str, str] = {}
@@ -170,11 +181,13 @@ class ForkExecutor:
         server = self._ops.get(key)
         if key not in self._ops or (server is not None and server.state in ("gone", "lost")):
             self._make_room()
-            server = self._ops[key] = self._family.child(base, "op", _library(op_file), op_file, env, removed)
+            server = None if env or removed else self._family.early("op", op_file)
+            server = server or self._family.child(base, "op", _library(op_file), op_file, env, removed)
+            self._ops[key] = server
         if server is not None and server.state == "loading":
             await server.loaded.wait()
-            if server.state == "gone":  # each step has to load it for itself
-                server = self._ops[key] = None
+        if server is not None and server.state == "gone":  # each step has to load it for itself
+            server = self._ops[key] = None
         if server is None:
             return None if removed else base
         if server.reason is not None:
@@ -185,7 +198,8 @@ class ForkExecutor:
     async def _loaded_base(self, op_file: str) -> Member:
         first = self._family.first()
         if self._base is None or self._base.state in ("gone", "lost"):
-            self._base = self._family.child(first, "base", _library(op_file), "", {}, [])
+            early = self._family.early("base", _package(op_file))
+            self._base = early or self._family.child(first, "base", _library(op_file), "", {}, [])
         base = self._base
         if base.state == "loading":
             await base.loaded.wait()
@@ -221,17 +235,11 @@ class ForkExecutor:
             self._family.dismiss(worker)
 
 
-def is_possible() -> bool:
-    """Whether this system has what the server needs: Linux with pidfd."""
-    if not hasattr(os, "pidfd_open"):
-        return False
-    try:
-        os.close(os.pidfd_open(os.getpid()))
-    except OSError:
-        return False
-    return True
-
-
 def _library(op_file: str) -> str:
     """The directory of a run from which steps import ``dflow``."""
     return str(Path(op_file).parent.parent / "lib")
+
+
+def _package(op_file: str) -> str:
+    """The directory that ``dflow`` is in these steps, without symbolic links."""
+    return os.path.realpath(f"{_library(op_file)}/dflow")

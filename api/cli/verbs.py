@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import runpy
 import shutil
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dflow import local, query
+from dflow.background import start_runner
 from dflow.cli.find import find_run, find_steps
 from dflow.cli.show import marked, print_json, print_table, say
 from dflow.config import config
@@ -20,7 +22,6 @@ from dflow.engine.phase import Phase
 from dflow.engine.state import read_record
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable
 
     from dflow.engine.layout import RunLayout
@@ -29,8 +30,14 @@ _TABLE_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
 def run_script(options: argparse.Namespace) -> int:
-    """Run a script as ``python script`` would, with an exit status that tells of its workflow."""
+    """Run a script as ``python script`` would, or a manifest, with an exit status that tells of its workflow."""
     script = options.script
+    if script.suffix in (".yaml", ".yml", ".json"):
+        from dflow.cli.argo import run_manifest
+        from dflow.cli.main import submit_options
+
+        parser = submit_options(argparse.ArgumentParser(prog="dflow run"))
+        return run_manifest(parser.parse_args([str(script), *options.arguments]))
     if not script.is_file():
         raise ConfigError(f"there is no script {script}")
     sys.argv = [str(script), *options.arguments]
@@ -49,7 +56,7 @@ def resume(options: argparse.Namespace) -> int:
         return 0
     if options.detach:
         flags = [f"--code={options.code}", *(["--takeover"] if options.takeover else [])]
-        local.start_runner(layout, *flags)
+        start_runner(layout, *flags)
         say(f"{layout.id} goes on in the background; see: dflow wait {layout.id}")
         return 0
     result = local.continue_run(layout, code=options.code, takeover=options.takeover)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from pathlib import Path
 from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Tuple
 
@@ -54,7 +53,7 @@ def write_items(
         items.append({"dflow_list_item": places.put(source, relative(source)), "order": order})
     folder = root / CATALOG
     folder.mkdir(exist_ok=True)
-    (folder / str(uuid.uuid4())).write_text(json.dumps({"path_list": items, **(marks or {})}), encoding="utf-8")
+    (folder / os.urandom(16).hex()).write_text(json.dumps({"path_list": items, **(marks or {})}), encoding="utf-8")
 
 
 class _Places:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import inspect
 import os
 import typing
 from abc import ABC, abstractmethod
@@ -171,6 +170,8 @@ class FunctionOP(OP):
             from dflow.python.calls import call_function
 
             return call_function(self, frame, args, kwargs)
+        import inspect
+
         bound = inspect.signature(self.func).bind(*args, **kwargs)
         return dict(self.execute(OPIO(bound.arguments)))
 
@@ -223,6 +224,8 @@ def type2opiosign(t: Any) -> Any:
 
 def get_sign_from_func(func: Callable[..., Any]) -> Tuple[OPIOSign, OPIOSign]:
     """The input and the output sign of a function with annotations."""
+    import inspect  # a tenth of what an OP that is a class has to import
+
     annotations = _annotations(func)
     sign = OPIOSign()
     for name, parameter in inspect.signature(func).parameters.items():
@@ -249,6 +252,8 @@ def _annotations(func: Callable[..., Any]) -> Dict[str, Any]:
     raw = dict(getattr(func, "__annotations__", {}))
     texts = {name: value for name, value in raw.items() if isinstance(value, str)}
     if texts:
+        import inspect
+
         if hasattr(inspect, "get_annotations"):
             return dict(inspect.get_annotations(func, eval_str=True))
         raise TypeError(

@@ -16,7 +16,8 @@ import dflow
 import pytest
 from dflow.engine.ports import Job
 from dflow.engine.process import STEP_VARIABLE
-from dflow.executors.fork import ForkExecutor, is_possible
+from dflow.executors.first import is_possible
+from dflow.executors.fork import ForkExecutor
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="needs Linux with pidfd")
 

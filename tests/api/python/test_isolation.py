@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from dflow import Step, Workflow, config
 from dflow.engine.errors import CompileError
-from dflow.executors.fork import is_possible
+from dflow.executors.first import is_possible
 from dflow.python import OP, PythonOPTemplate
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="needs Linux with pidfd")

@@ -1,0 +1,123 @@
+"""A workflow that runs on this machine, as the object that ``Workflow`` hands its verbs to."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, List
+
+from dflow.config import config
+
+if TYPE_CHECKING:
+    from dflow.workflow import Workflow
+
+__all__ = ["LocalRun", "list_workflows"]
+
+
+class LocalRun:
+    """The run of a workflow in a directory; everything is imported when it is used."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self.workflow = workflow
+
+    def submit(self, detach: bool, reuse: Any, *, strict: bool) -> None:
+        """Run it, or start it in the background; see :meth:`dflow.Workflow.submit`."""
+        from dflow.ahead import server_ahead
+
+        with server_ahead(detach=detach) as server:
+            from dflow import local
+
+            local.submit(self.workflow, detach, reuse, strict=strict, server=server)
+
+    def read(self, fields: List[str] | None = None) -> Any:
+        """All that is known of it."""
+        from dflow.query import read_workflow
+
+        return read_workflow(self.layout())
+
+    def status(self) -> str:
+        """Its phase."""
+        from dflow.query import read_status
+
+        return read_status(self.layout())
+
+    def wait(self, interval: float) -> str:
+        """Wait until it has ended; its phase."""
+        while self.status() in ("Pending", "Running"):
+            time.sleep(interval)
+        return self.status()
+
+    def first_failure(self) -> Exception | None:
+        """The step that failed first, as an error."""
+        from dflow.report import first_failure
+
+        return first_failure(self.layout())
+
+    def logs(self, step: str) -> str:
+        """What steps of a key, id or name have printed."""
+        from dflow.engine.errors import RunNotFound
+        from dflow.query import read_nodes
+
+        layout = self.layout()
+        found = [node for node in read_nodes(layout) if step in (node.id, node.key, node.display, node.name)]
+        if not found:
+            raise RunNotFound(f"run {layout.id} has no step {step!r}; see: dflow getsteps {layout.id}")
+        files = [node.place / "log.txt" for node in found if node.place is not None]
+        return "".join(file.read_text(errors="replace") for file in files if file.is_file())
+
+    def terminate(self) -> None:
+        """End it at once."""
+        from dflow import local
+
+        local.request(self.layout(), "terminate")
+
+    def stop(self) -> None:
+        """End it; it becomes Failed."""
+        from dflow import local
+
+        local.request(self.layout(), "stop")
+
+    def suspend(self) -> None:
+        """Start no more steps."""
+        from dflow import local
+
+        local.post(self.layout(), "suspend")
+
+    def resume(self) -> None:
+        """Go on with it."""
+        from dflow import local
+
+        local.resume(self.layout())
+
+    def retry(self, steps: List[str]) -> None:
+        """Run steps once more, or all that failed."""
+        from dflow import local
+
+        local.retry(self.layout(), steps)
+
+    def resubmit(self) -> Workflow:
+        """Run it anew, under another id."""
+        from dflow import local
+
+        return local.resubmit(self.layout())
+
+    def delete(self) -> None:
+        """Delete its directory."""
+        from dflow import local
+
+        local.delete(self.layout())
+
+    def layout(self) -> Any:
+        """Its directory.
+
+        Raises:
+            RunNotFound: there is none.
+        """
+        return self.workflow._layout()
+
+
+def list_workflows() -> List[Any]:
+    """All workflows in the working directory, newest first."""
+    from dflow.query import list_runs, read_workflow
+
+    return [read_workflow(layout) for layout in list_runs(Path(str(config["debug_workdir"])).absolute())]
