@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dflow import __version__
+from dflow.config import is_remote
 from dflow.engine.errors import DflowError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _EPILOG = """examples:
   dflow logs my-wf-x3k9a train       what a step printed
   dflow retry my-wf-x3k9a            run what failed once more
 """
+_MODULES = {"doctor": "doctor", "graph": "graph", "export": "argo", "lint_file": "argo", "run_manifest": "argo"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,9 +67,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _running_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     run = verbs.add_parser("run", help="run a script and exit 1 when its last workflow failed")
-    run.add_argument("script", type=Path, help="a Python script")
-    run.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the script")
+    run.add_argument("script", type=Path, help="a Python script, or a manifest (.yaml, .json)")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the script, options of submit")
     run.set_defaults(function=_late("run_script"))
+    _manifest_verbs(verbs)
     resume = _verb(verbs, "resume", "go on with a run that was interrupted; finished steps are kept", "resume")
     resume.add_argument("--detach", action="store_true", help="run in the background")
     resume.add_argument("--takeover", action="store_true", help="take the run from a process of another host")
@@ -79,6 +82,35 @@ def _running_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     retry = _verb(verbs, "retry", "run the failed steps of a run again", "retry")
     retry.add_argument("--step", help="only this step: its key or its name")
     _with_code(retry)
+
+
+def _manifest_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    submit = verbs.add_parser("submit", help="run a manifest of Argo, on this machine unless the mode is another")
+    submit_options(submit)
+    submit.set_defaults(function=_late("run_manifest"))
+    export = verbs.add_parser("export", help="write the workflow of a script as a manifest of Argo")
+    export.add_argument("script", type=Path, help="a Python script; nothing of its workflow runs")
+    export.add_argument(
+        "-o", dest="output", metavar="FILE", type=Path, help="write it there, with what must be uploaded"
+    )
+    export.add_argument("--kind", choices=("Workflow", "WorkflowTemplate", "CronWorkflow"), help="default: Workflow")
+    export.add_argument("--name", help="metadata.name, in place of a generated one")
+    export.add_argument("--schedule", help="of a CronWorkflow, such as '0 2 * * *'")
+    export.set_defaults(function=_late("export"))
+    lint = _with_json(verbs.add_parser("lint", help="say what is wrong with manifests, or with what a script exports"))
+    lint.add_argument("file", type=Path, help="a manifest (.yaml, .json), or a Python script")
+    lint.set_defaults(function=_late("lint_file"))
+
+
+def submit_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """What can be said of a manifest that is run."""
+    parser.add_argument("file", type=Path, help="a manifest (.yaml, .json); what it refers to is in the same file")
+    parser.add_argument(
+        "-p", "--parameter", action="append", metavar="NAME=VALUE", help="a workflow parameter, in place of its value"
+    )
+    parser.add_argument("--entrypoint", help="the template that runs first")
+    parser.add_argument("--detach", action="store_true", help="run in the background")
+    return parser
 
 
 def _reading_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -99,6 +131,11 @@ def _reading_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
         _verb(verbs, "explain", "why a step ran, or did not, and what its result depends on", "explain")
     )
     explain.add_argument("step", help="its key, its name, or its id")
+    graph = verbs.add_parser("graph", help="draw a workflow", description="Draw a workflow.")
+    graph.add_argument("source", help="a Python script, a run, a manifest (.yaml) or a graph (.json)")
+    graph.add_argument("--format", choices=("mermaid", "dot", "svg"), help="default: by FILE, or mermaid")
+    graph.add_argument("-o", dest="output", metavar="FILE", type=Path, help="write it there")
+    graph.set_defaults(function=_late("graph"))
     logs = _with_json(_verb(verbs, "logs", "what a step printed", "logs"))
     logs.add_argument("step", help="its key, its name, or its id")
 
@@ -139,7 +176,9 @@ def _late(name: str) -> Callable[[argparse.Namespace], int | None]:
     def call(options: argparse.Namespace) -> int | None:
         from importlib import import_module
 
-        module = "dflow.cli.doctor" if name == "doctor" else "dflow.cli.verbs"
+        module = f"dflow.cli.{_MODULES.get(name, 'verbs')}"
+        if is_remote() and hasattr(import_module("dflow.cli.server"), name):
+            module = "dflow.cli.server"
         result: int | None = getattr(import_module(module), name)(options)
         return result
 

@@ -1,0 +1,93 @@
+"""The verb ``graph``: a workflow as a drawing."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dflow import query
+from dflow.cli.find import find_run
+from dflow.cli.recording import workflow_of_script
+from dflow.compile import compile_workflow
+from dflow.engine import codec
+from dflow.engine.errors import ConfigError
+from dflow.engine.runner import load_graph
+from dflow.exporters import diagram
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from dflow.engine.layout import RunLayout
+    from dflow.engine.model import WorkflowGraph
+
+__all__ = ["graph"]
+
+_BY_SUFFIX = {
+    ".dot": "dot",
+    ".gv": "dot",
+    ".mermaid": "mermaid",
+    ".mmd": "mermaid",
+    ".svg": "svg",
+}
+
+
+def graph(options: argparse.Namespace) -> None:
+    """Draw a workflow: of a script, a run, a manifest or a graph in JSON."""
+    form = options.format or _BY_SUFFIX.get(options.output.suffix if options.output else "", "mermaid")
+    found, phases = _read(options.source)
+    text = getattr(diagram, form)(found, phases)
+    if options.output is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        return
+    try:
+        options.output.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as exc:
+        raise ConfigError(f"cannot write {options.output}: {exc.strerror}") from exc
+
+
+def _read(source: str) -> tuple[WorkflowGraph, Mapping[str, str] | None]:
+    """The graph, and the phases of its nodes when it is that of a run."""
+    file = Path(source)
+    if file.suffix == ".py":
+        workflow: Any = workflow_of_script(file)
+        return compile_workflow(workflow), None
+    if file.suffix in (".yaml", ".yml", ".json"):
+        return _read_file(file), None
+    layout = find_run(source)
+    return load_graph(layout), _phases(layout)
+
+
+def _read_file(file: Path) -> WorkflowGraph:
+    """The graph of a manifest, or of what ``to_graph_json`` wrote."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"cannot read {file}: {exc}") from exc
+    if file.suffix == ".json" and _is_graph(text):
+        return codec.loads(text)
+    load: Any = importlib.import_module("dflow.exporters.argo.load")
+    loaded: WorkflowGraph = load.load_text(text).graph
+    return loaded
+
+
+def _is_graph(text: str) -> bool:
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(data, dict) and data.get("is") == "WorkflowGraph"
+
+
+def _phases(layout: RunLayout) -> dict[str, str]:
+    """The phase of each display name; of several nodes, the one that is worst."""
+    found: dict[str, str] = {}
+    for node in query.read_nodes(layout):
+        before = found.get(node.display)
+        if before is None or diagram.is_worse(node.phase.value, before):
+            found[node.display] = node.phase.value
+    return found

@@ -1,0 +1,93 @@
+"""Running a script for the workflow it makes, while nothing of the workflow runs."""
+
+from __future__ import annotations
+
+import contextlib
+import runpy
+import sys
+from typing import TYPE_CHECKING, Any
+
+from dflow import building
+from dflow.engine.errors import ConfigError
+from dflow.workflow import Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["workflow_of_script"]
+
+_NEEDS_NO_RUN = ("_", "add", "from_", "to_")
+"""Beginnings of the names of methods that a workflow answers without having run."""
+
+
+class _NothingRuns(BaseException):
+    """Ends a script where it asks for a run that there is not; no Exception, so the script does not catch it."""
+
+
+def workflow_of_script(script: Path) -> Workflow:
+    """The last workflow that a script submits, or, when it submits none, the last that it makes.
+
+    The script is executed as ``python script`` would, up to where it asks for a result of the workflow. ``submit``
+    starts nothing. What the script prints goes to standard error.
+
+    Raises:
+        ConfigError: there is no such script, or it makes no workflow.
+    """
+    if not script.is_file():
+        raise ConfigError(f"there is no script {script}")
+    made: list[Workflow] = []
+    submitted: list[Workflow] = []
+    arguments, path = sys.argv, list(sys.path)
+    sys.argv = [str(script)]
+    sys.path.insert(0, str(script.resolve().parent))
+    try:
+        with _recording(made, submitted), contextlib.redirect_stdout(sys.stderr):
+            _execute(script, submitted)
+    finally:
+        sys.argv, sys.path[:] = arguments, path
+    found = submitted or [workflow for workflow in made if workflow.entrypoint is not None]
+    if not found:
+        raise ConfigError(f"{script} makes no workflow that has steps")
+    return found[-1]
+
+
+def _execute(script: Path, submitted: list[Workflow]) -> None:
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except _NothingRuns:
+        return
+    except SystemExit as exc:
+        if exc.code and not submitted:
+            raise
+    except Exception:
+        if not submitted:  # what comes after a submit may be wrong only because there was none
+            raise
+
+
+@contextlib.contextmanager
+def _recording(made: list[Workflow], submitted: list[Workflow]) -> Iterator[None]:
+    """A block in which workflows are noted when they are made and when they are submitted, and nothing runs."""
+
+    def init(self: Workflow, *args: Any, **kwargs: Any) -> None:
+        made.append(self)
+        originals["__init__"](self, *args, **kwargs)
+
+    def submit(self: Workflow, *args: Any, **kwargs: Any) -> Workflow:
+        submitted.append(self)
+        building.note_submitted(self)
+        return self
+
+    def refuse(self: Workflow, *args: Any, **kwargs: Any) -> Any:
+        raise _NothingRuns
+
+    asking = [name for name, value in vars(Workflow).items() if callable(value) and not name.startswith(_NEEDS_NO_RUN)]
+    replaced: dict[str, Any] = {**dict.fromkeys(asking, refuse), "__init__": init, "submit": submit}
+    originals = {name: getattr(Workflow, name) for name in replaced}
+    for name, function in replaced.items():
+        setattr(Workflow, name, function)
+    try:
+        yield
+    finally:
+        for name, function in originals.items():
+            setattr(Workflow, name, function)
