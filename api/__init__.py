@@ -17,6 +17,7 @@ _HOME = {
     "AutonamedDict": "io",
     "ContainerOPTemplate": "op_template",
     "DAG": "dag",
+    "HTTPOPTemplate": "op_template",
     "HookStep": "step",
     "IfExpression": "io",
     "InputArtifact": "io",
@@ -44,6 +45,7 @@ _HOME = {
     "argo_sum": "loops",
     "config": "config",
     "download_artifact": "artifacts",
+    "gen_code": "code_gen",
     "if_expression": "io",
     "path_list_of_artifact": "artifacts",
     "path_object_of_artifact": "artifacts",
@@ -62,6 +64,7 @@ __all__ = [
     "ArgoWorkflow",
     "AutonamedDict",
     "ContainerOPTemplate",
+    "HTTPOPTemplate",
     "HookStep",
     "IfExpression",
     "InputArtifact",
@@ -89,6 +92,7 @@ __all__ = [
     "argo_sum",
     "config",
     "download_artifact",
+    "gen_code",
     "if_expression",
     "path_list_of_artifact",
     "path_object_of_artifact",
@@ -109,6 +113,7 @@ if TYPE_CHECKING:
         path_object_of_artifact,
         upload_artifact,
     )
+    from dflow.code_gen import gen_code
     from dflow.common import LocalArtifact, S3Artifact
     from dflow.config import config, s3_config, set_config, set_s3_config
     from dflow.dag import DAG
@@ -126,6 +131,7 @@ if TYPE_CHECKING:
     from dflow.loops import argo_concat, argo_enumerate, argo_len, argo_range, argo_sequence, argo_sum
     from dflow.op_template import (
         ContainerOPTemplate,
+        HTTPOPTemplate,
         OPTemplate,
         PythonScriptOPTemplate,
         ScriptOPTemplate,

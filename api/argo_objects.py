@@ -81,7 +81,7 @@ class ArgoStep(ArgoObjectDict):
         displayName, name, id, key, type, phase, message, startedAt, finishedAt: what is known of it.
         inputs, outputs: ``.parameters[name].value`` and ``.artifacts[name]``; read when they are first asked for.
         progress: ``"10/100"``, as its OP said; read when it is first asked for.
-        path: its directory.
+        path: its directory; None on a server.
     """
 
     _LATE = ("inputs", "outputs", "progress")
@@ -100,7 +100,7 @@ class ArgoStep(ArgoObjectDict):
             self.data[key] = values
             return values
         parameters = {name: _parameter(name, fields) for name, fields in values["parameters"].items()}
-        artifacts = {name: {"name": name, "local_path": fields["path"]} for name, fields in values["artifacts"].items()}
+        artifacts = {name: {"name": name, **fields} for name, fields in values["artifacts"].items()}
         self.data[key] = side = ArgoObjectDict({"artifacts": artifacts})
         side.data["parameters"] = ArgoObjectDict({})
         side.data["parameters"].data.update(parameters)
@@ -219,7 +219,7 @@ class ArgoWorkflow(ArgoObjectDict):
         types = outputs.get("types", {})
         texts = outputs.get("parameters", {})
         parameters = {n: _parameter(n, {"value": text, "type": types.get(n)}) for n, text in texts.items()}
-        artifacts = {n: {"name": n, "local_path": path} for n, path in outputs.get("artifacts", {}).items()}
+        artifacts = {n: {"name": n, **fields} for n, fields in outputs.get("artifacts", {}).items()}
         result = ArgoObjectDict({"artifacts": artifacts})
         result.data["parameters"] = ArgoObjectDict({})
         result.data["parameters"].data.update(parameters)

@@ -139,9 +139,9 @@ def _path_object(items: Any, base: Path | None, flat: bool) -> Any:
 
 def _root_of(artifact: Any) -> Path:
     """The directory or file that an artifact is."""
-    if isinstance(artifact, S3Artifact):
-        _only_locally(s3=True)
     local = getattr(artifact, "local_path", None)
+    if isinstance(artifact, S3Artifact) or (local is None and getattr(artifact, "key", None)):
+        _only_locally(s3=True)
     if local is None:
         raise FileNotFoundError(
             f"{artifact!r} is no artifact that exists yet; ask wf.query_step() for the step, or use upload_artifact()"

@@ -34,6 +34,13 @@ def _boolean(value: str) -> bool:
     return value.strip().lower() in ("1", "true", "yes", "on", "y", "t")
 
 
+def _boolean_or_path(value: str) -> bool | str:
+    text = value.strip()
+    if text.lower() in ("", "0", "false", "no", "off", "n", "f"):
+        return False
+    return True if _boolean(text) else text
+
+
 def _number(value: str) -> int | None:
     text = _nullable(value)
     return None if text is None else int(text)
@@ -56,6 +63,7 @@ _SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "host": ("https://127.0.0.1:2746", _text),
     "namespace": ("argo", _text),
     "token": (None, _nullable),
+    "verify": (True, _boolean_or_path),
     "k8s_config_file": (None, _nullable),
     "k8s_api_server": (None, _nullable),
     "private_key_host_path": (None, _nullable),
@@ -111,6 +119,7 @@ _S3_SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
 }
 
 _OTHER_NAMES = {"dispatcher_debug": "DISPATCHER_DEBUG"}
+_MODES = {"debug": False, "argo": True, "default": True}
 
 
 def _from_environment(settings: dict[str, tuple[Any, Callable[[str], Any]]], prefix: str) -> dict[str, Any]:
@@ -156,6 +165,23 @@ def _obey_other_variables() -> None:
 _obey_other_variables()
 config = _Settings(_from_environment(_SETTINGS, "DFLOW_"))
 s3_config = _Settings(_from_environment(_S3_SETTINGS, "DFLOW_S3_"))
+
+
+def is_remote(mode: str | None = None) -> bool:
+    """Whether workflows are sent to a server; ``mode`` is that of ``config`` unless given.
+
+    Raises:
+        UnsupportedError: there is no such mode.
+    """
+    chosen = config["mode"] if mode is None else mode
+    if chosen not in _MODES:
+        from dflow.engine.errors import UnsupportedError
+
+        raise UnsupportedError(
+            f"config['mode'] is {chosen!r}; use 'debug' to run workflows on this machine, or 'argo' (also called "
+            "'default') to send them to an Argo server"
+        )
+    return _MODES[chosen]
 
 
 def set_config(**kwargs: Any) -> None:

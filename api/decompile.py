@@ -5,13 +5,22 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from dflow.code_gen.refuse import unsayable
 from dflow.common import LocalArtifact
 from dflow.compile.values import RawText
 from dflow.dag import DAG
 from dflow.engine import model
 from dflow.io import ArgoVar, InputArtifact, InputParameter, OutputArtifact, OutputParameter
 from dflow.loops import ArgoSequence
-from dflow.op_template import ContainerOPTemplate, OPTemplate, PythonScriptOPTemplate, ScriptOPTemplate, ShellOPTemplate
+from dflow.op_template import (
+    ContainerOPTemplate,
+    HTTPOPTemplate,
+    OPTemplate,
+    PythonScriptOPTemplate,
+    ScriptOPTemplate,
+    Secret,
+    ShellOPTemplate,
+)
 from dflow.python.python_op_template import PythonOPTemplate
 from dflow.python.slices import Slices
 from dflow.step import HOOKS, HookStep, Step
@@ -28,7 +37,11 @@ _LEAVES = {"shell": ShellOPTemplate, "python": PythonScriptOPTemplate, "containe
 
 
 def decompile(graph: model.WorkflowGraph) -> Workflow:
-    """The workflow that compiles to this graph."""
+    """The workflow that compiles to this graph; one that holds the graph itself where objects cannot say it all."""
+    if unsayable(graph):
+        whole = Workflow(name=graph.name)
+        whole.graph = graph
+        return whole
     templates: dict[str, OPTemplate] = {t.name: _template(t) for t in graph.templates}
     for template in graph.templates:
         _add_calls(template, templates)
@@ -38,6 +51,7 @@ def decompile(graph: model.WorkflowGraph) -> Workflow:
         labels=dict(graph.labels),
         annotations=dict(graph.annotations),
         parameters={name: RawText(text) for name, text in graph.parameters},
+        **json.loads(graph.kubernetes or "{}"),
     )
     workflow.entrypoint = templates[graph.entrypoint]
     workflow.on_exit = None if graph.on_exit is None else templates[graph.on_exit]
@@ -67,6 +81,12 @@ def _template(template: model.Template) -> OPTemplate:
             made.pre_script, made.post_script = template.pre_script, template.post_script
             made.isolation = template.isolation
             _set_pod(made, template.pod)
+        case model.HttpTemplate():
+            made = HTTPOPTemplate(template.url, name=template.name, method=template.method, body=template.body)
+            made.headers, made.timeout = dict(template.headers), template.timeout
+            made.success_condition, made.insecure_skip_verify = template.success_condition, template.insecure
+        case _:
+            raise TypeError(f"{type(template).__name__} has no words in the API")
     made._named = True
     made.memoize_key = _given(template.memoize)
     _declare(made, template)
@@ -76,7 +96,7 @@ def _template(template: model.Template) -> OPTemplate:
 def _set_pod(made: ScriptOPTemplate, pod: model.Pod) -> None:
     made.image = pod.image
     made.command = list(pod.command)
-    made.envs = dict(pod.env)
+    made.envs = {**dict(pod.env), **{name: Secret(name=secret, key=key) for name, secret, key in pod.secret_env}}
     made.timeout = _given(pod.timeout)
     made.retry_strategy = pod.retry
     made.init_progress = pod.progress or made.init_progress

@@ -11,6 +11,7 @@ from dflow.utils import randstr
 
 __all__ = [
     "ContainerOPTemplate",
+    "HTTPOPTemplate",
     "OPTemplate",
     "PythonScriptOPTemplate",
     "ScriptOPTemplate",
@@ -66,6 +67,8 @@ class OPTemplate:
         if name in ("inputs", "outputs"):
             value.own(None, self)
         super().__setattr__(name, value)
+        if name == "name":
+            self._named = True
 
     def add_slices(self, slices: Any, layer: int = 0) -> None:
         """Slice every step of this template that has no slices of its own; see :class:`dflow.python.Slices`.
@@ -216,3 +219,43 @@ class ContainerOPTemplate(ScriptOPTemplate):
     def __init__(self, command: Any = "", args: List[str] | None = None, **kwargs: Any) -> None:
         super().__init__(command=command or None, **kwargs)
         self.args = [] if args is None else args
+
+
+class HTTPOPTemplate(OPTemplate):
+    """A request to a server; the body of the answer is the step's ``outputs.result``.
+
+    Args:
+        url: where it goes; it may hold references such as ``{{inputs.parameters.id}}``, as ``body`` and header values.
+        method: ``get``, ``post`` …
+        headers: names and values.
+        timeout: seconds until the answer must be there.
+        success_condition: an expression such as ``response.statusCode == 201``; without one a status below 300.
+        insecure_skip_verify: the server's certificate is not checked.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        name: str | None = None,
+        inputs: Inputs | None = None,
+        outputs: Outputs | None = None,
+        memoize_key: str | None = None,
+        annotations: Dict[str, str] | None = None,
+        labels: Dict[str, str] | None = None,
+        method: str = "get",
+        headers: Dict[str, str] | None = None,
+        timeout: int | None = None,
+        success_condition: str | None = None,
+        body: str | None = None,
+        insecure_skip_verify: bool = False,
+    ) -> None:
+        super().__init__(
+            name=name, inputs=inputs, outputs=outputs, memoize_key=memoize_key, annotations=annotations, labels=labels
+        )
+        self.url = url
+        self.method = method
+        self.headers = {} if headers is None else headers
+        self.timeout = timeout
+        self.success_condition = success_condition
+        self.body = body
+        self.insecure_skip_verify = insecure_skip_verify

@@ -15,7 +15,7 @@ from dflow.engine.runner import load_graph
 from dflow.engine.state import read_phase, read_record, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from dflow.engine.model import WorkflowGraph
@@ -95,8 +95,27 @@ def _read_nodes(layout: RunLayout) -> list[NodeRecord]:
         if event.get("event") == "node" and isinstance(event.get("name"), str) and event.get("phase") in _PHASES:
             earlier = events.pop(event["name"], None) if event.get("phase") == Phase.RUNNING.value else None
             events[event["name"]] = event if earlier is None or "started" in event else {**earlier, **event}
-    found = events.values() if events else _from_directories(layout)
-    return [_node(layout, event) for event in found if event.get("name") != layout.id]
+    found = list(events.values() if events else _from_directories(layout))
+    hidden = _hidden(found)
+    shown = (event for event in found if event.get("id") not in hidden) if hidden else found
+    return [_node(layout, _lifted(event, hidden)) for event in shown if event.get("name") != layout.id]
+
+
+def _hidden(events: Sequence[Mapping[str, Any]]) -> dict[Any, Any]:
+    """The nodes that an exporter made, with their parents; one around a loop stands for the loop where that was not."""
+    helpers = [event for event in events if event.get("helper")]
+    parents = {event.get("parent") for event in events} if helpers else set()
+    return {e.get("id"): e.get("parent") for e in helpers if e.get("helper") is True or e.get("id") in parents}
+
+
+def _lifted(event: Mapping[str, Any], hidden: Mapping[Any, Any]) -> Mapping[str, Any]:
+    """An event whose node is below a shown one: nodes that an exporter made are not shown."""
+    parent = event.get("parent")
+    if parent not in hidden:
+        return event
+    while parent in hidden:
+        parent = hidden[parent]
+    return {**event, "parent": parent}
 
 
 def read_workflow(layout: RunLayout) -> ArgoWorkflow:
@@ -109,10 +128,15 @@ def read_workflow(layout: RunLayout) -> ArgoWorkflow:
         "startedAt": rfc3339(last.get("first")),
         "finishedAt": rfc3339(last.get("at")) if last.get("final") else None,
         "nodes": nodes,
-        "outputs": {**last.get("outputs", {}), "types": _global_types(graph)},
+        "outputs": {**_global_outputs(last.get("outputs", {})), "types": _global_types(graph)},
     }
     metadata = {"name": layout.id, "labels": dict(graph.labels), "annotations": dict(graph.annotations)}
     return ArgoWorkflow({"metadata": metadata, "status": status, "id": layout.id})
+
+
+def _global_outputs(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    places = outputs.get("artifacts", {}).items()
+    return {**outputs, "artifacts": {name: {"local_path": place} for name, place in places}}
 
 
 def _global_types(graph: WorkflowGraph) -> dict[str, str]:
@@ -122,9 +146,9 @@ def _global_types(graph: WorkflowGraph) -> dict[str, str]:
 
 
 def load_values(layout: RunLayout, node: NodeRecord, side: str) -> dict[str, dict[str, Any]]:
-    """``inputs`` or ``outputs`` of a node: ``{"parameters": {name: {value, type}}, "artifacts": {name: {path}}}``.
+    """``inputs`` or ``outputs`` of a node: ``{"parameters": {name: …}, "artifacts": {name: {local_path}}}``.
 
-    Values are texts.
+    Parameters have a ``value``, a text, and a ``type``.
     """
     step = RunLayout(layout.root).step(node.place.name) if node.place else None
     record = (read_record(step) if step else None) or node.event
@@ -139,7 +163,7 @@ def load_values(layout: RunLayout, node: NodeRecord, side: str) -> dict[str, dic
             text = _read(node.place / side / "parameters" / name)
         parameters[name] = {"value": text, "type": fields.get("type")}
     artifacts = {
-        name: {"path": str(layout.root / fields["path"])} for name, fields in values.get("artifacts", {}).items()
+        name: {"local_path": str(layout.root / fields["path"])} for name, fields in values.get("artifacts", {}).items()
     }
     return {"parameters": parameters, "artifacts": artifacts}
 
@@ -149,7 +173,7 @@ def _from_folders(folder: Path) -> dict[str, dict[str, Any]]:
     parameters, artifacts = folder / "parameters", folder / "artifacts"
     return {
         "parameters": {p.name: {"value": _read(p), "type": None} for p in _entries(parameters)},
-        "artifacts": {p.name: {"path": str(p)} for p in _entries(artifacts)},
+        "artifacts": {p.name: {"local_path": str(p)} for p in _entries(artifacts)},
     }
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 from dflow import building
-from dflow.config import config
+from dflow.config import config, is_remote
 from dflow.dag import DAG
 from dflow.names import check_workflow_name
 from dflow.steps import Steps
@@ -74,11 +73,20 @@ class Workflow:
         self.artifact_repo_key = artifact_repo_key
         self.parameters = {} if parameters is None else parameters
         self.on_exit = on_exit
+        self.graph: Any = None
+        self.notes: Tuple[str, ...] = ()
+        self._mode: str | None = None
 
     # -- building ---------------------------------------------------------------------------------------------
 
     def add(self, step: Any) -> None:
-        """Add a step, or a list of steps that run side by side; a ``Task`` makes the workflow a DAG."""
+        """Add a step, or a list of steps that run side by side; a ``Task`` makes the workflow a DAG.
+
+        Raises:
+            ValueError: the workflow was read from a manifest.
+        """
+        if self.graph is not None:
+            raise ValueError(f"workflow {self.name!r} was read from a manifest; steps cannot be added to it")
         building.claim(step)
         if self.entrypoint is None:
             first = step[0] if isinstance(step, (list, tuple)) and step else step
@@ -98,7 +106,9 @@ class Workflow:
 
     # -- running ----------------------------------------------------------------------------------------------
 
-    def submit(self, reuse_step: Any = None, detach: bool | None = None, reuse: str = "warn") -> Workflow:
+    def submit(
+        self, reuse_step: Any = None, detach: bool | None = None, reuse: str = "warn", mode: str | None = None
+    ) -> Workflow:
         """Run the workflow and wait for its end; a failure is printed, not raised.
 
         With the id of a run that has not succeeded, it goes on with that run: what is finished stays, what failed
@@ -110,6 +120,8 @@ class Workflow:
             detach: return at once and run it in the background (default: ``config["detach"]``).
             reuse: of a step whose inputs, program or image are not those that ``reuse_step`` was made from:
                 ``"warn"`` takes the outputs and says what differs, ``"strict"`` makes the step an Error that says it.
+            mode: ``"debug"`` runs it here, ``"argo"`` sends it to an Argo server and returns at once; this workflow
+                is then asked for there, too (default: ``config["mode"]``).
 
         Returns:
             This workflow, with its ``id``.
@@ -117,22 +129,18 @@ class Workflow:
         Raises:
             CompileError: it cannot run as it is; nothing was started.
         """
-        from dflow import local
-
         if reuse not in ("warn", "strict"):
             raise ValueError(f"reuse is {reuse!r}; it must be 'warn' or 'strict'")
+        self._mode = mode if mode is not None else self._mode
+        detach = bool(config["detach"]) if detach is None else detach
         with building.nothing_open():
-            local.submit(
-                self, bool(config["detach"]) if detach is None else detach, reuse_step, strict=reuse == "strict"
-            )
+            self._backend().submit(detach, reuse_step, strict=reuse == "strict")
         building.note_submitted(self)
         return self
 
     def wait(self, interval: float = 1) -> str:
         """Wait until the workflow has ended; its phase."""
-        while self.query_status() in ("Pending", "Running"):
-            time.sleep(interval)
-        return self.query_status()
+        return str(self._backend().wait(interval))
 
     def raise_for_status(self) -> None:
         """Do nothing after success.
@@ -140,9 +148,7 @@ class Workflow:
         Raises:
             StepFailed: the workflow has not succeeded; says which step failed first, and why.
         """
-        from dflow.report import first_failure
-
-        failure = first_failure(self._layout())
+        failure = self._backend().first_failure()
         if failure is not None:
             raise failure
 
@@ -150,15 +156,11 @@ class Workflow:
 
     def query(self, fields: List[str] | None = None, retry: int = 3) -> Any:
         """All that is known of the workflow, as an :class:`dflow.ArgoWorkflow`."""
-        from dflow.query import read_workflow
-
-        return read_workflow(self._layout())
+        return self._backend().read(fields)
 
     def query_status(self) -> str:
         """``Pending``, ``Running``, ``Succeeded``, ``Failed``, ``Error`` or ``Terminated``."""
-        from dflow.query import read_status
-
-        return read_status(self._layout())
+        return str(self._backend().status())
 
     def query_step(
         self,
@@ -201,57 +203,91 @@ class Workflow:
         """Outputs of the workflow: ``.parameters[name].value`` and ``.artifacts[name]``."""
         return self.query().global_outputs()
 
+    def logs(self, step: str) -> str:
+        """What a step has printed; of all steps of that key, id or name."""
+        return str(self._backend().logs(step))
+
     # -- ending -----------------------------------------------------------------------------------------------
 
     def terminate(self) -> None:
         """End all running steps at once; the workflow becomes Terminated."""
-        from dflow import local
-
-        local.request(self._layout(), "terminate")
+        self._backend().terminate()
 
     def stop(self) -> None:
         """End all running steps; the workflow becomes Failed."""
-        from dflow import local
-
-        local.request(self._layout(), "stop")
+        self._backend().stop()
 
     def suspend(self) -> None:
         """Start no more steps until :meth:`resume`; those that run are left alone."""
-        from dflow import local
-
-        local.post(self._layout(), "suspend")
+        self._backend().suspend()
 
     def resume(self) -> None:
         """Go on after :meth:`suspend`, or with a run whose process is gone, in the background."""
-        from dflow import local
-
-        local.resume(self._layout())
+        self._backend().resume()
 
     def retry(self) -> None:
         """Run what failed once more, and wait; while the workflow runs, that is done at the end of its attempt."""
-        from dflow import local
-
-        local.retry(self._layout())
+        self._backend().retry([])
 
     def retry_steps(self, step_ids: List[str]) -> None:
         """Run these steps once more, by id, key or name, with what failed or waits for them, and wait."""
-        from dflow import local
-
-        local.retry(self._layout(), list(step_ids))
+        self._backend().retry(list(step_ids))
 
     def resubmit(self) -> Workflow:
         """Run the same workflow anew, under another id, and wait; the new workflow."""
-        from dflow import local
-
-        return local.resubmit(self._layout())
+        anew: Workflow = self._backend().resubmit()
+        return anew
 
     def delete(self) -> None:
-        """Delete the directory of a workflow that does not run."""
-        from dflow import local
-
-        local.delete(self._layout())
+        """Delete the directory of a workflow that does not run, or the workflow on its server."""
+        self._backend().delete()
 
     # -- forms ------------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The workflow as a manifest of Argo, as plain data.
+
+        Raises:
+            CompileError, ExportError: it cannot be one; lists all that is wrong.
+        """
+        from dflow.manifests import export_workflow
+
+        return export_workflow(self).manifest
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The manifest as JSON; ``kwargs`` as for ``json.dumps``."""
+        import json
+
+        return json.dumps(self.to_dict(), **kwargs)
+
+    def to_yaml(self, **kwargs: Any) -> str:
+        """The manifest as YAML, with all documents that belong to it; ``kwargs`` is there for upstream's sake."""
+        from dflow.manifests import export_workflow, text_of
+
+        return text_of(export_workflow(self))
+
+    @classmethod
+    def from_dict(cls, d: Any) -> Workflow:
+        """The workflow of a manifest of Argo, to be run here; what it says is what is run.
+
+        Raises:
+            CompileError: it is wrong, or needs a cluster; lists all of that.
+        """
+        from dflow.manifests import from_documents
+
+        return from_documents(d)
+
+    @classmethod
+    def from_json(cls, s: str) -> Workflow:
+        """The workflow of a manifest in JSON."""
+        return cls.from_yaml(s)
+
+    @classmethod
+    def from_yaml(cls, s: str) -> Workflow:
+        """The workflow of a manifest in YAML, which may have several documents."""
+        from dflow.manifests import from_text
+
+        return from_text(s)
 
     def to_graph(self) -> Dict[str, Any]:
         """The compiled workflow as plain data."""
@@ -295,6 +331,16 @@ class Workflow:
 
         return cls.from_graph(yaml.safe_load(y))
 
+    def _backend(self) -> Any:
+        """What does the work: a run on this machine, or a workflow on a server."""
+        if is_remote(self._mode):
+            from dflow.argo_mode import ArgoRun
+
+            return ArgoRun(self)
+        from dflow.local_mode import LocalRun
+
+        return LocalRun(self)
+
     def _layout(self) -> Any:
         from dflow.engine.errors import RunNotFound
         from dflow.nested import find_run
@@ -315,14 +361,18 @@ class Workflow:
 
 
 def query_workflows(labels: Dict[str, str] | None = None, fields: Any = None) -> List[Any]:
-    """All workflows in the working directory (``config["debug_workdir"]``), newest first.
+    """All workflows in the working directory (``config["debug_workdir"]``) or on the server, newest first.
 
     Args:
         labels: only those that have these labels.
+        fields: what is wanted of them, on a server (default: what does not take long).
     """
-    from dflow.query import list_runs, read_workflow
+    if is_remote():
+        from dflow import argo_mode
 
-    runs = list_runs(Path(str(config["debug_workdir"])).absolute())
-    found = [read_workflow(layout) for layout in runs]
+        return list(argo_mode.list_workflows(labels, fields))
+    from dflow.local_mode import list_workflows
+
+    found = list_workflows()
     wanted = (labels or {}).items()
     return [w for w in found if all(w.metadata["labels"].get(k) == v for k, v in wanted)]

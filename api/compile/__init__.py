@@ -5,6 +5,7 @@ The objects are read when the workflow is submitted. All problems are collected 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from dflow.compile.check import check_graph
@@ -29,6 +30,9 @@ def compile_workflow(workflow: Workflow) -> WorkflowGraph:
     Raises:
         CompileError: the workflow cannot run as it is; the error lists everything that is wrong with it.
     """
+    if workflow.graph is not None:  # it was read from a manifest
+        graph: WorkflowGraph = workflow.graph
+        return graph
     problems = Problems()
     if workflow.entrypoint is None:
         raise CompileError([f"workflow {workflow.name!r}: it has no steps; add some with wf.add(...)"])
@@ -45,6 +49,7 @@ def compile_workflow(workflow: Workflow) -> WorkflowGraph:
         on_exit=None if on_exit is None else names[on_exit],
         labels=_texts(workflow.labels),
         annotations=_texts(workflow.annotations),
+        kubernetes=_kubernetes(workflow, problems),
     )
     check_graph(graph, problems)
     if problems.found:
@@ -54,6 +59,28 @@ def compile_workflow(workflow: Workflow) -> WorkflowGraph:
 
 def _texts(values: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
     return tuple((name, encode(value)) for name, value in (values or {}).items())
+
+
+def _kubernetes(workflow: Workflow, problems: Problems) -> str | None:
+    """What only a cluster understands of a workflow, as JSON text; secrets are named, never told."""
+    secrets = workflow.image_pull_secrets or []
+    names = [_secret_name(given, problems) for given in (secrets if isinstance(secrets, (list, tuple)) else [secrets])]
+    values = {
+        "pod_gc_strategy": workflow.pod_gc_strategy,
+        "image_pull_secrets": [name for name in names if name],
+        "artifact_repo_key": workflow.artifact_repo_key,
+    }
+    values = {name: value for name, value in values.items() if value}
+    return json.dumps(values, sort_keys=True) if values else None
+
+
+def _secret_name(given: Any, problems: Problems) -> str | None:
+    if isinstance(given, str):
+        return given
+    name = given.get("name") if isinstance(given, dict) else getattr(given, "name", None)
+    if name is None:
+        problems.add(f"image_pull_secrets: {type(given).__name__} has no name; give that of a secret of the cluster")
+    return None if name is None else str(name)
 
 
 def _refuse_what_is_not_here(workflow: Workflow, problems: Problems) -> None:

@@ -18,7 +18,7 @@ from dflow.dag import DAG
 from dflow.engine import model
 from dflow.engine.errors import ExpressionError, PayloadError
 from dflow.io import ArgoVar
-from dflow.op_template import ContainerOPTemplate, OPTemplate, ScriptOPTemplate, Secret
+from dflow.op_template import ContainerOPTemplate, HTTPOPTemplate, OPTemplate, ScriptOPTemplate, Secret
 from dflow.python.op import op_name
 from dflow.python.payload import pack_op
 from dflow.python.python_op_template import PythonOPTemplate
@@ -102,6 +102,8 @@ class TemplateCompiler:
                 return model.DagTemplate(name, tasks, inputs, outputs, **self._whole(template))
             if isinstance(template, ScriptOPTemplate):
                 return self._leaf(template, name, inputs, outputs)
+            if isinstance(template, HTTPOPTemplate):
+                return self._request(template, name, inputs, outputs)
             self._problems.add(f"a template of class {type(template).__name__} cannot be run in this version")
             return model.ScriptTemplate(name, "shell", "", inputs=inputs, outputs=outputs)
 
@@ -218,6 +220,23 @@ class TemplateCompiler:
         memoize = self._memoize(template)
         return model.ScriptTemplate(name, template.language, script, args, inputs, outputs, pod, memoize)
 
+    def _request(
+        self, template: HTTPOPTemplate, name: str, inputs: model.Inputs, outputs: model.Outputs
+    ) -> model.HttpTemplate:
+        return model.HttpTemplate(
+            name=name,
+            url=str(template.url),
+            method=str(template.method).upper(),
+            headers=tuple((str(key), str(value)) for key, value in template.headers.items()),
+            body=None if template.body is None else str(template.body),
+            timeout=None if template.timeout is None else int(template.timeout),
+            success_condition=template.success_condition,
+            insecure=bool(template.insecure_skip_verify),
+            inputs=inputs,
+            outputs=outputs,
+            memoize=self._memoize(template),
+        )
+
     def _payload(self, template: PythonOPTemplate) -> model.OpPayload:
         if isinstance(template.op_class, model.OpPayload):
             return template.op_class
@@ -239,6 +258,11 @@ class TemplateCompiler:
             timeout=None if template.timeout is None else text_value(template.timeout, self._problems),
             retry=retry_of(template, self._problems),
             kubernetes=_kubernetes(template),
+            secret_env=tuple(
+                (str(name), str(given.name), str(given.key))
+                for name, given in template.envs.items()
+                if isinstance(given, Secret) and given.name is not None
+            ),
             progress=self._progress(template.init_progress),
         )
 
@@ -257,7 +281,11 @@ class TemplateCompiler:
         pairs = []
         for name, value in envs.items():
             if isinstance(value, Secret):
-                self._problems.add(f"environment variable {name!r}: a Secret is not available in this version")
+                if value.name is None:
+                    self._problems.add(
+                        f"environment variable {name!r}: give the Secret a name=, that of a secret of the cluster; its "
+                        f"value is never written down (a run on this machine takes ${name} from the environment)"
+                    )
             else:
                 pairs.append((str(name), str(value)))
         return pairs

@@ -105,8 +105,16 @@ def test_every_variable_of_s3_config_is_honoured():
 
 
 def test_every_setting_of_upstream_has_a_variable_test():
-    assert set(config) - set(VALUES) == {"durability", "isolation"}
+    assert set(config) - set(VALUES) == {"durability", "isolation", "verify"}
     assert set(s3_config) == set(S3_VALUES)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1", True), ("0", False), ("no", False), ("", False), ("/a/ca.pem", "/a/ca.pem")]
+)
+def test_verify_is_yes_no_or_a_file(text, value):
+    assert python("import dflow; print([dflow.config['verify']])", DFLOW_VERIFY=text).stdout == f"{[value]}\n"
+    assert config["verify"] is True
 
 
 def test_dispatcher_debug_has_its_old_variable():

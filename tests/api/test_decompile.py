@@ -14,12 +14,14 @@ from dflow import (
     DAG,
     ContainerOPTemplate,
     HookStep,
+    HTTPOPTemplate,
     InputArtifact,
     InputParameter,
     LocalArtifact,
     OutputArtifact,
     OutputParameter,
     PythonScriptOPTemplate,
+    Secret,
     ShellOPTemplate,
     Step,
     Steps,
@@ -29,6 +31,7 @@ from dflow import (
     argo_sequence,
     if_expression,
 )
+from dflow.code_gen import refuse
 from dflow.compile import compile_workflow
 from dflow.decompile import decompile
 from dflow.engine import codec, model
@@ -390,6 +393,29 @@ def whole_templates() -> Workflow:
     return of(Step("a", steps), Step("b", tasks), Step("c", kept), last)
 
 
+@fixture
+def http() -> Workflow:
+    template = HTTPOPTemplate(
+        "http://localhost/{{inputs.parameters.n}}",
+        name="ask",
+        method="post",
+        headers={"A": "b"},
+        body="{}",
+        timeout=3,
+        success_condition="response.statusCode == 201",
+        insecure_skip_verify=True,
+        memoize_key="k",
+    )
+    template.inputs.parameters["n"] = InputParameter(value=1)
+    template.outputs.parameters["x"] = OutputParameter(value_from_path="/tmp/x")
+    secret = shell("secret")
+    secret.envs = {"TOKEN": Secret(name="store", key="token")}
+    steps = Steps("main", steps=[Step("ask", template), Step("secret", secret)])
+    return Workflow(
+        "wf", steps=steps, pod_gc_strategy="OnPodSuccess", image_pull_secrets=["registry"], artifact_repo_key="main"
+    )
+
+
 @pytest.mark.parametrize("name", list(FIXTURES))
 def test_graph_survives_the_way_back_to_objects(name):
     graph = compile_workflow(FIXTURES[name]())
@@ -429,7 +455,15 @@ def test_the_graphs_use_every_field_of_the_model():
         if isinstance(kind, type) and dataclasses.is_dataclass(kind)
         for field in dataclasses.fields(kind)
     }
-    assert known - used == {("WorkflowGraph", "kubernetes"), ("WorkflowGraph", "schema")}
+    manifests_only = {(kind.__name__, name) for kind, names in refuse._FIELDS.items() for name in names}
+    manifests_only |= {(kind.__name__, field.name) for kind in refuse._RECORDS for field in dataclasses.fields(kind)}
+    assert known - used == {*manifests_only, ("WorkflowGraph", "schema")}
+
+
+def test_a_graph_that_objects_cannot_say_is_kept_as_it_is():
+    graph = compile_workflow(FIXTURES["http"]())
+    graph = dataclasses.replace(graph, deadline=model.Literal("60"))
+    assert compile_workflow(decompile(graph)) == graph
 
 
 def test_workflow_from_a_graph_runs():

@@ -279,8 +279,8 @@ def test_setting_with_a_wrong_value_is_refused_at_submit(name, value):
 def test_what_this_version_does_not_do_is_said():
     wf = Workflow("w")
     wf.add(Step("a", shell("true")))
-    config["mode"] = "default"
-    with pytest.raises(UnsupportedError, match="mode"):
+    config["mode"] = "kubernetes"
+    with pytest.raises(UnsupportedError, match="'kubernetes'; use 'debug'"):
         wf.submit()
 
 

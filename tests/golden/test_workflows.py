@@ -118,7 +118,7 @@ def test_a_setting_that_is_not_known(seen):
 
 
 def test_a_mode_that_is_not_here(seen):
-    script = 'wf.add(Step("a", ShellOPTemplate("t", script="true")))\nconfig["mode"] = "default"\nwf.submit()'
+    script = 'wf.add(Step("a", ShellOPTemplate("t", script="true")))\nconfig["mode"] = "kubernetes"\nwf.submit()'
     assert seen("unknown_mode", HEAD + script).returncode == 1
 
 

@@ -13,7 +13,7 @@ from dflow.exporters.argo.export.texts import name_of, text_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Hoisted", "mentions_item", "renamed"]
+__all__ = ["Hoisted", "Unmoved", "mentions_item", "renamed"]
 
 _OUTSIDE = ("steps", "tasks", "inputs")
 Path = tuple[str, ...]
@@ -70,6 +70,18 @@ class Hoisted:
             self._by_text[text] = f"dflow_value_{len(self._by_text)}"
             self.parameters[self._by_text[text]] = text
         return f"inputs.parameters.{self._by_text[text]}"
+
+
+class Unmoved(Hoisted):
+    """The values of a call that stays where it is."""
+
+    def whole(self, name: str, value: Value) -> Value:  # noqa: ARG002 - as in the base
+        """The value itself."""
+        return value
+
+    def inside(self, value: Value) -> Value:
+        """The value itself."""
+        return value
 
 
 def _is_outside(value: Value) -> bool:

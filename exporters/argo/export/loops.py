@@ -16,7 +16,7 @@ from dflow.engine.model import ArtifactFrom, ContinueOn, Expr, Literal, Loop, Py
 from dflow.exporters.argo.export.context import digest
 from dflow.exporters.argo.export.dealing import Dealt, dynamic_items, known_items, length_of
 from dflow.exporters.argo.export.flows import count_name, counted_source, store_of
-from dflow.exporters.argo.export.hoisting import Hoisted, mentions_item, renamed
+from dflow.exporters.argo.export.hoisting import Hoisted, Unmoved, mentions_item, renamed
 from dflow.exporters.argo.export.ports import source_of
 from dflow.exporters.argo.export.records import ANNOTATION, HELPER
 from dflow.exporters.argo.export.stacking import SUCCESS, check_of, counted, stacked_outputs
@@ -55,6 +55,8 @@ def wrapped(call: Call, prefix: str, context: Context, makers: Makers) -> dict[s
     loop = loop_of(call)
     hoisted = Hoisted()
     slices = loop.slices
+    if slices is not None and _is_plain(call, slices, context):
+        return _inlined(call, slices, prefix, context, makers)
     inner = replace(_inner(call, hoisted), hooks=_hooks(call, prefix))
     if any(p.big for p in context.template(call.template).inputs.parameters):
         context.problems.append("big parameters of sliced steps cannot be exported; make them artifacts")
@@ -71,9 +73,29 @@ def wrapped(call: Call, prefix: str, context: Context, makers: Makers) -> dict[s
     task = makers.call_of(inner, "tasks", context) | items
     task["template"] = variant_of(context.template(call.template), wanted, slices, context, makers.group_template)
     _add_arguments(task, wanted, hoisted, call)
-    made = _template(call, task, total, hoisted, context)
+    made = _template(call, prefix, task, total, hoisted, context)
     name = context.add({"name": f"{call.name.lower()}-loop-{digest(made)}", **made}, f"{prefix[:-1]} {call.name!r}")
     return _outer(call, name, hoisted, made_outside, context)
+
+
+def _inlined(call: Call, slices: Slices, prefix: str, context: Context, makers: Makers) -> dict[str, Any]:
+    """A sliced call whose copies leave nothing to put together: a loop of Argo over the elements."""
+    dealt = _dealt(call, slices, Unmoved(), context)
+    text, _, _ = _items(dealt, Unmoved(), context)
+    kept = tuple((name, value) for name, value in call.parameters if name not in dealt.lists)
+    return makers.call_of(_with_elements(replace(call, parameters=kept, loop=None), dealt), prefix, context) | {
+        "withParam": text
+    }
+
+
+def _is_plain(call: Call, slices: Slices, context: Context) -> bool:
+    """Whether nothing of a sliced loop needs a template around it."""
+    target = context.template(call.template)
+    outputs = {p.name for p in target.outputs.parameters} | {a.name for a in target.outputs.artifacts}
+    is_stacked = bool(outputs & {*slices.output_parameters, *slices.output_artifacts})
+    picks = any(name in slices.input_artifacts for name, _ in call.artifacts)
+    in_groups = slices.group_size is not None and isinstance(target, PythonOpTemplate)
+    return not (is_stacked or picks or in_groups or counted(call) or loop_of(call).parallelism is not None)
 
 
 def _wanted(call: Call, dealt: Dealt | None, context: Context) -> Wanted:
@@ -195,6 +217,8 @@ def _with_elements(inner: Call, dealt: Dealt) -> Call:
     def new(path: tuple[str, ...]) -> str | None:
         if path[0] != "item" or (dealt.items is None and path[1:] == ("order",)):
             return None
+        if dealt.in_groups:  # the item of a group is its number
+            return "item.order"
         return f"item.item_{path[1]}" if len(path) > 1 else "item.item"
 
     def at(value: Value | None) -> Value | None:
@@ -253,7 +277,9 @@ def _add_arguments(task: dict[str, Any], wanted: Wanted, hoisted: Hoisted, call:
         arguments["parameters"] = [*arguments.get("parameters", []), *extra]
 
 
-def _template(call: Call, task: dict[str, Any], total: str, hoisted: Hoisted, context: Context) -> dict[str, Any]:
+def _template(
+    call: Call, prefix: str, task: dict[str, Any], total: str, hoisted: Hoisted, context: Context
+) -> dict[str, Any]:
     """The DAG around the looped task."""
     loop = loop_of(call)
     target = context.template(call.template)
@@ -265,7 +291,10 @@ def _template(call: Call, task: dict[str, Any], total: str, hoisted: Hoisted, co
         outputs += _counts(call, context)
     if counted(call):
         tasks.append(check_of(call, total, context))
-    annotations = {HELPER: "true", **({ANNOTATION: json.dumps({"outputs": types}, sort_keys=True)} if types else {})}
+    annotations = {
+        HELPER: f"loop-of-{prefix}",
+        **({ANNOTATION: json.dumps({"outputs": types}, sort_keys=True)} if types else {}),
+    }
     inputs = {
         "parameters": [{"name": name} for name in hoisted.parameters],
         "artifacts": [

@@ -17,7 +17,7 @@ ROOT = "/tmp/dflow"  # noqa: S108 - in a pod
 ANNOTATION = "dflow/parameters"
 """The annotation of a template that holds the types of its parameters."""
 HELPER = "dflow/helper"
-"""The annotation of a template that the exporter has made."""
+"""The annotation of a template that the exporter has made: ``true``, or ``loop-of-steps``, ``loop-of-tasks``."""
 KEY = "dflow_key"
 """The input parameter that carries the key of a step."""
 

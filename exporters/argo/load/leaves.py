@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dflow.engine.model import Pod, Value
     from dflow.exporters.argo.load.context import Context
 
-__all__ = ["is_helper", "leaf_of", "memoize_of"]
+__all__ = ["around_loop", "is_helper", "leaf_of", "memoize_of"]
 
 _PYTHON = ("python", "python3")
 
@@ -38,6 +38,12 @@ class _Parts:
 def is_helper(template: Fields) -> bool:
     """Whether an exporter made the template."""
     return annotations_of(template).get("dflow/helper") == "true"
+
+
+def around_loop(template: Fields) -> str | None:
+    """Of what a loop was that an exporter made the template for: ``steps``, ``tasks``; None for any other template."""
+    kind, _, of = str(annotations_of(template).get("dflow/helper")).partition("-of-")
+    return of if kind == "loop" else None
 
 
 def memoize_of(template: Fields, context: Context) -> tuple[Value | None, float | None]:

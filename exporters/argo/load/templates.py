@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.model import DagTemplate, StepsTemplate
 from dflow.exporters.argo.lint.shapes import type_of
 from dflow.exporters.argo.load.calls import CallReader, Target
 from dflow.exporters.argo.load.ignored import note_template
-from dflow.exporters.argo.load.leaves import is_helper, leaf_of, memoize_of
+from dflow.exporters.argo.load.leaves import around_loop, is_helper, leaf_of, memoize_of
 from dflow.exporters.argo.load.merging import with_defaults
 from dflow.exporters.argo.load.ports import inputs_of, outputs_of
 from dflow.exporters.argo.load.results import wanted_results, with_results
@@ -120,9 +121,19 @@ class Templates:
         tasks = tuple(
             reader.task(task, f"{path}.dag.tasks[{index}]") for index, task in enumerate(dag.get("tasks", []))
         )
+        if around_loop(fields):
+            tasks = tuple(t if t.loop is None else replace(t, loop=replace(t.loop, helper=True)) for t in tasks)
         target = self._context.fixed(dag.get("target", ""), "target")
         inputs, outputs = inputs_of(fields, self._context), outputs_of(fields, self._context)
-        return DagTemplate(name, tasks, inputs, outputs, **self._whole(fields), targets=tuple(target.split()))
+        return DagTemplate(
+            name,
+            tasks,
+            inputs,
+            outputs,
+            **self._whole(fields),
+            around_loop=around_loop(fields) == "steps",
+            targets=tuple(target.split()),
+        )
 
     def _whole(self, fields: Fields) -> dict[str, Any]:
         """How steps or a dag are run as a whole; ``dag.failFast`` does not keep tasks from starting (DG-06)."""

@@ -377,7 +377,7 @@ def retries() -> Workflow:
 
 def awkward_texts() -> Workflow:
     """What YAML 1.1 and Argo could misread."""
-    words = ["yes", "n", "1e3", "1_000", "0o7", "12:30:45", "~", "=", " lead", "tail ", "{{tag}}", "a\tb", "ünï", "- x"]
+    words = ["yes", "n", "1e3", "1_000", "0o7", "12:30:45", "~", "=", " lead", "tail ", "}}", "a\tb", "ünï", "- x"]
     return flow(
         [Step(f"s{number}", shell(), parameters={"text": word}) for number, word in enumerate(words)],
         Step("lines", shell(), parameters={"text": "a\n  b\n\n# c\n"}),

@@ -21,6 +21,13 @@ TOKEN = "sesame-open-the-door"  # noqa: S105 - of the server of the tests
 QUICK = Limits(connect=5.0, read=5.0, attempts=4, pause=0.01, longest=0.05)
 
 
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 @pytest.fixture
 def argo() -> Iterator[ArgoTestServer]:
     """The server."""

@@ -156,6 +156,18 @@ def test_an_address_may_have_a_path_and_a_slash_at_its_end(argo, client):
     assert argo.requests[-1].path == "/behind/api/v1/workflows/argo/w"
 
 
+def test_the_proxy_of_the_environment_is_used_unless_it_says_otherwise(argo, client, monkeypatch):
+    argo.put("w")
+    monkeypatch.setenv("HTTP_PROXY", argo.url)
+    assert client(host="http://argo.invalid").get("w")
+    assert argo.requests[0].headers["host"] == "argo.invalid"
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    error = error_of(client(limits=Limits(attempts=1)).get, "w")
+    assert "through the proxy of HTTPS_PROXY or HTTP_PROXY" in str(error)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert client().get("w")
+
+
 # -- repeating ------------------------------------------------------------------------------------------------
 
 TRANSIENT = [{"status": 502}, {"status": 503}, {"status": 504}, {"status": 429}, {"cut": "before"}, {"cut": "inside"}]

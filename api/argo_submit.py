@@ -1,0 +1,42 @@
+"""Sending a workflow to an Argo server: its manifest, and the files that it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dflow.argo_uploads import upload
+from dflow.config import config, s3_config
+from dflow.engine.errors import ExportError, UnsupportedError
+from dflow.exporters.argo.lint import Severity, lint
+
+if TYPE_CHECKING:
+    from dflow.argo_uploads import ObjectStore
+    from dflow.exporters.argo.export import Export
+    from dflow.exporters.argo.server import ArgoServer
+
+__all__ = ["submit_export"]
+
+_SHORT = 8
+"""Shorter texts, such as the default password of a store, stand in many manifests by chance."""
+
+
+def submit_export(made: Export, server: ArgoServer, store: ObjectStore | None) -> dict[str, Any]:
+    """Upload what is missing, and create the workflow; it as the server has it.
+
+    Raises:
+        ExportError: the linter refuses the manifest.
+        UnsupportedError: there is something to upload and no store, or there are other objects to be created.
+    """
+    given = (config["token"], s3_config["secret_key"])
+    secrets = [str(text) for text in given if text and len(str(text)) > _SHORT]
+    problems = [str(f) for f in lint(made.manifest, secrets=secrets) if f.severity is Severity.ERROR]
+    if problems:
+        raise ExportError(problems)
+    if made.documents:
+        names = ", ".join(f"{d.get('kind')} {(d.get('metadata') or {}).get('name')!r}" for d in made.documents)
+        raise UnsupportedError(
+            f"the workflow needs {names}, and an Argo server cannot make these; apply what wf.to_yaml() gives with "
+            "kubectl instead"
+        )
+    upload(made.uploads, store)
+    return server.create(made.manifest)
