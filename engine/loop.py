@@ -81,12 +81,19 @@ class WorkLoop(ABC):
                 if self._work:
                     await anyio.lowlevel.checkpoint()
                 elif not self._over:
-                    with anyio.move_on_after(_LOOK_AGAIN if self._starved else None):
-                        await self._wake.wait()
-                    self._wake = anyio.Event()
+                    await self._wait()
             tasks.cancel_scope.cancel()
         if self._broken is not None:
             raise self._broken
+
+    async def _wait(self) -> None:
+        """Wait until there is something to do; for places that other runs hold, not long."""
+        if self._starved:
+            with anyio.move_on_after(_LOOK_AGAIN):
+                await self._wake.wait()
+        else:
+            await self._wake.wait()
+        self._wake = anyio.Event()
 
     def post(self, work: Callable[[], None]) -> None:
         """Do a piece of work soon."""
@@ -135,7 +142,9 @@ class WorkLoop(ABC):
 
     def _do_some_work(self) -> None:
         try:
-            for _ in range(min(BATCH, len(self._work))):
+            for _ in range(BATCH):
+                if not self._work:
+                    break
                 self._work.popleft()()
         except StateError as exc:
             self._broken = exc

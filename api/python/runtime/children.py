@@ -110,11 +110,18 @@ class Steps:
 
     # -- in the fork ------------------------------------------------------------------------------------------
 
-    def dress(self, script: str) -> None:
-        """Be what the fork of a step starts as."""
+    def dress(self, step: str, script: str) -> None:
+        """Be what the fork of a step starts as, and know what it would look for."""
         if self.prepared is None:
             sys.modules["__main__"] = types.ModuleType("__main__")
+        else:
+            self.prepared.present = os.listdir(step)
         refresh(script)
+
+    def undress(self) -> None:
+        """Forget the step that was forked."""
+        if self.prepared is not None:
+            self.prepared.present = None
 
     def run(self, request: Tuple[Any, ...]) -> int:
         """Run a step in this fork, to the end that the interpreter would give it."""

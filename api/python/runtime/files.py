@@ -11,7 +11,7 @@ from dflow.python.check import paths_in, type_of
 from dflow.python.opio import Artifact, OPIOSign
 from dflow.python.values import decode, encode
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 12
 
 __all__ = [
     "check_existence",
@@ -85,7 +85,7 @@ def write_parameter(name: str, text: str, step: Path | str) -> None:
     """Leave the text of a parameter, whole or not at all."""
     folder = f"{step}/outputs/parameters"
     if not os.access(folder, os.F_OK):
-        os.makedirs(folder, exist_ok=True)
+        _make_folder(folder)
     file = f"{folder}/{name}"
     temporary = f"{file}.tmp"
     data = text.encode("utf-8", "surrogateescape")
@@ -96,6 +96,15 @@ def write_parameter(name: str, text: str, step: Path | str) -> None:
     finally:
         os.close(fd)
     os.replace(temporary, file)
+
+
+def _make_folder(folder: str) -> None:
+    """``os.makedirs`` for a folder that mostly lacks only itself and its parent: in a fork each call counts."""
+    try:
+        os.mkdir(folder[: folder.rindex("/")])
+        os.mkdir(folder)
+    except FileExistsError:
+        os.makedirs(folder, exist_ok=True)
 
 
 def empty_artifact(name: str, step: Path) -> Path:

@@ -262,7 +262,7 @@ class Server:
             self._covered[name] = os.environ.get(name)
         os.environ.update(env)
         self.system.work_for(step)
-        self.steps.dress(request[8])
+        self.steps.dress(request[7][1], request[8])
 
     def _undress(self) -> None:
         """Be the server again; standard input is where nothing is."""
@@ -276,6 +276,7 @@ class Server:
                 os.environ[name] = value
         self._covered.clear()
         self.system.work_for_none()
+        self.steps.undress()
 
     def _be_child(self, request: Frame, passed: int, slot: int, parent: int) -> None:
         """The life of a fork; it never returns."""

@@ -24,7 +24,10 @@ class Prepared:
 
     Attributes:
         spec: what its file says.
+        present: what is in the directory of the step that is next; None when nobody has looked.
     """
+
+    present: List[str] | None = None
 
     def __init__(self, op_file: str, step: str) -> None:
         """Load the OP of a file; ``step`` is a directory that is no place of modules."""
@@ -80,7 +83,7 @@ def _run(prepared: Prepared, step: str, key: str | None, workflow: str) -> None:
     method = prepared.spec.get("save", "symlink")
     progress = os.environ.get("ARGO_PROGRESS_FILE") or f"{step}/.progress"
     op.__dict__.update(key=key, workflow_name=workflow, _progress_file=progress)
-    present = os.listdir(step)
+    present = os.listdir(step) if prepared.present is None else prepared.present
     for stale in (".error", ".missing"):
         if stale in present:  # of an earlier attempt in this directory
             os.unlink(f"{step}/{stale}")
