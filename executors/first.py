@@ -31,10 +31,12 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import process
 sys.modules["dflow.python.runtime.process"] = process
+import forking
+sys.modules["dflow.python.runtime.forking"] = forking
 import forkserver
 forkserver.serve(*{arguments!r})
 """
-"""The two modules are imported as the files they are: the packages around them would make the server large."""
+"""The three modules are imported as the files they are: the packages around them would make the server large."""
 
 
 class Early:

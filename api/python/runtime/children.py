@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, List, Tuple
 from dflow.python.runtime.main import Prepared, main
 
 if TYPE_CHECKING:
-    from dflow.python.runtime.forkserver import Server
+    from dflow.python.runtime.forking import Forks
 
 __all__ = ["Steps", "serve"]
 
@@ -45,7 +45,7 @@ _UNIQUE = {
 _DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/")
 
 
-def serve(server: Server, kind: str, number: int, op_file: str) -> None:
+def serve(server: Forks, kind: str, number: int, op_file: str) -> None:
     """Load what this kind of child server loads, say that it is ready, and take requests until the socket closes."""
     if kind == "worker":
         from dflow.python.runtime.worker import work

@@ -18,14 +18,14 @@ from dflow.python.runtime.main import main
 from dflow.python.runtime.process import enter, has_children, used
 
 if TYPE_CHECKING:
-    from dflow.python.runtime.forkserver import Server
+    from dflow.python.runtime.forking import Forks
 
 __all__ = ["work"]
 
 _NUMBERS = [n for n in range(1, 32) if n not in (signal.SIGKILL, signal.SIGSTOP)]
 
 
-def work(server: Server, number: int) -> None:
+def work(server: Forks, number: int) -> None:
     """Run steps as they come, until the socket closes."""
     os.setsid()
     server.hooks.off = False
@@ -43,7 +43,7 @@ def work(server: Server, number: int) -> None:
     finish(0, server.steps.files)
 
 
-def _work_on(server: Server, request: Tuple[Any, ...]) -> bool:
+def _work_on(server: Forks, request: Tuple[Any, ...]) -> bool:
     """Run one step; whether this process can run another."""
     _, number, log, cwd, step, env, limits, arguments, script = request
     steps, own, threads = server.steps, os.getpid(), _threads()
