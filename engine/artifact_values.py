@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dflow.engine.records import record
 
 __all__ = ["ArtifactValue", "Part"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Part:
     """One file or directory of an artifact that is a list or a dict.
 
@@ -22,7 +22,7 @@ class Part:
     place: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ArtifactValue:
     """An artifact that exists: an absolute path, and the part of it that is meant.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from dflow.engine.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +23,7 @@ _WORD = re.compile(
 _BINDS = {"||": 1, "&&": 2, "!": 3}
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class Depends:
     """A ``depends``, read.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dflow.engine.control import pending_requests
@@ -15,6 +14,7 @@ from dflow.engine.lease import held_by, holder, is_here, is_running, silence
 from dflow.engine.model import PythonOpTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.process import step_processes
+from dflow.engine.records import record
 from dflow.engine.runner import load_graph
 from dflow.engine.settings import load_settings
 from dflow.engine.state import read_text
@@ -34,7 +34,7 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _MANY = 5
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Examination:
     """What there is in a run directory.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.engine.layout import is_backup
 from dflow.engine.phase import Phase
+from dflow.engine.records import record
 from dflow.engine.resume import changed_artifacts
 from dflow.engine.state import read_record, read_text
 
@@ -25,7 +26,7 @@ _DEEP = 1000
 _MANY = 5
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Finding:
     """One thing about a run directory.
 

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING
 
-from dflow.engine.expressions import item_name
+from dflow.engine import expressions
 from dflow.engine.model import ContinueOn
 from dflow.engine.phase import Phase
 from dflow.engine.slice_groups import Turns, tally
@@ -206,7 +206,7 @@ class LoopGroup(Group):
     def _fill(self) -> None:
         while (self._window is None or self._active < self._window) and (index := self._turns.take()) is not None:
             self._active += 1
-            name = f"{self.node.name}{item_name(index, self._items[index])}"
+            name = f"{self.node.name}{expressions.item_name(index, self._items[index])}"
             self._index[name] = index
             self._starter.start_copy(name, index, self._items[index], self)
 

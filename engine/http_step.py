@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,6 +11,7 @@ from dflow.engine.errors import LeafError
 from dflow.engine.fetch import shown
 from dflow.engine.leaf_outputs import collect
 from dflow.engine.phase import Phase
+from dflow.engine.records import record
 from dflow.engine.results import keep_result
 from dflow.engine.state import write_text
 
@@ -29,7 +29,7 @@ _LIMIT = 64 << 20
 _START = 200
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Request:
     """What is sent."""
 
@@ -41,7 +41,7 @@ class _Request:
     insecure: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Answer:
     """What has come back; the names of headers are written as ``Content-Type``."""
 

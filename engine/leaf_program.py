@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
 from dflow.engine.layout import RunLayout
 from dflow.engine.model import PythonOpTemplate
 from dflow.engine.paths import declared_paths, placed, remap
+from dflow.engine.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ __all__ = ["Program", "declared_places", "path_names", "python_program", "script
 _SHELL = "sh"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Program:
     """The texts of a program with every tag and path replaced."""
 

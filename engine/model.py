@@ -10,7 +10,6 @@ Parameter values are texts everywhere, as on Argo; a value that is known while t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from dflow.engine.model_templates import (
@@ -45,6 +44,7 @@ from dflow.engine.model_values import (
     Text,
     Value,
 )
+from dflow.engine.records import record
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -89,7 +89,7 @@ __all__ = [
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ContinueOn:
     """Which failures of a step its siblings and successors do not mind.
 
@@ -103,7 +103,7 @@ class ContinueOn:
     success_ratio: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Sequence:
     """Numbers as texts: ``count`` of them from ``start``, or from ``start`` to ``end``, both included.
 
@@ -117,7 +117,7 @@ class Sequence:
     format: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Slices:
     """Which inputs of a looped call are dealt out, an element to each copy, and which outputs are stacked.
 
@@ -144,7 +144,7 @@ class Slices:
     raise_for_group: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Loop:
     """One copy of a call for each item.
 
@@ -162,7 +162,7 @@ class Loop:
     helper: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Hook:
     """A call that is made when a step starts or ends.
 
@@ -178,7 +178,7 @@ class Hook:
     expression: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Call:
     """One step or task: a template with arguments.
 
@@ -209,7 +209,7 @@ class Call:
     depends: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StepsTemplate:
     """Groups one after another; the calls of a group run side by side.
 
@@ -231,7 +231,7 @@ class StepsTemplate:
     helper: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class DagTemplate:
     """Tasks that start when what they depend on is done; the rest is as in a StepsTemplate.
 
@@ -259,7 +259,7 @@ Template: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class WorkflowGraph:
     """A whole workflow.
 

@@ -5,9 +5,8 @@ Import them from ``engine.model``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dflow.engine.model_values import NO_INPUTS, NO_OUTPUTS, Inputs, Outputs, Value
+from dflow.engine.records import record
 
 __all__ = [
     "HttpTemplate",
@@ -21,7 +20,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Retry:
     """When a leaf step, or the whole of a Steps or DAG, is tried again.
 
@@ -45,7 +44,7 @@ class Retry:
     max_duration: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Pod:
     """How a leaf template wants to be run.
 
@@ -68,7 +67,7 @@ class Pod:
     secret_env: tuple[tuple[str, str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ScriptTemplate:
     """A program: ``script`` run by ``pod.command``, or, when ``script`` is None, the command with ``args``.
 
@@ -93,7 +92,7 @@ class ScriptTemplate:
     helper: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OpPayload:
     """How the runtime finds an OP: ``kind`` is ``"import"`` or ``"pickle"``.
 
@@ -119,7 +118,7 @@ class OpPayload:
     digest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PythonOpTemplate:
     """A Python OP. Parameters and artifacts of ``inputs`` and ``outputs`` are the names of its signature.
 
@@ -139,7 +138,7 @@ class PythonOpTemplate:
     isolation: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SuspendTemplate:
     """A pause: until somebody resumes the workflow, or for so many seconds.
 
@@ -156,7 +155,7 @@ class SuspendTemplate:
     memoize: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class HttpTemplate:
     """A request to a server; the body of the answer is its ``outputs.result``.
 
@@ -182,7 +181,7 @@ class HttpTemplate:
     memoize: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ResourceTemplate:
     """An object of a cluster that is made, changed or deleted, and waited for. Only a cluster can run it.
 

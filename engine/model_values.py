@@ -5,8 +5,9 @@ Import them from ``engine.model``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from dflow.engine.records import record
 
 __all__ = [
     "NO_INPUTS",
@@ -32,28 +33,28 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Literal:
     """A value known when the workflow is compiled; ``text`` is what the step receives, tags are not looked for."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Ref:
     """The value of one name, such as ``steps.train.outputs.parameters.loss`` (as ``{{path}}`` in a manifest)."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Expr:
     """The result of an expression (as ``{{=source}}`` in a manifest)."""
 
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Text:
     """A text with ``{{…}}`` tags inside."""
 
@@ -63,7 +64,7 @@ class Text:
 Value: TypeAlias = Literal | Ref | Expr | Text
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ArtifactFrom:
     """An artifact made by another step, or given to the enclosing template; ``value`` names or chooses it.
 
@@ -77,7 +78,7 @@ class ArtifactFrom:
     element: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LocalArtifact:
     """Files in the local artifact store, by absolute path; ``element`` as in :class:`ArtifactFrom`."""
 
@@ -86,7 +87,7 @@ class LocalArtifact:
     element: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ArtifactList:
     """Several artifacts as one.
 
@@ -99,14 +100,14 @@ class ArtifactList:
     is_dict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RawArtifact:
     """One file, with this text in it."""
 
     data: Value
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StoredArtifact:
     """What is under a key of the artifact store: put there by a step of this run, or before it."""
 
@@ -114,7 +115,7 @@ class StoredArtifact:
     sub_path: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class HttpArtifact:
     """A file that is fetched from a URL."""
 
@@ -124,7 +125,7 @@ class HttpArtifact:
 ArtifactSource: TypeAlias = ArtifactFrom | LocalArtifact | ArtifactList | RawArtifact | StoredArtifact | HttpArtifact
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class InputParameter:
     """A declared input parameter.
 
@@ -145,7 +146,7 @@ class InputParameter:
     source: ArtifactSource | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class InputArtifact:
     """A declared input artifact; ``path`` is where the program expects it."""
 
@@ -160,7 +161,7 @@ class InputArtifact:
     save_as_parameter: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OutputParameter:
     """A declared output parameter.
 
@@ -186,7 +187,7 @@ class OutputParameter:
     query: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OutputArtifact:
     """A declared output artifact, from a ``path`` of the program or from a ``source`` inside a group.
 
@@ -206,7 +207,7 @@ class OutputArtifact:
     key: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Inputs:
     """What a template takes."""
 
@@ -214,7 +215,7 @@ class Inputs:
     artifacts: tuple[InputArtifact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Outputs:
     """What a template gives."""
 

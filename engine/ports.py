@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
+
+from dflow.engine.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Capabilities", "Executor", "Job", "Outcome", "Usage"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Capabilities:
     """What an executor can do.
 
@@ -27,7 +29,7 @@ class Capabilities:
     cancel: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Job:
     """The program of one leaf step, ready to start: its directory is complete.
 
@@ -59,7 +61,7 @@ class Job:
     limits: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Usage:
     """What a job used: seconds of CPU (its children included) and the largest resident set, in bytes."""
 
@@ -67,7 +69,7 @@ class Usage:
     max_rss: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Outcome:
     """How a job ended.
 

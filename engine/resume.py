@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.marks import GONE, difference
 from dflow.engine.node import LEAF_TYPES, Node
+from dflow.engine.records import record
 from dflow.engine.reuse import load_reused
 from dflow.engine.state import read_phase, read_record
 
@@ -25,7 +26,7 @@ _log = logging.getLogger("dflow.engine")
 _AT_MOST = 5
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Earlier:
     """What there is already when an attempt begins.
 

@@ -6,11 +6,12 @@ They are kept in the run directory, so that a resume reuses the same ones.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import LeafError, StateError
+from dflow.engine.records import record
 from dflow.engine.results import gives_result, keep_result, read_result
 from dflow.engine.scope import ArtifactValue
 from dflow.engine.state import link_or_copy, read_text, write_json, write_text, writing
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Reused", "load_reused", "read_outputs", "save_reused", "take_outputs"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reused:
     """What a finished step gave.
 

@@ -9,7 +9,6 @@ import shutil
 import signal
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from dflow.engine.lease import lease
 from dflow.engine.model import PythonOpTemplate, StepsTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.process import end_steps
+from dflow.engine.records import record
 from dflow.engine.resume import look_back
 from dflow.engine.runnable import refuse
 from dflow.engine.scheduler import Scheduler
@@ -45,7 +45,7 @@ _TERMINATED = "terminated on request"
 _STOPPED = "stopped on request"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RunResult:
     """How a run ended, and the nodes to blame, first failure first."""
 
@@ -128,6 +128,7 @@ def run(
     again: Callable[[Node], bool] | None = None,
     shared: Slots | None = None,
     takeover: bool = False,
+    tell: Callable[[RunResult], None] | None = None,
 ) -> RunResult:
     """Run, or go on with, the workflow in a directory, and wait for its end.
 
@@ -138,6 +139,7 @@ def run(
         again: which finished steps of an earlier attempt to run again; None runs none again.
         shared: places for leaf steps that it shares with the run around it, if there is one.
         takeover: take it over from a process of another host.
+        tell: is told of the end while the run is still held: who waits until nobody holds it finds all that was said.
 
     Raises:
         CompileError: the graph cannot be run here.
@@ -148,7 +150,8 @@ def run(
     graph, settings = load_graph(layout), load_settings(layout.settings)
     refuse(graph, layout)
     with lease(layout, takeover=takeover) as hold:
-        end_steps(layout.root)  # what an engine that was killed has left
+        if not _is_untouched(layout):
+            end_steps(layout.root)  # what an engine that was killed has left
         layout.suspended.unlink(missing_ok=True)
         take_requests(layout)  # what was asked of an attempt that is over is not for this one
         while True:
@@ -167,7 +170,18 @@ def run(
                 break
         if shared is not None:
             shared.close()
-    return RunResult(phase, tuple(scheduler.failures))
+        result = RunResult(phase, tuple(scheduler.failures))
+        if tell is not None:
+            tell(result)
+    return result
+
+
+def _is_untouched(layout: RunLayout) -> bool:
+    """Whether no engine has begun: each says that it runs before it starts a step."""
+    try:
+        return read_text(layout.status) == Phase.PENDING.value
+    except OSError:
+        return False
 
 
 class _Attempt:

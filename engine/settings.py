@@ -6,11 +6,11 @@ import dataclasses
 import json
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.durability import LEVELS
 from dflow.engine.errors import ConfigError, StateError
+from dflow.engine.records import record
 from dflow.engine.state import read_text, write_json
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _METHODS = ("symlink", "link", "copy")
 _ISOLATIONS = ("fork", "spawn", "warm", "inline")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RunSettings:
     """Settings of one run.
 

@@ -7,13 +7,14 @@ together in :mod:`dflow.engine.stacking`.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from dflow.engine import expressions
 from dflow.engine.elements import Elements, picked
 from dflow.engine.errors import ExpressionError
-from dflow.engine.expressions import item_scope
 from dflow.engine.model import PythonOpTemplate
+from dflow.engine.records import record
 from dflow.engine.scope import resolve, resolve_artifact
 from dflow.engine.slice_groups import Turns, grouped
 from dflow.engine.texts import as_text, depth_of_lists, read_value
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Deal", "Hand"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Hand:
     """What one copy gets: texts and artifacts by name; None for an element that is missing.
 
@@ -112,7 +113,7 @@ class Deal:
 
     def names(self, item: Any) -> dict[str, str]:
         """What ``item`` means in a copy; in one that is a group it is the index of the group."""
-        return item_scope(item) if self.groups is None else {"item": str(item), "item.order": str(item)}
+        return expressions.item_scope(item) if self.groups is None else {"item": str(item), "item.order": str(item)}
 
     def hand(self, item: Mapping[str, str]) -> Hand:
         """What the copy with this item gets.
@@ -129,7 +130,7 @@ class Deal:
 
     def _hand_of_group(self, orders: Sequence[int]) -> Hand:
         items: list[Any] = [self._items[order] for order in orders]
-        indices = [resolve(self.slices.index, item_scope(item)) or "" for item in items]
+        indices = [resolve(self.slices.index, expressions.item_scope(item)) or "" for item in items]
         texts = {
             name: json.dumps([_picked(name, values, index) for index in indices], ensure_ascii=False)
             for name, values in self._parameters.items()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
-from dflow.engine.expressions import parse
 from dflow.engine.model import Retry
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _from_argo(strategy: Any, problems: Problems) -> Retry | None:
             return None
         if expression is not None:
             try:
-                parse(expression)
+                expressions.parse(expression)
             except ExpressionError as exc:
                 problems.add(str(exc))
         limit, longest = fields.get("limit"), backoff.get("maxDuration", "max_duration")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.expressions.gotext import Special, json_float
+from dflow.engine.records import record
 
 __all__ = ["Duration", "Time", "apply", "date", "duration", "now", "parse", "timezone"]
 
@@ -37,7 +37,7 @@ _NUMBERS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class Duration(Special):
     """A span of time.
 
@@ -90,7 +90,7 @@ def _decimal(count: int, size: int) -> str:
     return f"{whole}.{digits}" if digits else str(whole)
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class Time(Special):
     """A point in time.
 

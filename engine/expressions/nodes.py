@@ -5,8 +5,9 @@ Positions are offsets in the source; they do not count when two trees are compar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import field
+
+from dflow.engine.records import record
 
 __all__ = [
     "Array",
@@ -33,8 +34,7 @@ __all__ = [
 ]
 
 
-# The methods that a dataclass would write for each kind are here once: the package is imported at every start.
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Node:
     """Any part of an expression.
 
@@ -42,84 +42,71 @@ class Node:
         position: where it starts in the source.
     """
 
-    position: int = field(default=0, kw_only=True)
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and _parts(self) == _parts(other)
-
-    def __hash__(self) -> int:
-        return hash((type(self), *_parts(self)))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(repr, _parts(self)))})"
+    position: int = field(default=0, kw_only=True, compare=False, repr=False)
 
 
-def _parts(node: Any) -> list[object]:
-    return [getattr(node, name) for name in node.__match_args__]
-
-
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Nil(Node):
     """``nil``."""
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Bool(Node):
     """``true`` or ``false``."""
 
     value: bool
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Integer(Node):
     """A whole number of 64 bits."""
 
     value: int
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Float(Node):
     """A floating-point number."""
 
     value: float
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class String(Node):
     """A quoted text."""
 
     value: str
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Name(Node):
     """A variable, or ``$env``."""
 
     name: str
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Pointer(Node):
     """``#``, ``#index`` or ``#acc`` inside of a predicate."""
 
     name: str = ""
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Array(Node):
     """``[a, b]``."""
 
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Map(Node):
     """``{key: value}``; a bare key is a ``String``."""
 
     pairs: tuple[tuple[Node, Node], ...]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Unary(Node):
     """``!x``, ``-x`` or ``+x``."""
 
@@ -127,7 +114,7 @@ class Unary(Node):
     operand: Node
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Binary(Node):
     """``left operator right``; ``or``, ``and`` and ``^`` are stored as ``||``, ``&&`` and ``**``."""
 
@@ -136,7 +123,7 @@ class Binary(Node):
     right: Node
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Conditional(Node):
     """``test ? then : other``, also written with ``if`` and ``else``."""
 
@@ -145,7 +132,7 @@ class Conditional(Node):
     other: Node
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Member(Node):
     """``base.key`` or ``base[key]``; ``optional`` when written with ``?.``."""
 
@@ -154,7 +141,7 @@ class Member(Node):
     optional: bool = False
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Slice(Node):
     """``base[start:stop]``."""
 
@@ -163,14 +150,14 @@ class Slice(Node):
     stop: Node | None
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Chain(Node):
     """The extent that a ``?.`` on nil skips."""
 
     body: Node
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Call(Node):
     """A call of a value: a method, or a function of a variable."""
 
@@ -178,7 +165,7 @@ class Call(Node):
     args: tuple[Node, ...]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Builtin(Node):
     """A call of a function of the language."""
 
@@ -186,14 +173,14 @@ class Builtin(Node):
     args: tuple[Node, ...]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Predicate(Node):
     """The part of ``map``, ``filter``… that is evaluated for each item."""
 
     body: Node
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Let(Node):
     """``let name = value; body``."""
 
@@ -202,7 +189,7 @@ class Let(Node):
     body: Node
 
 
-@dataclass(frozen=True, repr=False, eq=False)
+@record(frozen=True, slots=True)
 class Sequence(Node):
     """``a; b``: the value of the last one."""
 

@@ -5,7 +5,7 @@ A type is a word: ``any nil bool int float string map func time duration``, or `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dflow.engine.records import record
 
 __all__ = ["EXTRA", "KINDS", "PREDICATES", "SIGNATURES", "Signature"]
 
@@ -26,7 +26,7 @@ KINDS = {
 """Letters of a signature, and the types that they stand for; ``x`` is anything."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class Signature:
     """The types of a function.
 

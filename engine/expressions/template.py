@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
+from dflow.engine.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ExprTag", "Tag", "TextTemplate", "parse_text", "substitute"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class Tag:
     """A tag that names a value.
 
@@ -38,7 +39,7 @@ class Tag:
         return self.name.rpartition("{{")[2]
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class ExprTag:
     """A tag with an expression.
 
@@ -55,7 +56,7 @@ class ExprTag:
     error: ExpressionError | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class TextTemplate:
     """A text cut at its tags.
 

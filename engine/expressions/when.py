@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.expressions import operators, regex, when_lexer
 from dflow.engine.expressions.gotext import sprint
 from dflow.engine.expressions.limits import MAX_DEPTH, MAX_ROW, MAX_SOURCE, check_size
+from dflow.engine.records import record
 
 if TYPE_CHECKING:
     from dflow.engine.expressions.when_lexer import Word
@@ -32,18 +32,18 @@ _LEVELS: tuple[frozenset[str], ...] = (
 """Operators, from those that bind the least to those that bind the most; all go from left to right."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class _Value:
     value: object
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class _Prefix:
     symbol: str
     operand: _Tree
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class _Operation:
     symbol: str
     left: _Tree

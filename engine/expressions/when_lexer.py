@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.expressions.gotext import parse_float
+from dflow.engine.records import record
 
 __all__ = ["OPERATORS", "Access", "Word", "words"]
 
@@ -47,7 +47,7 @@ class Word(NamedTuple):
     position: int
 
 
-@dataclass(frozen=True)
+@record(frozen=True, slots=True)
 class Access:
     """A bare word with a dot, which has no value."""
 
