@@ -54,6 +54,23 @@ def test_failure_looks_as_the_readme_says(tmp_path: Path) -> None:
     assert without_id(run(PYTHON[1], tmp_path, "train.py").stdout) == without_id(shown)
 
 
+def test_quick_start_is_exported_checked_and_run_as_a_manifest(tmp_path: Path) -> None:
+    (tmp_path / "hello.py").write_text(PYTHON[0], encoding="utf-8")
+    (commands,) = (text for language, text in BLOCKS if not language and text.startswith("dflow export"))
+    for command in commands.splitlines():
+        _, *words = command.partition("#")[0].split()
+        done = subprocess.run(
+            [sys.executable, "-m", "dflow.cli", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "Succeeded" in done.stdout
+
+
 @pytest.mark.parametrize("command", [RUN, TEST])
 def test_command_stands_on_a_line_of_its_own(command: str) -> None:
     assert f"\n```\n{command}\n```\n" in README
