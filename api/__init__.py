@@ -49,6 +49,7 @@ _HOME = {
     "if_expression": "io",
     "path_list_of_artifact": "artifacts",
     "path_object_of_artifact": "artifacts",
+    "query_archived_workflows": "workflow",
     "query_workflows": "workflow",
     "randstr": "utils",
     "s3_config": "config",
@@ -96,6 +97,7 @@ __all__ = [
     "if_expression",
     "path_list_of_artifact",
     "path_object_of_artifact",
+    "query_archived_workflows",
     "query_workflows",
     "randstr",
     "s3_config",
@@ -143,7 +145,7 @@ if TYPE_CHECKING:
     from dflow.steps import Steps
     from dflow.task import Task
     from dflow.utils import randstr
-    from dflow.workflow import Workflow, query_workflows
+    from dflow.workflow import Workflow, query_archived_workflows, query_workflows
 
 
 def __getattr__(name: str) -> Any:

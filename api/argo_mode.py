@@ -12,11 +12,13 @@ from dflow.argo_query import phase_of, to_workflow
 from dflow.argo_submit import submit_export
 from dflow.argo_uploads import object_store
 from dflow.config import config, s3_config
-from dflow.engine.errors import RunNotFound, StepFailed, UnsupportedError
+from dflow.engine.errors import ConfigError, RunNotFound, StepFailed, UnsupportedError
 from dflow.exporters.argo.server import ArgoServer, ServerConflict, ServerError, ServerUnavailable, WorkflowNotFound
 from dflow.exporters.argo.server.nodes import read_nodes
 from dflow.manifests import export_workflow
+from dflow.python.values import encode
 from dflow.utils import randstr
+from dflow.waiting import Waiting, choose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,11 +35,20 @@ _LOG = "main-logs"
 
 
 def argo_server(workflow: Workflow | None = None) -> ArgoServer:
-    """The server of a workflow, or that of ``config``."""
+    """The server of a workflow, or that of ``config``.
+
+    Raises:
+        ConfigError: that is no address of a server, or no namespace is set.
+    """
     own = {name: getattr(workflow, name, None) for name in ("host", "namespace", "token")}
+    namespace = own["namespace"] or config["namespace"]
+    if not namespace:
+        raise ConfigError(
+            "no namespace is set for the workflows on the server; see config['namespace'] (DFLOW_NAMESPACE)"
+        )
     return ArgoServer(
-        str(own["host"] or config["host"]),
-        str(own["namespace"] or config["namespace"]),
+        str(own["host"] or config["host"] or ""),
+        str(namespace),
         own["token"] or config["token"],
         headers={str(name): str(value) for name, value in dict(config["http_headers"] or {}).items()},
         verify=config["verify"],
@@ -159,9 +170,18 @@ class ArgoRun:
         """Start no more pods."""
         self.server.suspend(self.name)
 
-    def resume(self) -> None:
-        """Go on after ``suspend``, and with steps that wait for it."""
-        self.server.resume(self.name)
+    def resume(self, outputs: Mapping[str, Any], steps: Sequence[str]) -> None:
+        """Go on after ``suspend``, and with steps that wait for it; or with some of these, with values for them.
+
+        Raises:
+            StateError: a step does not wait.
+            ConfigError: no step that waits takes such an output, or one needs another output, too.
+        """
+        if not outputs and not steps:
+            self.server.resume(self.name)
+            return
+        for step, names in choose(_waiting(read_nodes(self._get(()))), outputs, steps, self.name):
+            self.server.resume(self.name, {"id": step.id}, {name: encode(outputs[name]) for name in names})
 
     def retry(self, steps: Sequence[str]) -> None:
         """Run what failed once more, and steps of these ids, keys or names; it is not waited for.
@@ -234,6 +254,21 @@ class ArgoRun:
         own = [metadata for metadata in found if metadata.get("name") == self.name]
         newest = max(own, key=lambda metadata: str(metadata.get("creationTimestamp")), default=None)
         return str(newest["uid"]) if newest else None
+
+
+def _waiting(nodes: Iterable[ServerNode]) -> list[Waiting]:
+    """The steps that wait for somebody."""
+    return [Waiting.of(node, _supplied(node)) for node in nodes if node.type == "Suspend" and node.phase == "Running"]
+
+
+def _supplied(node: ServerNode) -> dict[str, bool]:
+    """The outputs that somebody may give a step, and whether it needs them."""
+    found = {}
+    for parameter in (node.raw.get("outputs") or {}).get("parameters") or ():
+        source = parameter.get("valueFrom") or {}
+        if "supplied" in source:
+            found[str(parameter["name"])] = parameter.get("value") is None and source.get("default") is None
+    return found
 
 
 def list_workflows(labels: Mapping[str, str] | None = None, fields: Sequence[str] | None = None) -> list[ArgoWorkflow]:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, List
 
 from dflow.common import LocalArtifact, S3Artifact
-from dflow.config import config
+from dflow.config import config, is_remote
 from dflow.engine.errors import UnsupportedError
 
 __all__ = ["download_artifact", "path_list_of_artifact", "path_object_of_artifact", "upload_artifact"]
+
+_NO_STORE = "object stores are not available in this version; use config['mode'] = 'debug' without debug_s3"
 
 
 def upload_artifact(
@@ -21,13 +23,16 @@ def upload_artifact(
     """Make an artifact of a path, or of a list, set or dict of paths (nested too).
 
     The path of each relative to the current directory is kept; of one outside of it, its absolute path. Nothing is
-    copied: the store, ``upload/`` in the current directory, holds links.
+    copied: the store, ``upload/`` in the current directory, holds links. When a workflow is sent to a server, the files
+    go into the artifact store of its cluster.
 
     Raises:
         FileNotFoundError: a path does not exist.
         StateError: the store cannot be written to.
+        UnsupportedError: ``config["debug_s3"]`` is set, for workflows on this machine.
     """
-    _only_locally()
+    if not is_remote() and config["debug_s3"]:
+        raise UnsupportedError(_NO_STORE)
     from dflow.engine.state import link_or_copy, writing
     from dflow.python.catalog import flatten, write_artifact
 
@@ -141,7 +146,7 @@ def _root_of(artifact: Any) -> Path:
     """The directory or file that an artifact is."""
     local = getattr(artifact, "local_path", None)
     if isinstance(artifact, S3Artifact) or (local is None and getattr(artifact, "key", None)):
-        _only_locally(s3=True)
+        raise UnsupportedError(_NO_STORE)
     if local is None:
         raise FileNotFoundError(
             f"{artifact!r} is no artifact that exists yet; ask wf.query_step() for the step, or use upload_artifact()"
@@ -149,13 +154,6 @@ def _root_of(artifact: Any) -> Path:
     if not os.path.exists(str(local)):
         raise FileNotFoundError(f"the artifact {local} is not there any more")
     return Path(str(local))
-
-
-def _only_locally(s3: bool = False) -> None:
-    if s3 or config["mode"] != "debug" or config["debug_s3"]:
-        raise UnsupportedError(
-            "object stores are not available in this version; use config['mode'] = 'debug' without debug_s3"
-        )
 
 
 def _is_inside(path: str, folder: str) -> bool:

@@ -36,7 +36,7 @@ from dflow.python.code import keep_code, use_code
 from dflow.utils import randstr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
@@ -162,15 +162,31 @@ def _check_steps(layout: RunLayout, wanted: Sequence[str]) -> None:
             raise RunNotFound(f"run {layout.id} has no step {word!r}; see: dflow getsteps {layout.id}")
 
 
-def resume(layout: RunLayout) -> None:
-    """Take back a suspend; without a live runner, start one in the background."""
+def resume(
+    layout: RunLayout,
+    outputs: Mapping[str, Any] | None = None,
+    steps: Sequence[str] = (),
+    *,
+    flags: Sequence[str] = (),
+) -> None:
+    """Take back a suspend, and have steps go on that wait; without a live runner, start one in the background.
+
+    Args:
+        outputs, steps: see ``dflow.waiting.go_on``; without them all steps go on that need no value.
+        flags: of ``dflow resume``, for a new runner.
+    """
     from dflow.background import start_runner
     from dflow.query import read_status
+    from dflow.waiting import go_on, still_needed
 
-    if is_running(layout):
+    if outputs or steps:
+        go_on(layout, outputs or {}, steps, flags=flags)
+    elif is_running(layout):
+        for advice in still_needed(layout):
+            _log.warning("%s", advice)
         control.post_request(layout, "resume")
     elif not Phase(read_status(layout)).is_ok:
-        start_runner(layout)
+        start_runner(layout, *flags)
 
 
 def post(layout: RunLayout, verb: str) -> None:
@@ -230,16 +246,20 @@ def continue_run(
     if code is not None:
         use_code(layout, code)
     try:
-        make = partial(make_executor, ahead=server)
-        result = run(layout, make, again=again, shared=nested.shared_slots(), takeover=takeover)
+        make, tell = partial(make_executor, ahead=server), partial(_tell, layout)
+        result = run(layout, make, again=again, shared=nested.shared_slots(), takeover=takeover, tell=tell)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(report.interrupted(layout)) from None
     except SystemExit:
         report.complain(report.interrupted(layout))
         raise
+    return result
+
+
+def _tell(layout: RunLayout, result: RunResult) -> None:
+    """Remember and print how a run ended."""
     _last[:] = [result.phase.value]
     report.ended(layout, result)
-    return result
 
 
 def last_phase() -> str | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List
+from typing import TYPE_CHECKING, Any, Dict, List
 
 from dflow.config import config
 
@@ -43,9 +42,9 @@ class LocalRun:
 
     def wait(self, interval: float) -> str:
         """Wait until it has ended; its phase."""
-        while self.status() in ("Pending", "Running"):
-            time.sleep(interval)
-        return self.status()
+        from dflow.query import wait_for_end
+
+        return wait_for_end(self.layout(), interval)
 
     def first_failure(self) -> Exception | None:
         """The step that failed first, as an error."""
@@ -83,11 +82,11 @@ class LocalRun:
 
         local.post(self.layout(), "suspend")
 
-    def resume(self) -> None:
-        """Go on with it."""
+    def resume(self, outputs: Dict[str, Any], steps: List[str]) -> None:
+        """Go on with it, or with steps that wait."""
         from dflow import local
 
-        local.resume(self.layout())
+        local.resume(self.layout(), outputs, steps)
 
     def retry(self, steps: List[str]) -> None:
         """Run steps once more, or all that failed."""

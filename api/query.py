@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from dflow.engine.model import WorkflowGraph
 
 _PHASES = frozenset(phase.value for phase in Phase)
+_LETTING_GO = 10.0
+_LATE_POLL = 0.02
 
-__all__ = ["NodeRecord", "list_runs", "load_values", "read_nodes", "read_status", "read_workflow"]
+__all__ = ["NodeRecord", "list_runs", "load_values", "read_nodes", "read_status", "read_workflow", "wait_for_end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,24 @@ def read_status(layout: RunLayout) -> str:
     if status is Phase.RUNNING and not is_running(layout):
         return read_text(layout.status).strip() if _just_ended(layout) else Phase.TERMINATED.value
     return status.value
+
+
+def wait_for_end(layout: RunLayout, interval: float) -> str:
+    """Wait until a run has ended and its runner has let go of it; its phase.
+
+    Then all is there that the runner had to say, and others may go on with the run, or delete it. A holder on another
+    host that may be gone is waited for a while only.
+    """
+    patience = time.monotonic() + _LETTING_GO
+    while True:
+        status = Phase(read_status(layout))
+        if not status.is_final:
+            patience = time.monotonic() + interval + _LETTING_GO
+            time.sleep(interval)
+        elif is_running(layout) and time.monotonic() < patience:
+            time.sleep(min(interval, _LATE_POLL))
+        else:
+            return status.value
 
 
 def read_nodes(layout: RunLayout) -> list[NodeRecord]:

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import StepFailed
+from dflow.engine.node import LEAF_TYPES
 from dflow.engine.phase import Phase
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def first_failure(layout: RunLayout) -> StepFailed | None:
     retried = [(n.name, n.event.get("retries") or 0) for n in nodes if n.type == "Retry"]
     made_good = tuple(f"{name}({number})" for name, count in retried for number in range(count))
     failed = [n for n in nodes if n.phase.is_failure and not n.name.startswith(made_good)]
-    leaf = next((n for n in failed if n.type == "Pod"), failed[0] if failed else None)
+    leaf = next((n for n in failed if n.type in LEAF_TYPES), failed[0] if failed else None)
     if leaf is None:
         return StepFailed(f"workflow {layout.id} ended {status}")
     return StepFailed(_sentence(layout, leaf.display, leaf.key, leaf.phase, leaf.message, leaf.place))

@@ -15,7 +15,7 @@ from dflow.task import Task
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Workflow", "query_workflows"]
+__all__ = ["Workflow", "query_archived_workflows", "query_workflows"]
 
 
 class Workflow:
@@ -221,9 +221,19 @@ class Workflow:
         """Start no more steps until :meth:`resume`; those that run are left alone."""
         self._backend().suspend()
 
-    def resume(self) -> None:
-        """Go on after :meth:`suspend`, or with a run whose process is gone, in the background."""
-        self._backend().resume()
+    def resume(self, outputs: Dict[str, Any] | None = None, steps: List[str] | None = None) -> None:
+        """Go on after :meth:`suspend`, with steps that wait, or with a run whose process is gone, in the background.
+
+        Args:
+            outputs: values for outputs that steps which wait need from who resumes them.
+            steps: only these of the steps that wait, by id, key or name; without names, with ``outputs``, all that
+                take one of them.
+
+        Raises:
+            StateError: a step does not wait.
+            ConfigError: no step that waits takes such an output, or one needs another output, too.
+        """
+        self._backend().resume(dict(outputs or {}), list(steps or ()))
 
     def retry(self) -> None:
         """Run what failed once more, and wait; while the workflow runs, that is done at the end of its attempt."""
@@ -376,3 +386,25 @@ def query_workflows(labels: Dict[str, str] | None = None, fields: Any = None) ->
     found = list_workflows()
     wanted = (labels or {}).items()
     return [w for w in found if all(w.metadata["labels"].get(k) == v for k, v in wanted)]
+
+
+def query_archived_workflows(labels: Dict[str, str] | None = None, id: str | None = None) -> List[Any]:
+    """The workflows in the archive of the server, newest first, without their steps.
+
+    Args:
+        labels: only those that have these labels.
+        id: only those of this name.
+
+    Raises:
+        UnsupportedError: workflows run on this machine, which has no archive.
+    """
+    if not is_remote():
+        from dflow.engine.errors import UnsupportedError
+
+        raise UnsupportedError(
+            f"query_archived_workflows() asks an Argo server, and config['mode'] is {config['mode']!r}; set it to "
+            "'argo', or use query_workflows() for the runs in this directory"
+        )
+    from dflow import argo_mode
+
+    return list(argo_mode.query_archived_workflows(labels, id))

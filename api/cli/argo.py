@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict
 
 from dflow import manifests
 from dflow.argo_uploads import upload
+from dflow.cli.find import pairs
 from dflow.cli.recording import workflow_of_script
 from dflow.cli.show import print_json, say
 from dflow.config import config, s3_config
@@ -124,13 +125,7 @@ def run_manifest(options: argparse.Namespace) -> int:
 
 
 def _workflow(options: argparse.Namespace) -> Workflow:
-    parameters = {}
-    for given in options.parameter or ():
-        name, equals, value = given.partition("=")
-        if not equals:
-            raise ConfigError(f"-p {given}: it must be NAME=VALUE")
-        parameters[name] = value
-    choice = {"entrypoint": options.entrypoint, "parameters": parameters}
+    choice = {"entrypoint": options.entrypoint, "parameters": pairs(options.parameter, "-p")}
     return manifests.from_text(_read(options.file), manifests.found_uploads(options.file), **choice)
 
 

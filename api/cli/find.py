@@ -13,7 +13,7 @@ from dflow.engine.layout import RunLayout, is_run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LATEST", "find_run", "find_steps"]
+__all__ = ["LATEST", "find_run", "find_steps", "pairs"]
 
 LATEST = "@latest"
 
@@ -44,6 +44,21 @@ def find_run(text: str, *, damaged: bool = False) -> RunLayout:
     if not found:
         raise RunNotFound(f"there is no run {text!r} in {folder}; see: dflow list")
     raise RunNotFound(f"{text!r} is the beginning of {len(found)} ids: {', '.join(layout.id for layout in found)}")
+
+
+def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    """What ``option NAME=VALUE`` gives, of all the times that it was used.
+
+    Raises:
+        ConfigError: one of them is no such pair.
+    """
+    found = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"{option} {text}: it must be NAME=VALUE")
+        found[name] = value
+    return found
 
 
 def find_steps(layout: RunLayout, word: str) -> Sequence[query.NodeRecord]:

@@ -71,9 +71,13 @@ def _running_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     run.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the script, options of submit")
     run.set_defaults(function=_late("run_script"))
     _manifest_verbs(verbs)
-    resume = _verb(verbs, "resume", "go on with a run that was interrupted; finished steps are kept", "resume")
+    resume = _verb(verbs, "resume", "go on with a run that waits or was interrupted; finished steps stay", "resume")
     resume.add_argument("--detach", action="store_true", help="run in the background")
     resume.add_argument("--takeover", action="store_true", help="take the run from a process of another host")
+    resume.add_argument(
+        "--output", action="append", metavar="NAME=VALUE", help="a value for an output of steps that wait for it"
+    )
+    resume.add_argument("--step", action="append", help="only this one of the steps that wait: its key or its name")
     _with_code(resume)
     again = _verb(verbs, "resubmit", "run the workflow of a run anew, under another id", "resubmit")
     again.set_defaults(function=_late("resubmit"))
@@ -122,7 +126,7 @@ def _reading_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -
     steps.add_argument("--name", help="a regular expression for the beginning of the name")
     steps.add_argument("--key", help="one key, or several with commas")
     steps.add_argument("--phase", help="one phase, or several with commas")
-    steps.add_argument("--type", help="Pod, Steps, DAG or Skipped")
+    steps.add_argument("--type", help="Pod, HTTP, Suspend, Steps, DAG or Skipped")
     _with_json(_verb(verbs, "getkeys", "keys of the steps of a run", "getkeys"))
     _with_json(
         _verb(verbs, "doctor", "what is wrong with a run, and what a resume would do; changes nothing", "doctor")

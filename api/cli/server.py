@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import dflow
 from dflow.argo_mode import ArgoRun, argo_server, list_workflows
+from dflow.cli.find import pairs
 from dflow.cli.show import marked, print_json, print_table, say
 from dflow.engine.errors import ConfigError, RunNotFound, UnsupportedError
 
@@ -149,8 +150,9 @@ def suspend(options: argparse.Namespace) -> None:
 
 def resume(options: argparse.Namespace) -> None:
     """Go on with a workflow that is suspended, or waits."""
+    outputs = pairs(options.output, "--output")
     run = find(options.id)
-    run.resume()
+    run.resume(outputs, options.step or [])
     say(f"{run.name} goes on")
 
 

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from dflow import local, query
 from dflow.background import start_runner
-from dflow.cli.find import find_run, find_steps
+from dflow.cli.find import find_run, find_steps, pairs
 from dflow.cli.show import marked, print_json, print_table, say
 from dflow.config import config
 from dflow.engine.errors import ConfigError, RunNotFound, StateError
 from dflow.engine.layout import StepLayout
 from dflow.engine.lease import holder, is_running, silence
+from dflow.engine.node import LEAF_TYPES
 from dflow.engine.phase import Phase
 from dflow.engine.state import read_record
+from dflow.waiting import waiting_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,12 +52,14 @@ def run_script(options: argparse.Namespace) -> int:
 def resume(options: argparse.Namespace) -> int:
     """Go on with a run, suspended or interrupted."""
     layout = find_run(options.id)
-    if layout.suspended.exists() and is_running(layout) and not options.takeover:
-        local.post(layout, "resume")
+    outputs, steps = pairs(options.output, "--output"), options.step or []
+    flags = [f"--code={options.code}", *(["--takeover"] if options.takeover else [])]
+    waits = not options.takeover and is_running(layout) and (layout.suspended.exists() or waiting_steps(layout))
+    if waits or outputs or steps:
+        local.resume(layout, outputs, steps, flags=flags)
         say(f"{layout.id} goes on")
         return 0
     if options.detach:
-        flags = [f"--code={options.code}", *(["--takeover"] if options.takeover else [])]
         start_runner(layout, *flags)
         say(f"{layout.id} goes on in the background; see: dflow wait {layout.id}")
         return 0
@@ -71,8 +75,7 @@ def resubmit(options: argparse.Namespace) -> int:
 def wait(options: argparse.Namespace) -> int:
     """Wait for the end of a run."""
     layout = find_run(options.id)
-    while not (phase := Phase(query.read_status(layout))).is_final:
-        time.sleep(options.interval)
+    phase = Phase(query.wait_for_end(layout, options.interval))
     say(f"{layout.id} {marked(phase.value)}")
     return 1 if phase.is_failure else 0
 
@@ -254,14 +257,14 @@ def _run_row(layout: RunLayout) -> dict[str, Any]:
         nodes = query.read_nodes(layout)
     except StateError:
         return {"id": layout.id, "status": "damaged", "started": "", "done": None, "steps": None, "runner": None}
-    done = sum(1 for node in nodes if node.phase.is_ok and node.type == "Pod")
+    done = sum(1 for node in nodes if node.phase.is_ok and node.type in LEAF_TYPES)
     started = time.strftime(_TABLE_FORMAT, time.localtime(layout.graph.stat().st_mtime))
     return {
         "id": layout.id,
         "status": status,
         "started": started,
         "done": done,
-        "steps": sum(n.type == "Pod" for n in nodes),
+        "steps": sum(n.type in LEAF_TYPES for n in nodes),
         "runner": _runner(layout),
     }
 
@@ -290,7 +293,7 @@ def _of(row: dict[str, Any]) -> str:
 def _counts(nodes: Iterable[query.NodeRecord]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for node in nodes:
-        if node.type in ("Pod", "Skipped"):
+        if node.type in LEAF_TYPES or node.type == "Skipped":
             counts[node.phase.value] = counts.get(node.phase.value, 0) + 1
     return counts
 

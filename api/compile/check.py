@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from dflow.compile.known import near, workflow_name_problem
 from dflow.compile.recursion import check_recursion
 from dflow.compile.references import Name, call_mentions, mentioned
 from dflow.engine import expressions
@@ -23,20 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_graph"]
 
+_OWN_NAMES = (("steps", "name"), ("tasks", "name"))
+"""By which name the caller of a template calls it (TG-12)."""
 _CALL_FIELDS = frozenset({"id", "status", "exitCode", "startedAt", "finishedAt"})
-_WORKFLOW_FIELDS = frozenset(
-    {
-        "annotations",
-        "creationTimestamp",
-        "labels",
-        "mainEntrypoint",
-        "name",
-        "namespace",
-        "parameters",
-        "serviceAccountName",
-        "uid",
-    }
-)
 
 
 def check_graph(graph: WorkflowGraph, problems: Problems) -> None:
@@ -145,7 +134,7 @@ class _TemplateCheck:
         with self._problems.at(f"{hook.name} hook"):
             self._call(hook.call, what)
             if hook.expression is not None:
-                self._references(Expr(hook.expression))
+                self._references(Expr(hook.expression), has_status=True)
         self._calls = known
 
     def _arguments(self, call: Call, target: Template) -> None:
@@ -157,7 +146,7 @@ class _TemplateCheck:
                     f"input parameter {parameter.name!r} of template {target.name!r} is not given and has no default"
                 )
         for name in sorted(given - declared):
-            self._problems.add(f"template {target.name!r} has no input parameter {name!r}{_near(name, declared)}")
+            self._problems.add(f"template {target.name!r} has no input parameter {name!r}{near(name, declared)}")
         sources = {name for name, _ in call.artifacts}
         known = {a.name for a in target.inputs.artifacts}
         for artifact in target.inputs.artifacts:
@@ -166,7 +155,7 @@ class _TemplateCheck:
                     f"input artifact {artifact.name!r} of template {target.name!r} is not given and not optional"
                 )
         for name in sorted(sources - known):
-            self._problems.add(f"template {target.name!r} has no input artifact {name!r}{_near(name, known)}")
+            self._problems.add(f"template {target.name!r} has no input artifact {name!r}{near(name, known)}")
 
     def _order(self, tasks: tuple[Call, ...]) -> None:
         """Dependencies exist, and there is no circle among them."""
@@ -176,7 +165,7 @@ class _TemplateCheck:
                 if dependency in self._calls:
                     edges.append((dependency, task.name))
                 else:
-                    hint = _near(dependency, self._calls)
+                    hint = near(dependency, self._calls)
                     self._problems.add(f"task {task.name!r} depends on {dependency!r}, which is no task of it{hint}")
         if not edges:
             return
@@ -244,7 +233,9 @@ class _TemplateCheck:
 
     # -- references ----------------------------------------------------------------------------------------
 
-    def _references(self, value: Value | ArtifactSource | None, *, has_item: bool = False) -> None:
+    def _references(
+        self, value: Value | ArtifactSource | None, *, has_item: bool = False, has_status: bool = False
+    ) -> None:
         try:
             names = mentioned(value)
         except ExpressionError as exc:
@@ -253,14 +244,20 @@ class _TemplateCheck:
         for name in sorted(names):
             if name[0] == "inputs":
                 self._input(name)
+            elif name in _OWN_NAMES and name[1] not in self._calls:
+                continue
             elif name[0] in ("steps", "tasks"):
                 self._sibling(name)
+            elif name == ("workflow", "status") and has_status:
+                continue
             elif name[0] == "workflow":
-                self._workflow(name)
+                self._workflow(name, value)
             elif name[0] == "item" and not has_item:
                 self._unknown(name, "it exists only in loops")
 
     def _input(self, name: Name) -> None:
+        if name == ("inputs", "parameters"):  # all of them (TG-11)
+            return
         if len(name) < 3 or name[1] not in ("parameters", "artifacts"):
             self._unknown(name, "name one of the inputs, as in inputs.parameters.NAME")
             return
@@ -268,7 +265,7 @@ class _TemplateCheck:
         known = [item.name for item in (inputs.parameters if name[1] == "parameters" else inputs.artifacts)]
         if name[2] not in known:
             what = f"template {self._template.name!r} has no input {name[1][:-1]} {name[2]!r}"
-            self._unknown(name, f"{what}{_near(name[2], known)}")
+            self._unknown(name, f"{what}{near(name[2], known)}")
 
     def _sibling(self, name: Name) -> None:
         if name[0] != self._prefix or len(name) < 2:
@@ -297,23 +294,20 @@ class _TemplateCheck:
         known = [item.name for item in (outputs.parameters if name[3] == "parameters" else outputs.artifacts)]
         if name[4] not in known:
             what = f"template {target.name!r} has no output {name[3][:-1]} {name[4]!r}"
-            self._unknown(name, f"{what}{_near(name[4], known)}")
+            self._unknown(name, f"{what}{near(name[4], known)}")
 
     def _why_not(self, call: str) -> str:
         template = self._template
         if isinstance(template, StepsTemplate) and any(call == c.name for group in template.groups for c in group):
             return f"step {call!r} does not run before this one; add it earlier"
         known = list(self._calls)
-        return f"{self._prefix[:-1]} {call!r} is not in {template.name!r}{_near(call, known)}"
+        return f"{self._prefix[:-1]} {call!r} is not in {template.name!r}{near(call, known)}"
 
-    def _workflow(self, name: Name) -> None:
-        if self._has_exit and name[1:2] in (("status",), ("failures",), ("outputs",)):
-            return
-        if len(name) > 1 and name[1] not in _WORKFLOW_FIELDS:
-            self._problems.add(f"{'.'.join(name)} is not known{_near(name[1], _WORKFLOW_FIELDS)}")
-        if len(name) > 2 and name[1] == "parameters" and name[2] != "json" and name[2] not in self._parameters:
-            hint = _near(name[2], self._parameters)
-            self._unknown(name, f"the workflow has no parameter {name[2]!r}{hint}")
+    def _workflow(self, name: Name, value: Value | ArtifactSource | None) -> None:
+        is_tag = not isinstance(value, Expr) or "{{" in value.source
+        problem = workflow_name_problem(name, self._parameters, is_tag=is_tag, has_exit=self._has_exit)
+        if problem is not None:
+            self._problems.add(problem)
 
     def _unknown(self, name: Name, why: str) -> None:
         self._problems.add(f"{'.'.join(name)} is not known: {why}")
@@ -324,8 +318,3 @@ def _allowed(problems: Problems, check: Callable[[str], str], name: str) -> None
         check(name)
     except ValueError as exc:
         problems.add(str(exc))
-
-
-def _near(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

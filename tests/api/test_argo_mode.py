@@ -8,22 +8,23 @@ from pathlib import Path
 
 import pytest
 from dflow import (
+    OutputArtifact,
     Step,
     Steps,
     Workflow,
     argo_range,
     config,
+    query_archived_workflows,
     query_workflows,
     s3_config,
     upload_artifact,
     upload_packages,
 )
-from dflow.argo_mode import query_archived_workflows
 from dflow.argo_submit import submit_export
 from dflow.argo_uploads import object_store, upload
 from dflow.artifacts import download_artifact
 from dflow.cli import main
-from dflow.engine.errors import ConfigError, ExportError, RunNotFound, StepFailed, UnsupportedError
+from dflow.engine.errors import ConfigError, ExportError, RunNotFound, StateError, StepFailed, UnsupportedError
 from dflow.exporters.argo.export import Export, Upload
 from dflow.exporters.argo.server import ArgoServer, ServerConflict, ServerUnavailable, WorkflowNotFound
 from dflow.exporters.argo.server.connection import Limits
@@ -592,6 +593,52 @@ def test_ending_and_going_on(argo):
     assert argo.workflows == {}
 
 
+def asking(wf):
+    """Two steps that wait: one for a decision, one for nothing; and one that has ended."""
+    nodes, group = nodes_of(wf, "Running"), f"{wf.id}[0]"
+    supplied = [
+        {"name": "decision", "valueFrom": {"supplied": {}}},
+        {"name": "why", "value": "none", "valueFrom": {"supplied": {}, "default": "none"}},
+        {"name": "fixed", "value": "1", "valueFrom": {"path": "/tmp/x"}},
+    ]
+    nodes.suspended(wf.id, group, "approve", "approve", outputs={"parameters": supplied})
+    nodes.suspended(wf.id, group, "pause", "pause")
+    return nodes
+
+
+def test_values_go_to_the_steps_that_wait_for_them(argo):
+    wf = submitted(argo)
+    argo.set_status(wf.id, asking(wf).as_status())
+    with pytest.raises(ConfigError, match=r"step 'approve' of .* needs a value for 'decision', too"):
+        wf.resume(steps=["approve"])
+    with pytest.raises(ConfigError, match="takes a value for 'fixed'; steps that wait take: 'decision', 'why'"):
+        wf.resume(outputs={"fixed": 2})
+    with pytest.raises(StateError, match=r"no step 'k' of .* waits for somebody; steps that wait: 'approve', 'pause'"):
+        wf.resume(steps=["k"])
+    assert argo.seen("PUT", "/resume") == argo.seen("PUT", "/set") == []
+    wf.resume(outputs={"decision": [1, "ü"]})
+    (body,) = [request.body for request in argo.seen("PUT", "/set")]
+    assert body["nodeFieldSelector"] == f"id={node_id(wf.id, f'{wf.id}[0].approve')}"
+    assert wf.query_step("approve").phase == "Succeeded"
+    assert wf.query_step("approve").outputs.parameters["decision"].value == '[1, "\\u00fc"]'
+    assert wf.query_step("pause").phase == "Running"
+    wf.resume(steps=["pause"])
+    assert wf.query_step("pause").phase == "Succeeded"
+    with pytest.raises(StateError, match=r"no step of .* waits for somebody"):
+        wf.resume(outputs={"decision": 1})
+
+
+def test_the_command_gives_values_to_steps_of_a_server(argo, capsys):
+    wf = submitted(argo)
+    argo.set_status(wf.id, asking(wf).as_status())
+    assert main(["resume", wf.id, "--output", "decision=yes=no", "--step", "approve", "--step", "pause"]) == 0
+    assert f"{wf.id} goes on" in capsys.readouterr().out
+    assert wf.query_step("approve").outputs.parameters["decision"].value == "yes=no"
+    assert {step.phase for step in wf.query_step(type="Suspend")} == {"Succeeded"}
+    assert main(["resume", wf.id, "--output", "decision"]) == 1
+    assert "--output decision: it must be NAME=VALUE" in capsys.readouterr().err
+
+
 def test_resubmit_gives_a_workflow_of_the_same_server(argo):
     wf = submitted(argo)
     config["mode"] = "debug"
@@ -659,6 +706,33 @@ def test_verbs_that_are_local_say_so(argo, capsys):
         assert f"dflow {words[0]} is for runs on this machine" in capsys.readouterr().err
 
 
+VERBS = [
+    ["list"], ["get", "x"], ["get", "@latest"], ["getsteps", "x"], ["getkeys", "x"], ["logs", "x", "s"], ["wait", "x"],
+    ["suspend", "x"], ["resume", "x"], ["retry", "x"], ["resubmit", "x"], ["terminate", "x"], ["stop", "x"],
+    ["delete", "x"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("host", "http://127.0.0.1:1", "is the server running"),
+        ("host", "nonsense", "config['host']"),
+        ("host", "", "config['host']"),
+        ("namespace", "", "namespace"),
+        ("mode", "slurm", "config['mode'] is 'slurm'"),
+    ],
+)
+def test_without_a_server_each_verb_says_so_in_one_line(argo, capsys, words, setting, value, said):
+    config[setting] = value
+    assert main(words) == 1
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n"), shown.err[:7]) == ("", 1, "dflow: ")
+    assert said in shown.err
+    assert argo.requests == []
+
+
 def test_errors_of_the_server_are_one_line_on_the_command_line(argo, capsys):
     config["token"] = "wrong-token-here"  # noqa: S105
     assert main(["list"]) == 1
@@ -678,8 +752,9 @@ def test_the_newest_and_the_ambiguous(argo, capsys):
     assert first.id == "wf-a1"
 
 
-def test_artifacts_of_this_machine_are_part_of_the_plan(argo, tmp_path):
-    config["mode"] = "debug"
+@pytest.mark.parametrize("mode", ["debug", "argo"])
+def test_artifacts_of_this_machine_are_part_of_the_plan(argo, tmp_path, mode):
+    config["mode"] = mode
     (tmp_path / "foo.txt").write_text("foo")
     artifact = upload_artifact(tmp_path / "foo.txt")
 
@@ -693,3 +768,43 @@ def test_artifacts_of_this_machine_are_part_of_the_plan(argo, tmp_path):
     wf.submit(mode="argo")
     assert any(content == b"foo" or b"foo" in content for content in store.objects.values())
     assert list(argo.workflows) == [wf.id]
+
+
+def test_the_archive_is_that_of_a_server():
+    with pytest.raises(
+        UnsupportedError, match=r"config\['mode'\] is 'debug'; set it to 'argo', or use query_workflows"
+    ):
+        query_archived_workflows()
+    config["mode"] = "slurm"
+    with pytest.raises(UnsupportedError, match="'slurm'"):
+        query_archived_workflows()
+
+
+def test_the_archive_can_be_asked_for_labels(argo):
+    for name, who in (("one", "me"), ("two", "you")):
+        argo.put(name, {"phase": "Succeeded"}, labels={"who": who})
+        argo.move_to_archive(name)
+    assert [w.id for w in query_archived_workflows(labels={"who": "you"})] == ["two"]
+
+
+def test_a_step_whose_files_are_in_the_cluster_is_not_reused_here_until_they_are(argo, tmp_path):
+    wf = submitted(argo)
+    outputs = {"artifacts": [{"name": "log", "path": "/tmp/log", "s3": {"key": "wf/log.tgz"}}]}
+    argo.set_status(wf.id, nodes_of(wf, outputs=outputs).as_status())
+    step = wf.query_step(key="k")[0]
+    with_log = shell("echo ran > /tmp/log")
+    with_log.outputs.artifacts["log"] = OutputArtifact(path="/tmp/log")
+    local = Workflow("local")
+    local.add(Step("a", with_log, key="k"))
+    text = r"step 'k' of .* output artifact 'log' is in the object store of its cluster \(key 'wf/log.tgz'\); fetch it"
+    with pytest.raises(UnsupportedError, match=text):
+        local.submit(mode="debug", reuse_step=[step])
+    with pytest.raises(UnsupportedError, match=text):
+        export_workflow(local, reuse_step=[step], name="wf-1")
+    (tmp_path / "fetched").write_text("fetched")
+    step.modify_output_artifact("log", upload_artifact("fetched"))
+    local.id = None
+    local.submit(mode="debug", reuse_step=[step])
+    found = local.query_step(key="k")
+    assert (found.phase, found.reusedFrom) == ("Succeeded", wf.id)
+    assert Path(found.outputs.artifacts["log"].local_path, "fetched").read_text() == "fetched"

@@ -181,9 +181,24 @@ def test_artifact_that_was_deleted_is_said():
 def test_object_stores_are_not_here_yet():
     with pytest.raises(UnsupportedError, match="object stores"):
         download_artifact(S3Artifact(key="a"))
-    config["mode"] = "default"
+    config["debug_s3"] = True
     with pytest.raises(UnsupportedError, match="object stores"):
         upload_artifact("a")
+
+
+@pytest.mark.parametrize("mode", ["argo", "default"])
+def test_files_are_uploaded_for_a_server_too(mode, tmp_path):
+    config["mode"] = mode
+    artifact = upload_artifact(["a", "d/e"])
+    assert Path(artifact.local_path).parent == tmp_path / "upload"
+    assert texts(download_artifact(artifact, path="out")) == ["a", "d/e"]
+
+
+def test_a_mode_that_there_is_not_uploads_nothing(tmp_path):
+    config["mode"] = "slurm"
+    with pytest.raises(UnsupportedError, match="'slurm'"):
+        upload_artifact("a")
+    assert not (tmp_path / "upload").exists()
 
 
 def test_artifacts_have_a_readable_form():

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from dflow import ShellOPTemplate, Step, Task, Workflow
+from dflow.compile import compile_workflow
 from dflow.engine.errors import LeaseHeld, RunNotFound
+from dflow.engine.lease import is_running, lease
+from dflow.engine.runner import create_run, run
+from dflow.engine.state import read_text
+from dflow.executors import make_executor
+from dflow.local import run_settings
 
 
 def detached(script: str) -> Workflow:
@@ -96,3 +103,38 @@ def test_config_detach_is_the_default_of_submit(tmp_path):
     wf.submit()
     assert wf.wait(interval=0.05) == "Succeeded"
     assert (tmp_path / wf.id / ".dflow" / "runner.log").read_text().strip().endswith("Succeeded")
+
+
+def test_a_run_has_said_all_before_it_is_let_go(tmp_path):
+    wf = Workflow("w")
+    wf.add(Step("a", ShellOPTemplate("t", script="true")))
+    graph = compile_workflow(wf)
+    layout, told = create_run(tmp_path / "w-1", graph, run_settings(graph)), []
+    result = run(layout, make_executor, tell=lambda found: told.append((found, is_running(layout))))
+    assert told == [(result, True)]
+    assert not is_running(layout)
+
+
+def test_wait_ends_when_the_runner_has_let_go_of_the_run():
+    wf = Workflow("w")
+    wf.add(Step("a", ShellOPTemplate("t", script="true")))
+    wf.submit()
+    layout, found = wf._layout(), []
+    waiting = threading.Thread(target=lambda: found.append(wf.wait(interval=0.01)))
+    with lease(layout):
+        waiting.start()
+        time.sleep(0.3)
+        assert read_text(layout.status) == "Succeeded"
+        assert found == []
+    waiting.join(10)
+    assert found == ["Succeeded"]
+
+
+def test_what_was_waited_for_can_be_deleted_at_once():
+    for _ in range(3):
+        wf = Workflow("bg")
+        wf.add(Step("a", ShellOPTemplate("t", script="true")))
+        wf.submit(detach=True)
+        wf.wait(interval=0.001)
+        wf.delete()
+        assert not Path(wf.id).exists()

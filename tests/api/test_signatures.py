@@ -94,6 +94,7 @@ TABLE = {
     ),
     dflow.Workflow.query_step_by_key: "key, name=None, phase=None, id=None, type=None",
     dflow.query_workflows: "labels=None, fields=None",
+    dflow.query_archived_workflows: "labels=None, id=None",
     run_command: (
         "cmd, raise_error=True, input=None, try_bash=False, login=True, interactive=True, shell=False, "
         "print_oe=False, stdout=None, stderr=None, **kwargs"

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
-from dflow.engine.catalog import CATALOG, read_catalog
+from dflow.engine.catalog import CATALOG, read_catalog, read_marks
 from dflow.python.runtime.files import write_parameter
 from dflow.python.runtime.main import main as run
 
@@ -30,10 +30,12 @@ def main(op_file: str, spec: str = "{}", whole: Sequence[str] = ()) -> int:
     step = Path(os.path.dirname(os.path.abspath(op_file)))
     (step / "workdir").mkdir(exist_ok=True)
     os.chdir(str(step / "workdir"))
-    _prepare(json.loads(spec), step)
+    told = json.loads(spec)
+    _prepare(told, step)
     status = run([op_file, str(step), os.environ.get("DFLOW_KEY", ""), os.environ.get("DFLOW_WORKFLOW", "")])
     if (step / ".slices").exists():
         _count_successes(step)
+        _name_catalogs(step, told["slices"]["output_artifacts"])
     _count_elements(step)
     _end_with_a_line_break(step / "outputs" / "parameters", whole)
     return status
@@ -42,6 +44,8 @@ def main(op_file: str, spec: str = "{}", whole: Sequence[str] = ()) -> int:
 def _prepare(spec: Dict[str, Any], step: Path) -> None:
     """Lay the inputs out as the runtime expects them, and tell it which elements it has."""
     slices = spec.get("slices")
+    for place in sorted((step / "inputs" / "artifacts").glob("*")):
+        _refuse_overwritten(place)
     for name, members in spec.get("parts", {}).items():
         _put_together(step, name, members)
     for name, fixed in spec.get("picks", {}).items():
@@ -50,6 +54,30 @@ def _prepare(spec: Dict[str, Any], step: Path) -> None:
     if slices:
         orders = json.loads(os.environ["DFLOW_ORDERS"])
         (step / ".slices").write_text(json.dumps({**slices, "orders": orders}), encoding="utf-8")
+
+
+def _refuse_overwritten(place: Path) -> None:
+    """Raise FileExistsError where two slices left a file under one name: the store has one of them only."""
+    folder = place / CATALOG
+    owners: Dict[str, Path] = {}
+    for catalog in sorted(folder.iterdir()) if folder.is_dir() else ():
+        for item in json.loads(catalog.read_text(encoding="utf-8")).get("path_list", []):
+            name = item["dflow_list_item"]
+            if name is not None and owners.setdefault(name, catalog) != catalog:
+                raise FileExistsError(
+                    f"input artifact {place.name!r}: two slices both have {name!r}; "
+                    "give the files different names, or set create_dir=True in Slices"
+                )
+
+
+def _name_catalogs(step: Path, artifacts: Sequence[str]) -> None:
+    """Name the catalogs of what is stacked by the slice: another attempt replaces that of the one before."""
+    orders = json.loads((step / ".slices").read_text(encoding="utf-8"))["orders"]
+    for name in artifacts:
+        folder = step / "outputs" / "artifacts" / name / CATALOG
+        files = list(folder.iterdir()) if folder.is_dir() else []
+        if len(files) == 1 and orders:
+            files[0].rename(folder / f"slice-{orders[0]}")
 
 
 def _put_together(step: Path, name: str, members: Dict[str, Any]) -> None:
@@ -99,6 +127,10 @@ def _pick(place: Path, positions: List[Any], *, in_group: bool) -> None:
     items = []
     for number, position in enumerate(positions):
         key = str(position)
+        if key.startswith("-") and key[1:].isdecimal() and key not in elements:  # from the end
+            key = str(len(elements) + int(key))
+        if key not in elements and key.isdecimal() and int(key) < len(elements):  # a dict by position
+            key = list(elements)[int(key)]
         if key not in elements:
             raise IndexError(f"there is no slice {key!r} of {place.name!r}, which has {len(elements)} elements")
         for item in elements[key]:
@@ -117,12 +149,14 @@ def _elements(place: Path) -> Dict[str, List[Dict[str, Any]]]:
     if catalog is None:
         names = sorted(os.listdir(str(place))) if place.is_dir() else []
         catalog = [{"dflow_list_item": name, "order": number} for number, name in enumerate(names)]
+    nested = read_marks(place).get("nested") is not False if (place / CATALOG).is_dir() else True
     found: Dict[str, List[Dict[str, Any]]] = {}
     for item in catalog:
-        first, _, rest = str(item["order"]).partition(".")
+        first, _, rest = str(item["order"]).partition(".") if nested else (str(item["order"]), "", "")
         inside: Any = int(rest) if rest.isdecimal() else rest or 0
         found.setdefault(first, []).append({**item, "order": inside})
-    if all(key.isdecimal() for key in found):  # by position, whatever the orders are
+    is_list = any(isinstance(item["order"], int) for item in catalog) or set(found) == set(map(str, range(len(found))))
+    if is_list and all(key.isdecimal() for key in found):  # by position: what failed has left a hole
         return {str(number): found[key] for number, key in enumerate(sorted(found, key=int))}
     return found
 

@@ -8,6 +8,7 @@ import pytest
 from dflow import (
     DAG,
     ContainerOPTemplate,
+    HookStep,
     InputArtifact,
     InputParameter,
     OutputArtifact,
@@ -249,12 +250,86 @@ def test_argument_for_a_later_version_is_refused(arguments):
     assert f"{next(iter(arguments))} is not available in this version" in problem(Step("s", template(), **arguments))
 
 
-def test_secret_is_refused():
+def test_a_secret_without_a_name_is_refused_and_its_value_is_not_told():
     made = template()
-    made.envs = {"TOKEN": Secret("abc")}
+    made.envs = {"TOKEN": Secret("abc-123")}
     text = problem(Step("s", made))
-    assert "'TOKEN': a Secret is not available" in text
-    assert "abc" not in text
+    assert "'TOKEN': give the Secret a name=, that of a secret of the cluster" in text
+    assert "takes $TOKEN from the environment" in text
+    assert "abc-123" not in text
+
+
+def test_a_secret_with_a_name_is_known_by_that_alone():
+    made = template()
+    made.envs = {"TOKEN": Secret("abc-123", name="tokens", key="mine"), "PLAIN": 1}
+    wf = Workflow("w")
+    wf.add(Step("s", made))
+    graph = compile_workflow(wf)
+    pod = next(found for found in graph.templates if found.name == "t").pod
+    assert pod.secret_env == (("TOKEN", "tokens", "mine"),)
+    assert pod.env == (("PLAIN", "1"),)
+    assert "abc-123" not in repr(graph)
+
+
+NAMES = (
+    "{{inputs.parameters}} {{=toJson(inputs.parameters)}} {{workflow.uid}} {{workflow.name}} {{workflow.duration}} "
+    "{{workflow.creationTimestamp}} {{workflow.creationTimestamp.RFC3339}} {{workflow.creationTimestamp.s}} "
+    "{{workflow.creationTimestamp.Y}} {{workflow.mainEntrypoint}} {{workflow.labels.json}} {{workflow.parameters}}"
+)
+
+
+def test_names_that_a_run_knows_may_be_used():
+    leaf = ShellOPTemplate("leaf", script=f"cat > /tmp/y <<'END'\n{NAMES}\nEND\n")
+    leaf.inputs.parameters["x"] = InputParameter()
+    leaf.outputs.parameters["y"] = OutputParameter(value_from_path="/tmp/y")
+    inner = Steps("inner")
+    inner.inputs.parameters["a"] = InputParameter()
+    step = Step("say", leaf, parameters={"x": "{{steps.name}} " + NAMES})
+    inner.add(step)
+    inner.outputs.parameters["y"] = OutputParameter(value_from_parameter=step.outputs.parameters["y"])
+    wf = Workflow("w", labels={"l": "1"})
+    wf.add(Step("outer", inner, parameters={"a": "A"}))
+    wf.submit()
+    wf.raise_for_status()
+    (said,) = wf.query_step("say")
+    given, printed = said.inputs.parameters["x"].value, said.outputs.parameters["y"].value
+    assert given.startswith('outer [{"name":"a","value":"A"}] {"a":"A"} w-')
+    assert printed.startswith('[{"name":"x",')
+    assert "{{" not in given + printed
+
+
+@pytest.mark.parametrize(
+    ("reference", "hint"),
+    [
+        ("{{workflow.status}}", "workflow.status is not known"),
+        ("{{workflow.creationTimestamp.nothing}}", "there are workflow.duration, and RFC3339, s, Y"),
+        ("{{=workflow.duration}}", "the tag {{workflow.duration}} does"),
+        ("{{workflow.priority}}", "workflow.priority is not known"),
+        ("{{workflow.uuid}}", "did you mean 'uid'?"),
+        ("{{inputs.artifacts}}", "name one of the inputs"),
+        ("{{tasks.nothing.id}}", "belongs to a DAG"),
+    ],
+)
+def test_names_that_no_run_knows_are_refused(reference, hint):
+    assert hint in problem(Step("s", template(), parameters={"lr": reference}))
+
+
+def test_how_the_workflow_ended_is_known_to_hooks_and_to_what_handles_its_end():
+    ended = ShellOPTemplate("ended", script="true")
+    ended.inputs.parameters["x"] = InputParameter()
+    hook = HookStep(template(), expression="workflow.status == 'Running'")
+    wf = Workflow("w", on_exit=ended_steps(ended))
+    wf.add(Step("s", template(), running_hook=hook))
+    compile_workflow(wf)
+    alone = Workflow("w")
+    alone.add(Step("s", template(), running_hook=HookStep(template(), expression="workflow.status == 'Running'")))
+    compile_workflow(alone)
+
+
+def ended_steps(leaf: ShellOPTemplate) -> Steps:
+    steps = Steps("at-the-end")
+    steps.add(Step("told", leaf, parameters={"x": "{{workflow.status}} {{workflow.failures}} {{=workflow.duration}}"}))
+    return steps
 
 
 def test_problem_of_a_template_used_twice_is_said_once():

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
 import re
 from collections import defaultdict
@@ -19,16 +18,20 @@ import pytest
 import yaml
 from dflow.engine.journal import read_events
 from dflow.engine.layout import RunLayout
+from dflow.engine.node import LEAF_TYPES
 from dflow.engine.runner import create_run, run
 from dflow.engine.settings import RunSettings
 from dflow.executors import make_executor
 from dflow.exporters.argo.load import load_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dflow.engine.model import WorkflowGraph
 
 EXAMPLES = sorted(Path(__file__).with_name("examples").glob("*.yaml"))
 ATTEMPT = re.compile(r"(.*)\((\d+)\)")
+FAILED_SOMEHOW = "Failed or Error"
 
 
 @dataclass
@@ -71,7 +74,11 @@ class Ended:
         self.root = nodes[name]
 
     def phases(self, display: str) -> list[str]:
-        return sorted(node["phase"] for node in self.nodes.get(display, []))
+        """The phases of the nodes of this name; an earlier attempt of a leaf step has failed in some way."""
+        node = self.attempted(display)
+        if node is None:
+            return sorted(node["phase"] for node in self.nodes.get(display, []))
+        return [node["phase"]] if number_of(display) == node.get("retries", 0) else [FAILED_SOMEHOW]
 
     def outputs(self) -> dict[str, str]:
         """The output parameters of the entrypoint template, and the global ones."""
@@ -83,22 +90,49 @@ class Ended:
         return {**{name: row["value"] for name, row in own.items()}, **given}
 
     def log(self, display: str) -> str:
-        """What the nodes of this name printed; of the attempts of a leaf step, what all of them did."""
-        folders = [node["dir"] for node in self.nodes[self.attempts(display) or display] if node.get("dir")]
-        places = [place for folder in folders for place in self.layout.root.glob(f"{glob.escape(folder)}*/log.txt")]
-        return "\n".join(place.read_text() for place in places)
+        """What the nodes of this name printed."""
+        node = self.attempted(display)
+        if node is None:
+            places = [self.layout.root / one["dir"] for one in self.nodes[display] if one.get("dir")]
+        else:  # the last attempt is at the plain name
+            is_last = number_of(display) == node.get("retries", 0)
+            places = [self.layout.root / (node["dir"] + ("" if is_last else f".bk{number_of(display) + 1}"))]
+        return "\n".join((place / "log.txt").read_text() for place in places)
 
-    def attempts(self, display: str) -> str | None:
-        """Of a leaf step that was retried, whose attempts are one node here (ND-04): its name."""
+    def attempted(self, display: str) -> dict[str, Any] | None:
+        """The node whose attempt that is: those of a leaf step are one node here (ND-04); None for other names."""
         match = ATTEMPT.fullmatch(display)
         if match is None or display in self.nodes:
             return None
-        nodes = self.nodes.get(match[1], [])
-        return (
-            match[1]
-            if any(node["type"] == "Pod" and node.get("retries", 0) >= int(match[2]) for node in nodes)
-            else None
-        )
+        templates = {template.name: template for template in self.graph.templates}
+        for node in self.nodes.get(match[1], []):
+            pod = getattr(templates.get(node["template"]), "pod", None)
+            has_attempts = node["type"] in LEAF_TYPES and pod is not None and pod.retry is not None
+            if has_attempts and int(match[2]) <= node.get("retries", 0):
+                return node
+        return None
+
+    def last_attempts(self, named: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Of each leaf step whose attempts are named: the last that is named, and the last there was."""
+        found: dict[str, tuple[int, int]] = {}
+        for display in named:
+            match, node = ATTEMPT.fullmatch(display), self.attempted(display)
+            if match is not None and node is not None:
+                before = found.get(match[1], (0, 0))[0]
+                found[match[1]] = (max(before, int(match[2])), node.get("retries", 0))
+        return found
+
+
+def number_of(display: str) -> int:
+    """The number of an attempt."""
+    return int(display.rpartition("(")[2].rstrip(")"))
+
+
+def fits(found: list[str], wanted: str | list[str]) -> bool:
+    """Whether nodes of one name ended as they should."""
+    if found == [FAILED_SOMEHOW]:
+        return wanted in ("Failed", "Error")
+    return set(found) == {wanted} if isinstance(wanted, str) else found == sorted(wanted)
 
 
 def plain(text: str | None) -> Any:
@@ -121,17 +155,49 @@ def test_an_example_ends_as_on_a_cluster(path: Path, tmp_path: Path) -> None:
     found = {display: ended.phases(display) for display in ended.nodes}
     assert ended.phase == example.phase, found
     for display, phases in example.nodes.items():
-        single = ended.attempts(display)
-        if single is not None:
-            continue
-        if isinstance(phases, str):
-            assert set(ended.phases(display)) == {phases}, (display, found)
-        else:
-            assert ended.phases(display) == sorted(phases), (display, found)
-    assert [display for display in example.absent if display in ended.nodes] == []
+        assert fits(ended.phases(display), phases), (display, found)
+    for display, (named, last) in ended.last_attempts(example.nodes).items():
+        assert named == last, (display, found)
+    assert [display for display in example.absent if ended.phases(display)] == []
     outputs = ended.outputs()
     assert {key: plain(outputs.get(key)) for key in example.outputs} == {
         k: plain(v) for k, v in example.outputs.items()
     }
     for display, part in example.texts.items():
         assert part in ended.log(display), display
+
+
+RETRIED = """
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: retried-}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    steps: [[{name: a, template: a}, {name: b, template: b}]]
+  - name: a
+    retryStrategy: {limit: 3}
+    script: {image: alpine, command: [sh], source: "echo try {{retries}}; test {{retries}} = 2"}
+  - name: b
+    script: {image: alpine, command: [sh], source: "true"}
+"""
+
+
+def test_each_attempt_is_seen_and_no_other(tmp_path: Path) -> None:
+    ended = Ended(load_text(RETRIED).graph, tmp_path / "graphs" / "of-manifests", "retried")
+    names = ["a", "a(0)", "a(1)", "a(2)", "a(3)", "b", "b(0)"]
+    assert {name: ended.phases(name) for name in names} == {
+        "a": ["Succeeded"],
+        "a(0)": [FAILED_SOMEHOW],
+        "a(1)": [FAILED_SOMEHOW],
+        "a(2)": ["Succeeded"],
+        "a(3)": [],
+        "b": ["Succeeded"],
+        "b(0)": [],
+    }
+    assert [ended.log(name) for name in names[1:4]] == ["try 0\n", "try 1\n", "try 2\n"]
+    assert ended.last_attempts(["a(0)", "a(1)", "b"]) == {"a": (1, 2)}
+    assert fits([FAILED_SOMEHOW], "Failed")
+    assert not fits([FAILED_SOMEHOW], "Succeeded")
+    assert not fits([], "Succeeded")

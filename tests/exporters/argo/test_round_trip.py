@@ -20,17 +20,23 @@ sys.path[:0] = [str(place) for place in (PARITY, HERE / "export") if str(place) 
 
 from dflow import python  # noqa: E402
 from dflow.manifests import export_workflow, from_text, text_of  # noqa: E402
+from odd_workflows import ODD, UPLOADED  # noqa: E402
 from test_parity import CASES  # noqa: E402
 from workflows import WORKFLOWS  # noqa: E402
 
-NEED_A_CLUSTER = {"cluster": "its volumes", "request": "a server", "big_parameters": "it has artifacts for parameters"}
-OWN = [name for name in WORKFLOWS if name not in NEED_A_CLUSTER]
+NEED_A_CLUSTER = {
+    "cluster": "its volumes",
+    "request": "a server",
+    "big_parameters": "it has artifacts for parameters",
+    "big_through_steps": "as well",
+}
+OWN = {name: build for name, build in {**WORKFLOWS, **ODD, **UPLOADED}.items() if name not in NEED_A_CLUSTER}
 
 
 @pytest.fixture(autouse=True)
 def _modules_of_ops(monkeypatch):
     """A pod has no module that nobody brings along."""
-    files = [str(file) for file in (*PARITY.glob("parity_*.py"), HERE / "export" / "workflows.py")]
+    files = [str(file) for file in (*PARITY.glob("parity_*.py"), *(HERE / "export").glob("*workflows.py"))]
     monkeypatch.setattr(python, "upload_packages", python.upload_packages)
     before = list(python.upload_packages)
     python.upload_packages += files
@@ -92,7 +98,7 @@ def test_what_the_manifest_says_ends_as_the_workflow(case, tmp_path, monkeypatch
 
 @pytest.mark.parametrize("name", OWN)
 def test_so_do_python_ops_slices_and_artifacts(name, tmp_path, monkeypatch):
-    direct, loaded = _both(WORKFLOWS[name], tmp_path, monkeypatch)
+    direct, loaded = _both(OWN[name], tmp_path, monkeypatch)
     assert loaded == direct
     assert direct["nodes"]
 

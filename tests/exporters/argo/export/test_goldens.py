@@ -16,6 +16,7 @@ from dflow import config, s3_config
 from dflow.compile import compile_workflow
 from dflow.exporters.argo.export import export, to_yaml
 from dflow.exporters.argo.lint import lint_text
+from odd_workflows import ODD
 from test_parity import CASES
 from workflows import WORKFLOWS
 
@@ -30,7 +31,7 @@ def _slug(text: str) -> str:
 
 def _chosen():
     """Every fourth case of the parity set, and all of this directory's own."""
-    found = {f"own-{_slug(name)}": build for name, build in WORKFLOWS.items()}
+    found = {f"own-{_slug(name)}": build for name, build in {**WORKFLOWS, **ODD}.items()}
     for case in [case for case in CASES if case.fact not in NOT_FOR_ARGO][::4]:
         found[f"parity-{_slug(case.fact + ' ' + case.what)}"] = case.build
     return found
@@ -95,7 +96,9 @@ def test_another_process_writes_the_same_bytes():
     names = [name for name in CHOSEN if name.startswith("own-")][:6]
     program = (
         f"import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[3] / 'parity')]!r}\n"
+        "from odd_workflows import ODD\n"
         "from workflows import WORKFLOWS\n"
+        "WORKFLOWS.update(ODD)\n"
         "from dflow.compile import compile_workflow\n"
         "from dflow.exporters.argo.export import export, to_yaml\n"
         f"for name in {[name[4:].replace('-', '_') for name in names]!r}:\n"
