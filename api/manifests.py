@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tarfile
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Dict
 import dflow
 from dflow.compile import compile_workflow
 from dflow.config import s3_config
+from dflow.engine.errors import ExportError
 from dflow.engine.model import PythonOpTemplate
-from dflow.exporters.argo.export import Options, export, to_yaml
-from dflow.exporters.argo.load import load, load_text
+from dflow.exporters.argo.export import Export, Options, Upload, export, to_yaml
+from dflow.exporters.argo.load import documents_of, load, load_text
+from dflow.exporters.argo.load.reading import Choice, chosen
 from dflow.python import upload_packages
 from dflow.reusable import reusable
 
@@ -25,18 +27,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dflow.engine.model import Template
-    from dflow.exporters.argo.export import Export
     from dflow.exporters.argo.load import Loaded
     from dflow.workflow import Workflow
 
 __all__ = [
     "FolderStore",
+    "Given",
     "bundle",
     "export_workflow",
+    "for_a_server",
     "found_uploads",
     "from_documents",
     "from_text",
     "text_of",
+    "upload_files",
     "uploads_folder",
     "write_plan",
 ]
@@ -53,6 +57,8 @@ def export_workflow(workflow: Workflow, reuse_step: Any = None, **options: Any) 
         CompileError: it cannot run as it is.
         ExportError: something in it has no words in a manifest.
     """
+    if workflow.given is not None:
+        return _as_given(workflow, **options)
     graph = compile_workflow(workflow)
     graph = replace(graph, templates=tuple(_with_packages(template) for template in graph.templates))
     prefix = "/".join(part.strip("/") for part in (str(s3_config["prefix"]), "dflow") if part.strip("/"))
@@ -65,6 +71,25 @@ def export_workflow(workflow: Workflow, reuse_step: Any = None, **options: Any) 
         **options,
     }
     return export(graph, Options(**given))
+
+
+def _as_given(workflow: Workflow, name: str | None = None, kind: str = "Workflow", **options: Any) -> Export:
+    """The manifest that a workflow was read from, with what was chosen then, as a Workflow."""
+    given: Given = workflow.given
+    if kind != "Workflow" or options.get("schedule"):
+        raise ExportError([f"workflow {workflow.name!r} was read from a manifest, and is exported as a Workflow only"])
+    main, others = chosen(given.documents, Choice(given.entrypoint, given.parameters))
+    spec = main.get("spec") or {}
+    metadata = {n: v for n, v in (main.get("metadata") or {}).items() if n in ("labels", "annotations")}
+    metadata |= {"name": name} if name is not None else {"generateName": f"{workflow.name}-"}
+    manifest = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": metadata,
+        "spec": spec.get("workflowSpec", spec) if main.get("kind") == "CronWorkflow" else spec,
+    }
+    uploads = tuple(Upload(key, path=str(path)) for key, path in sorted(given.files.items()))
+    return Export(manifest, others, uploads)
 
 
 def bundle() -> tuple[str, ...]:
@@ -101,6 +126,22 @@ def text_of(made: Export) -> str:
     return to_yaml([made.manifest, *made.documents])
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a workflow was read from.
+
+    Attributes:
+        documents: as plain data.
+        entrypoint, parameters: what was chosen in place of what they say.
+        files: keys of the artifact store, and the files of these keys.
+    """
+
+    documents: tuple[Any, ...]
+    entrypoint: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
 def from_text(text: str, uploads: Mapping[str, str] | None = None, **choice: Any) -> Workflow:
     """The workflow of a manifest in YAML or JSON, to be run here.
 
@@ -111,20 +152,39 @@ def from_text(text: str, uploads: Mapping[str, str] | None = None, **choice: Any
     Raises:
         CompileError: it is wrong, or needs a cluster; lists all of that.
     """
-    return _workflow(load_text(text, uploads=uploads or {}, **choice))
+    loaded = load_text(text, uploads=uploads or {}, **choice)
+    return _workflow(loaded.graph.name, Given(documents_of(text), **choice), loaded)
 
 
 def from_documents(documents: Any, uploads: Mapping[str, str] | None = None, **choice: Any) -> Workflow:
     """Likewise, of manifests as plain data."""
-    return _workflow(load(documents, uploads=uploads or {}, **choice))
+    given = (documents,) if isinstance(documents, dict) else tuple(documents)
+    loaded = load(given, uploads=uploads or {}, **choice)
+    return _workflow(loaded.graph.name, Given(given, **choice), loaded)
 
 
-def _workflow(loaded: Loaded) -> Workflow:
+def for_a_server(text: str, files: Mapping[str, str], **choice: Any) -> Workflow:
+    """The workflow of a manifest that is to be sent as it is: what cannot be run here may be in it.
+
+    Args:
+        files: keys of the artifact store, and the files of these keys.
+
+    Raises:
+        CompileError: there is no workflow in it.
+    """
+    given = Given(documents_of(text), **choice, files=files)
+    main, _ = chosen(given.documents, Choice(given.entrypoint, given.parameters))
+    metadata = main.get("metadata") or {}
+    return _workflow(str(metadata.get("name") or metadata.get("generateName") or "workflow").rstrip("-"), given)
+
+
+def _workflow(name: str, given: Given, loaded: Loaded | None = None) -> Workflow:
     from dflow.workflow import Workflow
 
-    made = Workflow(name=loaded.graph.name)
-    made.graph = loaded.graph
-    made.notes = loaded.notes
+    made = Workflow(name=name)
+    made.given = given
+    if loaded is not None:
+        made.graph, made.notes = loaded.graph, loaded.notes
     return made
 
 
@@ -165,6 +225,14 @@ def found_uploads(manifest: Path) -> Dict[str, str]:
     for key, is_packed in json.loads(plan.read_text(encoding="utf-8")).items():
         found[key] = _unpacked(folder / key) if is_packed else str((folder / key).absolute())
     return found
+
+
+def upload_files(manifest: Path) -> Dict[str, str]:
+    """The keys of what is in the folder beside a manifest, with the files as they are to be uploaded."""
+    folder = uploads_folder(manifest)
+    plan = folder / "plan.json"
+    keys = json.loads(plan.read_text(encoding="utf-8")) if plan.is_file() else {}
+    return {key: str((folder / key).absolute()) for key in keys}
 
 
 def write_plan(made: Export, folder: Path) -> None:

@@ -74,6 +74,7 @@ class Workflow:
         self.parameters = {} if parameters is None else parameters
         self.on_exit = on_exit
         self.graph: Any = None
+        self.given: Any = None
         self.notes: Tuple[str, ...] = ()
         self._mode: str | None = None
 

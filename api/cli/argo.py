@@ -10,7 +10,7 @@ from dflow.argo_uploads import upload
 from dflow.cli.find import pairs
 from dflow.cli.recording import workflow_of_script
 from dflow.cli.show import print_json, say
-from dflow.config import config, s3_config
+from dflow.config import config, is_remote, s3_config
 from dflow.engine.errors import ConfigError
 from dflow.engine.phase import Phase
 from dflow.exporters.argo.lint import Finding, Severity, lint, lint_text
@@ -126,6 +126,8 @@ def run_manifest(options: argparse.Namespace) -> int:
 
 def _workflow(options: argparse.Namespace) -> Workflow:
     choice = {"entrypoint": options.entrypoint, "parameters": pairs(options.parameter, "-p")}
+    if is_remote():
+        return manifests.for_a_server(_read(options.file), manifests.upload_files(options.file), **choice)
     return manifests.from_text(_read(options.file), manifests.found_uploads(options.file), **choice)
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dflow.engine.model import WorkflowGraph
 
-__all__ = ["Loaded", "load", "load_text"]
+__all__ = ["Loaded", "documents_of", "load", "load_text"]
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -71,3 +71,19 @@ def load_text(
     from dflow.exporters.argo.load.spec import graph_of  # noqa: PLC0415
 
     return Loaded(*graph_of(read_text(text, Choice(entrypoint, parameters)), uploads))
+
+
+def documents_of(text: str) -> tuple[Any, ...]:
+    """The documents of a YAML or JSON text as plain data, read as Argo reads them.
+
+    Raises:
+        CompileError: it is no YAML.
+    """
+    from dflow.engine.errors import CompileError  # noqa: PLC0415
+    from dflow.exporters.argo.lint.yamltext import TextError  # noqa: PLC0415
+    from dflow.exporters.argo.lint.yamltext import load as read_yaml  # noqa: PLC0415
+
+    try:
+        return tuple(part.value for part in read_yaml(text))
+    except TextError as exc:
+        raise CompileError([f"DOC-02 line {exc.line or 1}: this is no YAML: {exc}"]) from exc

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dflow.exporters.argo.lint.yamltext import Text
 
-__all__ = ["Choice", "Manifest", "read", "read_text"]
+__all__ = ["Choice", "Manifest", "chosen", "read", "read_text"]
 
 _RUNNABLE = ("Workflow", "CronWorkflow", "WorkflowTemplate", "ClusterWorkflowTemplate")
 _MOST_EXACT = 1 << 53
@@ -75,6 +75,18 @@ def read_text(text: str, choice: Choice) -> Manifest:
 def read(documents: Iterable[object], choice: Choice) -> Manifest:
     """The manifest of some documents; errors are those of ``read_text``."""
     return _read(list(documents), choice, ())
+
+
+def chosen(documents: Iterable[object], choice: Choice) -> tuple[Fields, tuple[Fields, ...]]:
+    """The document that is run, with what is chosen, and the others; nothing is checked but that there is one.
+
+    Raises:
+        CompileError: there is none, or there are several.
+    """
+    bodies = [_plain(document) for document in documents]
+    number = _main(bodies, choice)
+    _choose(bodies, number, choice, [])
+    return bodies[number], tuple(body for index, body in enumerate(bodies) if index != number)
 
 
 def _read(documents: list[object], choice: Choice, parts: Iterable[Text]) -> Manifest:
