@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 from dflow import building
 from dflow.config import config, is_remote
 from dflow.dag import DAG
+from dflow.forms import Forms
 from dflow.names import check_workflow_name
 from dflow.steps import Steps
 from dflow.task import Task
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Workflow", "query_archived_workflows", "query_workflows"]
 
 
-class Workflow:
+class Workflow(Forms):
     """A workflow.
 
     ``with Workflow(...) as wf:`` takes the steps that are made in the block, and those that calls of function OPs
@@ -253,94 +254,7 @@ class Workflow:
         """Delete the directory of a workflow that does not run, or the workflow on its server."""
         self._backend().delete()
 
-    # -- forms ------------------------------------------------------------------------------------------------
-
-    def to_dict(self) -> Dict[str, Any]:
-        """The workflow as a manifest of Argo, as plain data.
-
-        Raises:
-            CompileError, ExportError: it cannot be one; lists all that is wrong.
-        """
-        from dflow.manifests import export_workflow
-
-        return export_workflow(self).manifest
-
-    def to_json(self, **kwargs: Any) -> str:
-        """The manifest as JSON; ``kwargs`` as for ``json.dumps``."""
-        import json
-
-        return json.dumps(self.to_dict(), **kwargs)
-
-    def to_yaml(self, **kwargs: Any) -> str:
-        """The manifest as YAML, with all documents that belong to it; ``kwargs`` is there for upstream's sake."""
-        from dflow.manifests import export_workflow, text_of
-
-        return text_of(export_workflow(self))
-
-    @classmethod
-    def from_dict(cls, d: Any) -> Workflow:
-        """The workflow of a manifest of Argo, to be run here; what it says is what is run.
-
-        Raises:
-            CompileError: it is wrong, or needs a cluster; lists all of that.
-        """
-        from dflow.manifests import from_documents
-
-        return from_documents(d)
-
-    @classmethod
-    def from_json(cls, s: str) -> Workflow:
-        """The workflow of a manifest in JSON."""
-        return cls.from_yaml(s)
-
-    @classmethod
-    def from_yaml(cls, s: str) -> Workflow:
-        """The workflow of a manifest in YAML, which may have several documents."""
-        from dflow.manifests import from_text
-
-        return from_text(s)
-
-    def to_graph(self) -> Dict[str, Any]:
-        """The compiled workflow as plain data."""
-        from dflow.compile import compile_workflow
-        from dflow.engine import codec
-
-        graph = compile_workflow(self)
-        return {**codec.encode(graph), "schema": graph.schema}
-
-    def to_graph_json(self, **kwargs: Any) -> str:
-        """The compiled workflow as JSON; ``kwargs`` as for ``json.dumps``."""
-        import json
-
-        return json.dumps(self.to_graph(), **kwargs)
-
-    def to_graph_yaml(self, **kwargs: Any) -> str:
-        """The compiled workflow as YAML; ``kwargs`` as for ``yaml.dump``."""
-        import yaml
-
-        return str(yaml.dump(self.to_graph(), **{"sort_keys": False, **kwargs}))
-
-    @classmethod
-    def from_graph(cls, graph: Any) -> Workflow:
-        """The workflow that :meth:`to_graph` turned into data."""
-        import json
-
-        return cls.from_graph_json(json.dumps(graph))
-
-    @classmethod
-    def from_graph_json(cls, j: str, **kwargs: Any) -> Workflow:
-        """The workflow in a JSON text."""
-        from dflow.decompile import decompile
-        from dflow.engine import codec
-
-        return decompile(codec.loads(j))
-
-    @classmethod
-    def from_graph_yaml(cls, y: str, **kwargs: Any) -> Workflow:
-        """The workflow in a YAML text."""
-        import yaml
-
-        return cls.from_graph(yaml.safe_load(y))
+    # -- where it is ------------------------------------------------------------------------------------------
 
     def _backend(self) -> Any:
         """What does the work: a run on this machine, or a workflow on a server."""

@@ -5,27 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.model import (
-    ArtifactFrom,
     ArtifactList,
     DagTemplate,
     Literal,
-    LocalArtifact,
     Sequence,
     StepsTemplate,
 )
 from dflow.exporters.argo.export.big import big_argument, refuse_big
+from dflow.exporters.argo.export.elements import element_of
 from dflow.exporters.argo.export.flows import count_name
+from dflow.exporters.argo.export.hoisting import late
 from dflow.exporters.argo.export.leaves import TIMEOUT, common_fields
 from dflow.exporters.argo.export.loops import Makers, needs_template, wrapped
 from dflow.exporters.argo.export.ports import members_of
 from dflow.exporters.argo.export.records import KEY
-from dflow.exporters.argo.export.texts import guarded, quoted, text_of
+from dflow.exporters.argo.export.texts import guarded, quoted, refuse_tags, text_of
 from dflow.exporters.argo.export.variants import Wanted, variant_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dflow.engine.model import ArtifactSource, Call, Hook, Loop, Value
+    from dflow.engine.model import Call, Hook, Loop, Value
     from dflow.exporters.argo.export.context import Context
 
 __all__ = ["call_of", "group_template", "hooks_of"]
@@ -79,11 +79,13 @@ def call_of(call: Call, prefix: str, context: Context) -> dict[str, Any]:
     if call.loop is not None and needs_template(call):
         made = wrapped(call, prefix, context, Makers(call_of, group_template))
     else:
+        if call.loop is not None:
+            call = late(call, "item")
         target = context.template(call.template)
         template = variant_of(target, _elements_of(call, context), None, context, group_template)
         made = {"name": call.name, "template": template, **_arguments(call, context)}
         if call.loop is not None:
-            made |= _loop(call.loop)
+            made |= _loop(call.loop, context)
         hooks = hooks_of(call.hooks, prefix, call.name, context)
         made |= {"hooks": hooks} if hooks else {}
         made |= _continue_on(call)
@@ -100,27 +102,20 @@ def _elements_of(call: Call, context: Context) -> Wanted:
     parts, fixed = [], []
     for name, source in call.artifacts:
         if isinstance(source, ArtifactList):
-            elements = tuple(_element(name, member, context) for _, member in source.members)
+            elements = tuple(element_of(name, member, context) for _, member in source.members)
             parts.append((name, tuple(key for key, _ in source.members), elements, source.is_dict))
-        element = _element(name, source, context)
+        element = element_of(name, source, context)
         if element is not None:
             fixed.append((name, element))
     return Wanted(parts=tuple(parts), fixed=tuple(fixed))
 
 
-def _element(name: str, source: ArtifactSource, context: Context) -> str | None:
-    """The index or key of the element that is meant; None for all of the artifact."""
-    element = source.element if isinstance(source, (ArtifactFrom, LocalArtifact)) else None
-    if element and len(element) > 1:
-        context.problems.append(f"artifact {name!r}: an element of an element cannot be exported")
-    return element[0] if element else None
-
-
 def _arguments(call: Call, context: Context) -> dict[str, Any]:
     big = {p.name: p for p in context.template(call.template).inputs.parameters if p.big}
-    small = [(name, value) for name, value in call.parameters if name not in big]
+    small = [(name, v) for name, v in call.parameters if name not in big and (name != KEY or call.key is None)]
     for name, value in small:
         refuse_big(f"parameter {name!r}", value, context)
+        refuse_tags(f"parameter {name!r} has", value, context)
     parameters = [{"name": name, "value": text_of(value)} for name, value in small]
     if call.key is not None:
         parameters.append({"name": KEY, "value": text_of(call.key)})
@@ -148,12 +143,15 @@ def _whole_seconds(limit: Value) -> str:
     return text_of(limit)
 
 
-def _loop(loop: Loop) -> dict[str, Any]:
+def _loop(loop: Loop, context: Context) -> dict[str, Any]:
     if isinstance(loop.items, Sequence):
         fields = ("count", "start", "end", "format")
         given = {name: value for name in fields if (value := getattr(loop.items, name)) is not None}
         return {"withSequence": {name: text_of(value) for name, value in given.items()}}
-    return {} if loop.items is None else {"withParam": text_of(loop.items)}
+    if loop.items is None:
+        return {}
+    refuse_tags("its items have", loop.items, context)
+    return {"withParam": text_of(loop.items)}
 
 
 def _continue_on(call: Call) -> dict[str, Any]:

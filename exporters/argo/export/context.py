@@ -6,7 +6,6 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.errors import ExportError
 from dflow.exporters.argo.export.flows import Flows, calls_of
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ class Context:
         timed: templates that get their time limit from a call.
         flows: which artifacts need help.
         inside: the template of the graph that is being exported.
+        cache: what the names of the caches of reused steps begin with.
     """
 
     def __init__(self, graph: WorkflowGraph, options: Options) -> None:
@@ -39,6 +39,7 @@ class Context:
         self.notes: list[str] = []
         self.flows = Flows(graph)
         self.inside = ""
+        self.cache = ""
         self._by_name = {template.name: template for template in graph.templates}
         calls = [call for template in graph.templates for call in calls_of(template)]
         self.keyed = {call.template for call in calls if call.key is not None}
@@ -52,7 +53,7 @@ class Context:
         """Put a template into the manifest; its name."""
         name = str(template["name"])
         if self.templates.setdefault(name, template) != template:
-            raise ExportError([f"two different templates of the manifest would have the name {name!r}"])
+            self.problems.append(f"{place}: two different templates of the manifest would have the name {name!r}")
         self.places[name] = place
         return name
 

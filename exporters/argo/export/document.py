@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import ExportError
-from dflow.engine.model import DagTemplate, StepsTemplate
+from dflow.engine.model import DagTemplate, Literal, StepsTemplate
 from dflow.exporters.argo.export.calls import group_template, hooks_of
 from dflow.exporters.argo.export.context import Context
 from dflow.exporters.argo.export.leaves import leaf_of
@@ -14,6 +14,7 @@ from dflow.exporters.argo.export.pods import deadline_of, volume_claims
 from dflow.exporters.argo.export.ports import source_of
 from dflow.exporters.argo.export.records import Export, Options
 from dflow.exporters.argo.export.reuse import add_caches, caches
+from dflow.exporters.argo.export.texts import refuse_tags
 
 if TYPE_CHECKING:
     from dflow.engine.model import WorkflowGraph
@@ -49,8 +50,13 @@ def export(graph: WorkflowGraph, options: Options | None = None) -> Export:
         add_caches(context)
     spec = _spec(graph, context)
     documents = tuple(caches(context))
+    try:
+        json.dumps([spec, *documents], ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        around = str(exc.object)[max(0, exc.start - 20) : exc.end + 20]
+        context.problems.append(f"a text has bytes that are no UTF-8, which no manifest can hold: {around!r}")
     if context.problems:
-        raise ExportError(context.problems)
+        raise ExportError(list(dict.fromkeys(context.problems)))
     uploads = tuple(context.uploads[key] for key in sorted(context.uploads))
     return Export(_manifest(graph, spec, options), documents, uploads, dict(context.places), tuple(context.notes))
 
@@ -58,6 +64,8 @@ def export(graph: WorkflowGraph, options: Options | None = None) -> Export:
 def _spec(graph: WorkflowGraph, context: Context) -> dict[str, Any]:
     given = json.loads(graph.kubernetes or "{}")
     templates = [context.templates[name] for name in sorted(_used(graph, context))]
+    for name, text in graph.parameters:
+        refuse_tags(f"workflow parameter {name!r} has", Literal(text), context)
     parameters = [{"name": name, "value": text} for name, text in graph.parameters]
     arguments = {
         "parameters": parameters,

@@ -15,12 +15,14 @@ from dflow.engine.model import (
     ArtifactFrom,
     ArtifactList,
     DagTemplate,
+    Expr,
     Literal,
     LocalArtifact,
     PythonOpTemplate,
     Ref,
     StepsTemplate,
 )
+from dflow.exporters.argo.export.hoisting import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +84,8 @@ class Flows:
 
     def key_of(self, template: str, source: ArtifactSource) -> str | None:
         """The key of an artifact that a call in this template names; None where Argo passes it on."""
+        if isinstance(source, ArtifactFrom) and isinstance(source.value, Expr):
+            return next((key for key in self.keys_in(template, source.value).values() if key is not None), None)
         child, artifact = _child_output(source)
         call = self._calls[template].get(child) if child else None
         if call is None:
@@ -92,6 +96,15 @@ class Flows:
             prefix = "steps" if isinstance(self._templates[template], StepsTemplate) else "tasks"
             return "{{" + f"{prefix}.{child}.outputs.parameters.{key_name(artifact)}" + "}}"
         return None
+
+    def keys_in(self, template: str, choice: Expr) -> dict[str, str | None]:
+        """The artifacts of steps that an expression chooses between, with their keys."""
+        paths = sorted(".".join(path) for path in names_of(choice))
+        return {
+            path: self.key_of(template, ArtifactFrom(Ref(path)))
+            for path in paths
+            if _child_output(ArtifactFrom(Ref(path)))[0]
+        }
 
     def is_stacked(self, call: Call, artifact: str) -> bool:
         """Whether the copies of a call put this artifact together."""

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.engine import expressions
 from dflow.engine.expressions import nodes as n
-from dflow.engine.model import Expr, Literal, Ref, Text, Value
-from dflow.exporters.argo.export.texts import name_of, text_of
+from dflow.engine.model import Expr, Literal, RawArtifact, Ref, Text, Value
+from dflow.exporters.argo.export.texts import has_tags, name_of, quoted, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Hoisted", "Unmoved", "mentions_item", "renamed"]
+    from dflow.engine.model import Call
+
+__all__ = ["Hoisted", "Unmoved", "late", "mentions_item", "names_of", "renamed"]
 
 _OUTSIDE = ("steps", "tasks", "inputs")
 Path = tuple[str, ...]
@@ -21,14 +23,15 @@ Path = tuple[str, ...]
 
 def mentions_item(value: Value | None) -> bool:
     """Whether a value depends on the copy of a loop."""
-    return any(path[0] == "item" for path in _names(value))
+    return any(path[0] == "item" for path in names_of(value))
 
 
-def _names(value: Value | None) -> frozenset[Path]:
+def names_of(value: Value | None) -> frozenset[Path]:
+    """The names that a value mentions."""
     match value:
         case Ref(path):
             return frozenset({tuple(path.split("."))})
-        case Expr(source) if "{{" not in source:
+        case Expr(source) if not has_tags(source):
             return expressions.names(source)
         case Expr(source) | Text(source):
             return expressions.parse_text(source).names()
@@ -57,11 +60,6 @@ class Hoisted:
         """A value with each name from outside replaced by an input."""
         return renamed(value, self._replace)
 
-    def outside(self, path: Path) -> str | None:
-        """What stands outside for one of the inputs; None for any other name."""
-        text = self.parameters.get(path[2]) if path[:2] == ("inputs", "parameters") and len(path) > 2 else None
-        return text[2:-2] if text is not None and text.startswith("{{") and "=" not in text[:3] else None
-
     def _replace(self, path: Path) -> str | None:
         if path[0] not in _OUTSIDE:
             return None
@@ -85,7 +83,29 @@ class Unmoved(Hoisted):
 
 
 def _is_outside(value: Value) -> bool:
-    return any(path[0] in _OUTSIDE for path in _names(value))
+    return any(path[0] in _OUTSIDE for path in names_of(value))
+
+
+def late(call: Call, item: str) -> Call:
+    """A looped call whose constants with braces wait for the item.
+
+    In a copy of a loop Argo looks for tags once more, and must know all of them (TG-04).
+    """
+
+    def waiting(value: Value) -> Value:
+        if isinstance(value, Literal) and "{{" in value.text:
+            return Expr(f"{item} == nil ? '' : {quoted(value.text)}")
+        return value
+
+    def parameters(one: Call) -> Call:
+        artifacts = tuple(
+            (name, RawArtifact(waiting(source.data)) if isinstance(source, RawArtifact) else source)
+            for name, source in one.artifacts
+        )
+        return replace(one, parameters=tuple((name, waiting(v)) for name, v in one.parameters), artifacts=artifacts)
+
+    hooks = tuple(replace(hook, call=parameters(hook.call)) for hook in call.hooks)
+    return replace(parameters(call), hooks=hooks)
 
 
 def renamed(value: Value, new: Callable[[Path], str | None]) -> Value:
@@ -94,7 +114,7 @@ def renamed(value: Value, new: Callable[[Path], str | None]) -> Value:
         case Ref(path):
             found = new(tuple(path.split(".")))
             return value if found is None else Ref(found)
-        case Expr(source) if "{{" not in source:
+        case Expr(source) if not has_tags(source):
             return Expr(expressions.unparse(_renamed_tree(expressions.parse(source), new)))
         case Expr(source) | Text(source):
             return replace(value, source="".join(_part(part, new) for part in expressions.parse_text(source).parts))

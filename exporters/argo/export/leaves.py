@@ -12,10 +12,11 @@ from dflow.engine.model import (
     ScriptTemplate,
     SuspendTemplate,
 )
+from dflow.exporters.argo.export.context import digest
 from dflow.exporters.argo.export.pods import container_fields, deadline_of, metadata_of, template_fields
 from dflow.exporters.argo.export.ports import inputs_of, outputs_of, types_of
 from dflow.exporters.argo.export.python_ops import python_fields
-from dflow.exporters.argo.export.records import HELPER
+from dflow.exporters.argo.export.records import HELPER, shortened
 from dflow.exporters.argo.export.retries import retry_of, seconds
 from dflow.exporters.argo.export.texts import text_of
 
@@ -27,6 +28,8 @@ __all__ = ["TIMEOUT", "common_fields", "leaf_of"]
 
 TIMEOUT = "dflow_timeout"
 """The input parameter that carries the time limit that a step sets for its template."""
+_NO_LIMIT = 2**31 - 1
+"""The longest time that a pod can be given; 0 would be refused."""
 _FOREVER = "87600h"
 
 
@@ -71,18 +74,21 @@ def _deadline(template: Template, limit: Value | None, inputs: dict[str, Any], c
     own = deadline_of(limit, context)
     if template.name not in context.timed:
         return own
-    default = own.get("activeDeadlineSeconds", 0)  # 0 is no limit
+    default = own.get("activeDeadlineSeconds", _NO_LIMIT)
     inputs.setdefault("parameters", []).append({"name": TIMEOUT, "value": str(default)})
     return {"activeDeadlineSeconds": "{{inputs.parameters." + TIMEOUT + "}}"}
 
 
 def _memoize(template: Template) -> dict[str, Any]:
-    """MM-01: a key that is no word of letters, digits and ``-`` goes through a digest."""
+    """MM-01. A key that is no word of letters, digits and ``-`` makes the step an Error, on Argo as here."""
     key = getattr(template, "memoize", None)
     if key is None:
         return {}
     age = getattr(template, "memoize_age", None)
-    cache = {"configMap": {"name": f"dflow-memoize-{template.name}"[:63].rstrip("-.")}}
+    name = f"dflow-memoize-{template.name.lower()}"
+    if len(name) > 63 or template.name != template.name.lower():
+        name = shortened(name, digest(template.name))
+    cache = {"configMap": {"name": name}}
     return {"memoize": {"key": text_of(key), "maxAge": _FOREVER if age is None else seconds(age), "cache": cache}}
 
 

@@ -12,15 +12,33 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
-from dflow.engine.model import ArtifactFrom, ContinueOn, Expr, Literal, Loop, PythonOpTemplate, Ref, Sequence
+from dflow.engine.model import (
+    ArtifactFrom,
+    ArtifactList,
+    ContinueOn,
+    Literal,
+    PythonOpTemplate,
+    Ref,
+    Sequence,
+)
 from dflow.exporters.argo.export.context import digest
-from dflow.exporters.argo.export.dealing import Dealt, dynamic_items, known_items, length_of
+from dflow.exporters.argo.export.copies import fields_named, hooks_inside, loop_of, moved_items, with_elements
+from dflow.exporters.argo.export.dealing import (
+    Dealt,
+    dynamic_items,
+    has_some,
+    known_items,
+    known_sequence,
+    length_of,
+    takes_lists,
+)
+from dflow.exporters.argo.export.elements import element_of
 from dflow.exporters.argo.export.flows import count_name, counted_source, store_of
-from dflow.exporters.argo.export.hoisting import Hoisted, Unmoved, mentions_item, renamed
-from dflow.exporters.argo.export.ports import source_of
-from dflow.exporters.argo.export.records import ANNOTATION, HELPER
+from dflow.exporters.argo.export.hoisting import Hoisted, Unmoved, late, mentions_item
+from dflow.exporters.argo.export.ports import source_of, whole_of
+from dflow.exporters.argo.export.records import ANNOTATION, HELPER, shortened
 from dflow.exporters.argo.export.stacking import SUCCESS, check_of, counted, stacked_outputs
-from dflow.exporters.argo.export.texts import as_expression, guarded, name_of, text_of
+from dflow.exporters.argo.export.texts import as_expression, guarded, name_of, refuse_tags, text_of
 from dflow.exporters.argo.export.variants import AT, ORDERS, STORE, Wanted, variant_of
 
 if TYPE_CHECKING:
@@ -45,11 +63,6 @@ def needs_template(call: Call) -> bool:
     return loop is not None and (loop.slices is not None or loop.parallelism is not None or counted(call))
 
 
-def loop_of(call: Call) -> Loop:
-    """The loop of a call that has one."""
-    return call.loop or Loop(None)
-
-
 def wrapped(call: Call, prefix: str, context: Context, makers: Makers) -> dict[str, Any]:
     """The call of a template that holds the loop."""
     loop = loop_of(call)
@@ -57,7 +70,7 @@ def wrapped(call: Call, prefix: str, context: Context, makers: Makers) -> dict[s
     slices = loop.slices
     if slices is not None and _is_plain(call, slices, context):
         return _inlined(call, slices, prefix, context, makers)
-    inner = replace(_inner(call, hoisted), hooks=_hooks(call, prefix))
+    inner = replace(_inner(call, hoisted), hooks=hooks_inside(call, prefix))
     if any(p.big for p in context.template(call.template).inputs.parameters):
         context.problems.append("big parameters of sliced steps cannot be exported; make them artifacts")
     dealt = None if slices is None else _dealt(call, slices, hoisted, context)
@@ -67,25 +80,26 @@ def wrapped(call: Call, prefix: str, context: Context, makers: Makers) -> dict[s
     if dealt is None:
         total = _total(call, hoisted, context) if counted(call) else ""
     else:
-        text, made_outside, total = _items(dealt, hoisted, context)
+        text, total = _items(dealt, context)
+        made_outside = has_some(_dealt(call, dealt.slices, Unmoved(), context))
         items = {"withParam": text}
-        inner = _with_elements(inner, dealt)
+        inner = late(with_elements(inner, dealt), "item.order")
     task = makers.call_of(inner, "tasks", context) | items
     task["template"] = variant_of(context.template(call.template), wanted, slices, context, makers.group_template)
     _add_arguments(task, wanted, hoisted, call)
     made = _template(call, prefix, task, total, hoisted, context)
-    name = context.add({"name": f"{call.name.lower()}-loop-{digest(made)}", **made}, f"{prefix[:-1]} {call.name!r}")
+    name = shortened(f"{call.name.lower()}-loop", digest(made))
+    name = context.add({"name": name, **made}, f"{prefix[:-1]} {call.name!r}")
     return _outer(call, name, hoisted, made_outside, context)
 
 
 def _inlined(call: Call, slices: Slices, prefix: str, context: Context, makers: Makers) -> dict[str, Any]:
     """A sliced call whose copies leave nothing to put together: a loop of Argo over the elements."""
     dealt = _dealt(call, slices, Unmoved(), context)
-    text, _, _ = _items(dealt, Unmoved(), context)
+    text, _ = _items(dealt, context)
     kept = tuple((name, value) for name, value in call.parameters if name not in dealt.lists)
-    return makers.call_of(_with_elements(replace(call, parameters=kept, loop=None), dealt), prefix, context) | {
-        "withParam": text
-    }
+    inner = late(with_elements(replace(call, parameters=kept, loop=None), dealt), "item.order")
+    return makers.call_of(inner, prefix, context) | {"withParam": text}
 
 
 def _is_plain(call: Call, slices: Slices, context: Context) -> bool:
@@ -100,11 +114,26 @@ def _is_plain(call: Call, slices: Slices, context: Context) -> bool:
 
 def _wanted(call: Call, dealt: Dealt | None, context: Context) -> Wanted:
     if dealt is None:
-        return Wanted(counted=counted(call))
+        return Wanted(counted=counted(call), fixed=_fixed(call, (), context))
     target = context.template(call.template)
     stacked = tuple(a.name for a in target.outputs.artifacts if a.name in dealt.slices.output_artifacts)
     with_count = counted(call) or any((call.template, name) in context.flows.counted_outputs for name in stacked)
-    return Wanted(dealt.in_groups, dealt.picks, stacked, with_count, tuple(dealt.lists))
+    fixed = _fixed(call, dealt.picks, context)
+    return Wanted(dealt.in_groups, dealt.picks, stacked, with_count, tuple(dealt.lists), fixed=fixed)
+
+
+def _fixed(call: Call, picks: tuple[str, ...], context: Context) -> tuple[tuple[str, str], ...]:
+    """Artifacts of which all copies get one element."""
+    found = []
+    for name, source in call.artifacts:
+        element = element_of(name, source, context)
+        if element is not None and name in picks:
+            context.problems.append(f"artifact {name!r}: slices of an element of an artifact cannot be exported")
+        elif element is not None:
+            found.append((name, element))
+        elif isinstance(source, ArtifactList):
+            context.problems.append(f"artifact {name!r}: a list or dict of artifacts cannot go to a loop of this kind")
+    return tuple(found)
 
 
 def _total(call: Call, hoisted: Hoisted, context: Context) -> str:
@@ -112,10 +141,9 @@ def _total(call: Call, hoisted: Hoisted, context: Context) -> str:
     loop = loop_of(call)
     items = loop.items
     if isinstance(items, Sequence):
-        given = {name: getattr(items, name) for name in ("count", "start", "end", "format")}
-        values = {name: value for name, value in given.items() if value is not None}
-        if all(isinstance(value, Literal) for value in values.values()):
-            return str(len(expressions.expand_sequence(**{name: value.text for name, value in values.items()})))
+        spec = known_sequence(items)
+        if spec is not None:
+            return str(len(expressions.expand_sequence(spec)))
         if items.count is not None:
             return text_of(hoisted.inside(items.count))
         context.problems.append("success_ratio= needs a loop of which the number of copies can be told")
@@ -135,7 +163,7 @@ def _inner(call: Call, hoisted: Hoisted) -> Call:
             moved = hoisted.inside(value) if mentions_item(value) else hoisted.whole(name, value)
             parameters.append((name, moved))
     if loop.slices is None and loop.items is not None:
-        loop = replace(loop, parallelism=None, items=_moved_items(loop.items, hoisted))
+        loop = replace(loop, parallelism=None, items=moved_items(loop.items, hoisted))
     return replace(
         call,
         parameters=tuple(parameters),
@@ -150,19 +178,17 @@ def _inner(call: Call, hoisted: Hoisted) -> Call:
     )
 
 
-def _moved_items(items: Any, hoisted: Hoisted) -> Any:
-    if hasattr(items, "count"):
-        fields = {name: getattr(items, name) for name in ("count", "start", "end", "format")}
-        return replace(items, **{name: hoisted.inside(value) for name, value in fields.items() if value is not None})
-    return hoisted.inside(items)
-
-
 def _dealt(call: Call, slices: Slices, hoisted: Hoisted, context: Context) -> Dealt:
     loop = loop_of(call)
     values = dict(call.parameters)
     lists = {name: hoisted.whole(name, values[name]) for name in slices.input_parameters if name in values}
     picks = tuple(name for name, _ in call.artifacts if name in slices.input_artifacts)
     items = loop.items
+    if takes_lists(context.template(call.template), slices, values):
+        context.problems.append(
+            "a group of slices that goes to a template as lists can be exported for Python OPs only; "
+            "leave out group_size, or the lists in the types of its sliced inputs"
+        )
     in_groups = slices.group_size is not None and isinstance(context.template(call.template), PythonOpTemplate)
     count: Value | None = None
     source = counted_source(call)
@@ -171,30 +197,12 @@ def _dealt(call: Call, slices: Slices, hoisted: Hoisted, context: Context) -> De
         if found is None:
             context.problems.append("how many elements this artifact has is not known; give with_param=")
         count = hoisted.whole("dflow_count", found or Literal("0"))
-    fields = frozenset(_fields(call))
-    return Dealt(
-        slices, lists, None if items is None else _moved_items(items, hoisted), fields, picks, count, in_groups
-    )
+    fields = frozenset(fields_named(call))
+    return Dealt(slices, lists, None if items is None else moved_items(items, hoisted), fields, picks, count, in_groups)
 
 
-def _fields(call: Call) -> list[str]:
-    """The parts of the user's items that the call names; the whole is the part of no name."""
-    found: list[str] = []
-
-    def note(path: tuple[str, ...]) -> None:
-        if path[0] == "item":
-            found.append(path[1] if len(path) > 1 else "")
-
-    hooks = [value for hook in call.hooks for _, value in hook.call.parameters]
-    values = [value for _, value in call.parameters]
-    for value in (*values, *hooks, call.when, call.key, call.timeout):
-        if value is not None:
-            renamed(value, note)
-    return found
-
-
-def _items(dealt: Dealt, hoisted: Hoisted, context: Context) -> tuple[str, str | None, str]:
-    """``withParam``; a condition for the step outside, for a loop over nothing is skipped; how many elements."""
+def _items(dealt: Dealt, context: Context) -> tuple[str, str]:
+    """``withParam``, and how many elements there are."""
     try:
         known = known_items(dealt)
     except (ExpressionError, ValueError, KeyError, IndexError, TypeError) as exc:
@@ -202,64 +210,14 @@ def _items(dealt: Dealt, hoisted: Hoisted, context: Context) -> tuple[str, str |
         known = []
     if known is not None:
         size = sum(len(json.loads(one["orders"])) for one in known) if dealt.in_groups else len(known)
-        return text_of(Literal(json.dumps(known, ensure_ascii=False))), None if known else "false", str(size)
+        text = json.dumps(known, ensure_ascii=False)
+        refuse_tags("its items have", Literal(text), context)
+        return text_of(Literal(text)), str(size)
+    if isinstance(dealt.items, Sequence) and dealt.items.format is not None:
+        context.problems.append("format= of a sequence needs numbers that are known when the workflow is exported")
     if dealt.in_groups and dealt.slices.shuffle:
         context.problems.append("shuffle= needs lists that are known when the workflow is exported")
-    size_inside = length_of(dealt)
-    outside = renamed(Expr(size_inside), hoisted.outside)
-    condition = "{{=" + guarded(f"{as_expression(outside)} > 0") + "}}"
-    return "{{=" + guarded(dynamic_items(dealt)) + "}}", condition, "{{=" + guarded(size_inside) + "}}"
-
-
-def _with_elements(inner: Call, dealt: Dealt) -> Call:
-    """The arguments of a copy: its elements, and the user's item where that was."""
-
-    def new(path: tuple[str, ...]) -> str | None:
-        if path[0] != "item" or (dealt.items is None and path[1:] == ("order",)):
-            return None
-        if dealt.in_groups:  # the item of a group is its number
-            return "item.order"
-        return f"item.item_{path[1]}" if len(path) > 1 else "item.item"
-
-    def at(value: Value | None) -> Value | None:
-        return None if value is None else renamed(value, new)
-
-    elements = tuple((name, Ref(f"item.{name}")) for name in dealt.lists)
-    parameters = tuple((name, renamed(value, new)) for name, value in inner.parameters)
-    hooks = tuple(
-        replace(hook, call=replace(hook.call, parameters=tuple((n, renamed(v, new)) for n, v in hook.call.parameters)))
-        for hook in inner.hooks
-    )
-    return replace(
-        inner,
-        parameters=(*parameters, *elements),
-        when=at(inner.when),
-        key=at(inner.key),
-        timeout=at(inner.timeout),
-        hooks=hooks,
-    )
-
-
-def _hooks(inner: Call, prefix: str) -> tuple[Any, ...]:
-    """Hooks name their step; here it is a task."""
-    if prefix == "tasks":
-        return inner.hooks
-
-    def new(path: tuple[str, ...]) -> str | None:
-        return ".".join(("tasks", *path[1:])) if path[:2] == ("steps", inner.name) else None
-
-    def moved(value: Value) -> Value:
-        return renamed(value, new)
-
-    made = []
-    for hook in inner.hooks:
-        expression = hook.expression
-        if expression is not None:
-            changed = moved(Expr(expression))
-            expression = changed.source if isinstance(changed, Expr) else expression
-        call = replace(hook.call, parameters=tuple((name, moved(value)) for name, value in hook.call.parameters))
-        made.append(replace(hook, expression=expression, call=call))
-    return tuple(made)
+    return "{{=" + guarded(dynamic_items(dealt)) + "}}", "{{=" + guarded(length_of(dealt)) + "}}"
 
 
 def _add_arguments(task: dict[str, Any], wanted: Wanted, hoisted: Hoisted, call: Call) -> None:
@@ -329,7 +287,8 @@ def _outer(call: Call, name: str, hoisted: Hoisted, condition: str | None, conte
     if hoisted.parameters:
         arguments["parameters"] = [{"name": n, "value": text} for n, text in hoisted.parameters.items()]
     if call.artifacts:
-        arguments["artifacts"] = [{"name": n, **source_of(source, context)} for n, source in call.artifacts]
+        given = [(n, source) for n, source in call.artifacts if not isinstance(source, ArtifactList)]
+        arguments["artifacts"] = [{"name": n, **source_of(whole_of(source), context)} for n, source in given]
     made |= {"arguments": arguments} if arguments else {}
     rule = {"failed": call.continue_on.failed, "error": call.continue_on.error}
     rule = {n: on for n, on in rule.items() if on}

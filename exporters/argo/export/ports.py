@@ -24,9 +24,10 @@ from dflow.engine.model import (
 )
 from dflow.exporters.argo.export.big import big_input, big_output
 from dflow.exporters.argo.export.flows import count_name, key_name
+from dflow.exporters.argo.export.hoisting import renamed
 from dflow.exporters.argo.export.python_ops import part_name
 from dflow.exporters.argo.export.records import ANNOTATION, KEY, ROOT, Upload
-from dflow.exporters.argo.export.texts import as_expression, guarded, text_of
+from dflow.exporters.argo.export.texts import as_expression, guarded, name_of, refuse_tags, text_of
 from dflow.exporters.argo.export.trees import tree_digest
 
 if TYPE_CHECKING:
@@ -40,7 +41,16 @@ if TYPE_CHECKING:
     )
     from dflow.exporters.argo.export.context import Context
 
-__all__ = ["artifact_path", "inputs_of", "members_of", "outputs_of", "parameter_path", "source_of", "types_of"]
+__all__ = [
+    "artifact_path",
+    "inputs_of",
+    "members_of",
+    "outputs_of",
+    "parameter_path",
+    "source_of",
+    "types_of",
+    "whole_of",
+]
 
 
 def parameter_path(side: str, name: str) -> str:
@@ -66,7 +76,7 @@ def types_of(template: Template) -> dict[str, str]:
 def inputs_of(template: Template, context: Context) -> dict[str, Any]:
     """The ``inputs`` of a template."""
     parameters = [_input_parameter(p, context) for p in template.inputs.parameters if not p.big]
-    if template.name in context.keyed:
+    if template.name in context.keyed and KEY not in {p.name for p in template.inputs.parameters}:
         parameters.append({"name": KEY, "value": ""})
     with_count = [a.name for a in template.inputs.artifacts if (template.name, a.name) in context.flows.counted_inputs]
     parameters += [{"name": count_name(name)} for name in with_count]
@@ -80,6 +90,8 @@ def inputs_of(template: Template, context: Context) -> dict[str, Any]:
 def _input_parameter(parameter: InputParameter, context: Context) -> dict[str, Any]:
     if parameter.source is not None:
         context.problems.append(f"input parameter {parameter.name!r}: a value from an artifact cannot be exported yet")
+    if parameter.default is not None:
+        refuse_tags(f"the default of input parameter {parameter.name!r} has", parameter.default, context)
     return _filled(
         name=parameter.name,
         description=parameter.description,
@@ -137,7 +149,10 @@ def _companions(template: Template, context: Context) -> list[dict[str, Any]]:
         port = (template.name, artifact.name)
         if port in context.flows.keyed and artifact.source is not None:
             key = context.flows.key_of(template.name, artifact.source) or ""
-            value = {"parameter": key} if key.startswith(("{{steps.", "{{tasks.")) else _constant(key)
+            if isinstance(artifact.source, ArtifactFrom) and isinstance(artifact.source.value, Expr):
+                value = {"expression": _chosen(artifact.name, artifact.source.value, template, context)}
+            else:
+                value = {"parameter": key} if key.startswith("{{") and key.endswith("}}") else _constant(key)
             made.append({"name": key_name(artifact.name), "valueFrom": value})
         if port in context.flows.counted_outputs:
             if isinstance(template, PythonOpTemplate):
@@ -149,6 +164,26 @@ def _companions(template: Template, context: Context) -> list[dict[str, Any]]:
                 value = {"expression": as_expression(count or Literal("0"))}
             made.append({"name": count_name(artifact.name), "valueFrom": value})
     return made
+
+
+def _chosen(name: str, choice: Expr, template: Template, context: Context) -> str:
+    """An expression that chooses between keys as one of the user's does between artifacts."""
+    keys = context.flows.keys_in(template.name, choice)
+    if None in keys.values():
+        context.problems.append(
+            f"output artifact {name!r}: an expression that chooses between what slices put together and what one step "
+            "made cannot be exported"
+        )
+    places = {path: f"dflow_place_{number}" for number, path in enumerate(keys)}
+    source = as_expression(renamed(choice, lambda path: places.get(".".join(path))))
+    for path, place in reversed(places.items()):
+        source = source.replace(place, _key_inside(keys[path] or ""))
+    return source
+
+
+def _key_inside(key: str) -> str:
+    """A key as a part of an expression."""
+    return name_of(key[2:-2]) if key.startswith("{{") and key.endswith("}}") else f"'{key}'"
 
 
 def _constant(text: str) -> dict[str, Any]:
@@ -203,11 +238,11 @@ def members_of(name: str, source: ArtifactSource, context: Context) -> list[dict
     """The arguments that an artifact is: one, or one for each member of a list or dict of artifacts."""
     if isinstance(source, ArtifactList):
         members = [member for _, member in source.members]
-        return [{"name": part_name(name, at), **source_of(_whole(m), context)} for at, m in enumerate(members)]
-    return [{"name": name, **source_of(_whole(source), context)}]
+        return [{"name": part_name(name, at), **source_of(whole_of(m), context)} for at, m in enumerate(members)]
+    return [{"name": name, **source_of(whole_of(source), context)}]
 
 
-def _whole(source: ArtifactSource) -> ArtifactSource:
+def whole_of(source: ArtifactSource) -> ArtifactSource:
     """The artifact that an element is taken of."""
     return replace(source, element=None) if isinstance(source, (ArtifactFrom, LocalArtifact)) else source
 

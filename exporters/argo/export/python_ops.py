@@ -48,7 +48,9 @@ def python_fields(template: PythonOpTemplate, made: dict[str, Any], context: Con
     key = context.upload(Upload(context.key("op", f"{_content(text)}.json"), text=text))
     artifacts.append(_artifact("dflow_op", _OP, key))
     for place, package in _places(template, context).items():
-        key = context.upload(Upload(context.key("packages", f"{tree_digest(package)}.tgz"), path=package, packed=True))
+        key = context.upload(
+            Upload(context.key("packages", f"{tree_digest(package, package=True)}.tgz"), path=package, packed=True)
+        )
         number = place[len(_LIBRARY) + 1 :].partition("/")[0]
         artifacts.append({"name": f"dflow_package_{number}", "path": place, "s3": {"key": key}})
     env = {"DFLOW_WORKFLOW": "{{workflow.name}}"}
@@ -67,14 +69,15 @@ def driver_of(template: PythonOpTemplate, context: Context, spec: dict[str, Any]
     """
     big = [p.name for p in template.outputs.parameters if p.big]
     arguments = [repr(_OP), *(["spec"] if spec else []), *([f"whole={big!r}"] if big else [])]
-    literal = f"    spec = {json.dumps(json.dumps(spec, sort_keys=True))}\n" if spec else ""
+    text = json.dumps(json.dumps(spec, sort_keys=True)).replace("{{", "{\\x7b")  # keys of the user's are no tags
+    literal = f"    spec = {text}\n" if spec else ""
     places = list(_places(template, context))
     return _DRIVER.format(
-        pre=template.pre_script.rstrip("\n") + "\n" if template.pre_script else "",
+        pre=_plain(template.pre_script),
         path=_PATH.format(json.dumps(places)) if places else "",
         spec=literal,
         arguments=", ".join(arguments),
-        post=_indented(template.post_script),
+        post=_indented(_plain(template.post_script)),
     )
 
 
@@ -97,6 +100,13 @@ def _content(text: str) -> str:
     import hashlib  # noqa: PLC0415
 
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _plain(text: str) -> str:
+    """A part of the program, in which no tag can be found, and whose lines may be moved."""
+    if "{{" in text or any(mark in text for mark in ("'''", '"""', "\\\n")):
+        return "exec(" + json.dumps(text).replace("{{", "{\\x7b") + ")\n"
+    return text.rstrip("\n") + "\n" if text else ""
 
 
 def _indented(text: str) -> str:

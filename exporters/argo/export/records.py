@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from dflow.engine.reuse import Reused
 
-__all__ = ["ANNOTATION", "HELPER", "KEY", "ROOT", "Export", "Options", "Upload"]
+__all__ = ["ANNOTATION", "HELPER", "KEY", "ROOT", "Export", "Options", "Upload", "shortened"]
 
 ROOT = "/tmp/dflow"  # noqa: S108 - in a pod
 """Where the pods of Python OPs have their inputs and outputs."""
@@ -20,6 +20,14 @@ HELPER = "dflow/helper"
 """The annotation of a template that the exporter has made: ``true``, or ``loop-of-steps``, ``loop-of-tasks``."""
 KEY = "dflow_key"
 """The input parameter that carries the key of a step."""
+
+
+_LONGEST = 63
+
+
+def shortened(name: str, digest: str) -> str:
+    """A name for something that is made here, told apart from others by a digest; pods are named by it, too."""
+    return f"{name[: _LONGEST - 1 - len(digest)].rstrip('-')}-{digest}"
 
 
 @dataclass(frozen=True, slots=True)

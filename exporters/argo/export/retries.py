@@ -12,7 +12,6 @@ __all__ = ["retry_of", "seconds"]
 
 _TRANSIENT = "asInt(lastRetry.exitCode) == 75"
 _LATE = "lastRetry.message matches '(?i)deadline|time limit'"
-_POLICIES: dict[tuple[str, ...], str] = {("failure",): "OnFailure", ("error",): "OnError", ("transient",): "OnFailure"}
 
 
 def retry_of(retry: Retry | None, context: Context) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def retry_of(retry: Retry | None, context: Context) -> dict[str, Any]:
     if retry.expression is not None:
         conditions.append(f"({retry.expression})" if conditions else retry.expression)
     made: dict[str, Any] = {} if retry.limit is None else {"limit": str(retry.limit)}
-    made["retryPolicy"] = _POLICIES.get(retry.on, "Always")
+    made["retryPolicy"] = _policy(set(retry.on))
     if conditions:
         made["expression"] = " && ".join(conditions)
     backoff: dict[str, Any] = {}
@@ -44,6 +43,13 @@ def retry_of(retry: Retry | None, context: Context) -> dict[str, Any]:
     if retry.max_duration is not None:
         backoff["maxDuration"] = seconds(retry.max_duration)
     return {"retryStrategy": {**made, **({"backoff": backoff} if backoff else {})}}
+
+
+def _policy(on: set[str]) -> str:
+    """What is worth another attempt; a transient error is a failure of a certain status."""
+    if "error" in on:
+        return "OnError" if on == {"error"} else "Always"
+    return "OnFailure"
 
 
 def seconds(number: float) -> str:

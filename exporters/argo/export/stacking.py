@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.engine.model import PythonOpTemplate
 from dflow.engine.texts import OPTIONAL_STR
-from dflow.exporters.argo.export.records import HELPER
+from dflow.exporters.argo.export.context import digest
+from dflow.exporters.argo.export.records import HELPER, shortened
 from dflow.exporters.argo.export.texts import name_of
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ __all__ = ["SUCCESS", "check_of", "counted", "stacked_outputs"]
 
 SUCCESS = "dflow_success"
 """The output parameter that says how many elements of a copy succeeded."""
+_JSON = ("int", "float", "bool", "list", "dict", "typing.List[", "typing.Dict[", "List[", "Dict[")
+"""How types begin whose values are always JSON."""
 _FAIL = "dflow-too-few"
 _CHECK = "dflow-enough"
 
@@ -51,6 +54,9 @@ def _listed(source: str, parameter: OutputParameter) -> str:
         return f"toJson(map(fromJSON({source}), type(#) == 'string' ? # : toJson(#)))"
     if parameter.type in OPTIONAL_STR:
         return f"toJson(map(fromJSON({source}), # == 'null' ? nil : type(#) == 'string' ? # : toJson(#)))"
+    if not parameter.type.startswith(_JSON):  # any text, some of which are JSON
+        is_json = "# == 'null' || sprig.fromJson(#) != nil"
+        return f"'[' + join(map(fromJSON({source}), type(#) == 'string' && ({is_json}) ? # : toJson(#)), ', ') + ']'"
     return f"'[' + join(map(fromJSON({source}), type(#) == 'string' ? # : toJson(#)), ', ') + ']'"
 
 
@@ -62,8 +68,8 @@ def _flattened(source: str) -> str:
 def check_of(call: Call, total: str, context: Context) -> dict[str, Any]:
     """A task after the loop that fails when too few copies succeeded. It needs no pod where enough did."""
     rule = call.continue_on
-    context.add(_fail(context), "the check of how many slices succeeded")
-    context.add(_check(), "the check of how many slices succeeded")
+    fail = _added(_fail(context), context)
+    check = _added(_check(fail), context)
     values = {
         "done": "{{tasks." + call.name + ".outputs.parameters}}",
         "count": "" if rule.num_success is None else str(rule.num_success),
@@ -72,13 +78,20 @@ def check_of(call: Call, total: str, context: Context) -> dict[str, Any]:
     }
     return {
         "name": _CHECK,
-        "template": _CHECK,
+        "template": check,
         "depends": f"{call.name} || {call.name}.Failed || {call.name}.Errored",
         "arguments": {"parameters": [{"name": name, "value": value} for name, value in values.items()]},
     }
 
 
-def _check() -> dict[str, Any]:
+def _added(made: dict[str, Any], context: Context) -> str:
+    """Put one of our templates into the manifest; under another name where the user has a template of that one."""
+    if any(template.name == made["name"] for template in context.graph.templates):
+        made["name"] = shortened(made["name"], digest(made))
+    return context.add(made, "the check of how many slices succeeded")
+
+
+def _check(fail: str) -> dict[str, Any]:
     good = f"sum(map(fromJSON(inputs.parameters.done), int(#.{SUCCESS})), #)"
     enough = (
         f"(inputs.parameters.count != '' && {good} >= int(inputs.parameters.count)) || "
@@ -89,7 +102,7 @@ def _check() -> dict[str, Any]:
         "name": _CHECK,
         "metadata": {"annotations": {HELPER: "true"}},
         "inputs": {"parameters": [{"name": name} for name in names]},
-        "steps": [[{"name": "too-few", "template": _FAIL, "when": "{{=!(" + enough + ")}}"}]],
+        "steps": [[{"name": "too-few", "template": fail, "when": "{{=!(" + enough + ")}}"}]],
     }
 
 

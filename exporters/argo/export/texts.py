@@ -10,14 +10,21 @@ import re
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
+from dflow.engine.errors import ExpressionError
 from dflow.engine.model import Expr, Literal, Ref, Text
 
 if TYPE_CHECKING:
     from dflow.engine.model import Value
+    from dflow.exporters.argo.export.context import Context
 
-__all__ = ["as_expression", "guarded", "name_of", "quoted", "text_of"]
+__all__ = ["as_expression", "guarded", "has_tags", "name_of", "quoted", "refuse_tags", "tag_in", "text_of"]
 
+_KNOWN = {"workflow", "inputs", "outputs", "steps", "tasks", "node", "pod", "retries", "lastRetry"}
 _WORD = re.compile(r"[A-Za-z_]\w*\Z")
+_TAG = re.compile(
+    r"\{\{\s*(?:(?:workflow|inputs|outputs|steps|tasks|item|lastRetry)(?:\.[^{}]*|\s*)|node\.name|pod\.name|retries)\s*\}\}"
+)
+_SOURCE = re.compile(r"\{\{=(.*?)\}\}", re.DOTALL)
 _PIECES = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|\{(?=\{)|\}(?=\})""")
 
 
@@ -76,7 +83,7 @@ def _constant(text: str) -> str:
 
 def guarded(source: str) -> str:
     """An expression without two braces side by side, which would end its tag; tags in it stay."""
-    if "{{" in source and expressions.parse_text(source).names():
+    if has_tags(source):
         return source
 
     def apart(match: re.Match[str]) -> str:
@@ -87,6 +94,38 @@ def guarded(source: str) -> str:
 
     text = _PIECES.sub(apart, source)
     return text + " " if text.endswith("}") else text
+
+
+def has_tags(source: str) -> bool:
+    """Whether an expression has tags inside, which are replaced before it is read."""
+    return _TAG.search(source) is not None
+
+
+def tag_in(text: str) -> str | None:
+    """The first tag in a constant that Argo would replace on the constant's way through a workflow (TG-03).
+
+    Unknown tags stay as they are (TG-04), and so do those of items: what is put in their place is not looked at again.
+    """
+    for match in _TAG.finditer(text):
+        if not match[0][2:].lstrip().startswith("item"):
+            return match[0]
+    for match in _SOURCE.finditer(text):
+        try:
+            roots = {path[0] for path in expressions.names(match[1])}
+        except ExpressionError:
+            continue
+        if roots <= _KNOWN:
+            return match[0]
+    return None
+
+
+def refuse_tags(what: str, value: Value, context: Context) -> None:
+    """Report a constant that would not arrive as it is."""
+    found = tag_in(value.text) if isinstance(value, Literal) else None
+    if found is not None:
+        context.problems.append(
+            f"{what} {found} in a constant, which Argo would replace by its value; put it together in the step"
+        )
 
 
 def _unquoted(piece: str) -> str:

@@ -8,31 +8,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Collection, Iterator
 
 __all__ = ["files_of", "tree_digest"]
 
 _LEFT_OUT = ("__pycache__", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 
 
-def tree_digest(path: str, keep: Callable[[str], bool] = lambda _: True) -> str:
-    """A SHA-256 over the names and contents of all files of a tree; links count as what they lead to."""
+def tree_digest(path: str, *, package: bool = False) -> str:
+    """A SHA-256 over the names and contents of all files of a tree; links count as what they lead to.
+
+    Args:
+        package: caches, and what a version control system keeps, do not count.
+    """
     total = hashlib.sha256()
-    for name, file in files_of(path):
-        if keep(name):
-            total.update(
-                f"{name}\0{_content_digest(file)}\0{os.access(file, os.X_OK)}\n".encode("utf-8", "surrogateescape")
-            )
+    for name, file in files_of(path, left_out=_LEFT_OUT if package else ()):
+        line = f"{name}\0{_content_digest(file)}\0{os.access(file, os.X_OK)}\n"
+        total.update(line.encode("utf-8", "surrogateescape"))
     return total.hexdigest()[:32]
 
 
-def files_of(path: str) -> Iterator[tuple[str, str]]:
-    """The files of a tree with their names in it, sorted; the file itself has the name of no characters."""
+def files_of(path: str, left_out: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+    """The files of a tree with their names in it, sorted; the file itself has the name of no characters.
+
+    A link to a directory that it is in is passed over.
+    """
     if not Path(path).is_dir():
         yield "", path
         return
     for folder, folders, files in os.walk(path, followlinks=True):
-        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
+        real = Path(os.path.realpath(folder))
+        inside = [name for name in folders if name not in left_out]
+        folders[:] = sorted(
+            name for name in inside if Path(os.path.realpath(Path(folder, name))) not in (real, *real.parents)
+        )
         for name in sorted(files):
             file = Path(folder, name)
             yield str(file.relative_to(path)), str(file)

@@ -10,6 +10,7 @@ from dflow.engine.model import DagTemplate, Literal, PythonOpTemplate, Slices, S
 from dflow.exporters.argo.export.context import digest
 from dflow.exporters.argo.export.leaves import leaf_of
 from dflow.exporters.argo.export.python_ops import PART, driver_of, part_name
+from dflow.exporters.argo.export.records import shortened
 from dflow.exporters.argo.export.stacking import SUCCESS
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def variant_of(
         outputs = made.setdefault("outputs", {}).setdefault("parameters", [])
         path = {"path": f"/tmp/dflow/outputs/parameters/{SUCCESS}", "default": "1"}  # noqa: S108 - in a pod
         outputs.append({"name": SUCCESS, "valueFrom": {"expression": "'1'"} if is_group else path})
-    made["name"] = f"{target.name}-{digest(made)}"
+    made["name"] = shortened(target.name, digest(made))
     return context.add(made, f"template {target.name!r}")
 
 

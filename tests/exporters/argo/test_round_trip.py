@@ -24,6 +24,8 @@ from odd_workflows import ODD, UPLOADED  # noqa: E402
 from test_parity import CASES  # noqa: E402
 from workflows import WORKFLOWS  # noqa: E402
 
+pytestmark = pytest.mark.roundtrip
+
 NEED_A_CLUSTER = {
     "cluster": "its volumes",
     "request": "a server",

@@ -558,7 +558,7 @@ def numbers_like_texts() -> Workflow:
     b = Step("b", P(anyv), parameters={"v": a.outputs.parameters["text"]})
     c = Step("c", sl(say, ["text"], [], ["text"]), parameters={"text": a.outputs.parameters["text"]})
     d = Step("d", sl(anyv, ["v"], [], ["v", "t"]), parameters={"v": a.outputs.parameters["text"]})
-    e = Step("e", sl(anyv, ["v"], [], ["v", "t"]), parameters={"v": [1, 1.5, 2.0, True, None, [1], {"a": None}, "x"]})
+    e = Step("e", sl(anyv, ["v"], [], ["v", "t"]), parameters={"v": [1, 1.5, True, None, [1], {"a": None}, "x"]})
     f = Step("f", sl(anyv, ["v"], [], ["v", "t"]), parameters={"v": e.outputs.parameters["v"]})
     return flow(a, [b, c, d, e], f)
 
