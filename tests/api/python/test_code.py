@@ -96,7 +96,7 @@ def dflow(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
 def change(package: Path) -> None:
     text = (package / "ops.py").read_text()
     (package / "ops.py").write_text(text.replace('"old"', '"new"').replace("first", "second"))
-    (package / "other.py").write_text("WORD = 'two'\n")
+    (package / "other.py").write_text("WORD = 'two'  # of another size: bytecode is known by size and whole seconds\n")
 
 
 WARNING = (
