@@ -1,4 +1,4 @@
-"""Running each workflow and its manifest is for those who ask for it with ``-m roundtrip``."""
+"""Running manifests, each beside its workflow, is for those who ask for it with ``-m roundtrip``."""
 
 from __future__ import annotations
 

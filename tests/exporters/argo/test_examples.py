@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from dflow.engine.model import WorkflowGraph
 
+pytestmark = pytest.mark.roundtrip
+
 EXAMPLES = sorted(Path(__file__).with_name("examples").glob("*.yaml"))
 ATTEMPT = re.compile(r"(.*)\((\d+)\)")
 FAILED_SOMEHOW = "Failed or Error"
