@@ -33,7 +33,7 @@ def normalised(text: str, folder: Path) -> str:
     text = re.sub(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", text)
     text = re.sub(r"script: (?:line )?\d+: (\S+): (?:command )?not found", r"script: \1: not found", text)
     text = re.sub(r'(?:  File "DFLOW/[^\n]*\n(?:    [^\n]*\n)+)+', "  (inside of dflow)\n", text)
-    text = re.sub(r"<ipython-input-[^>]*>|/[^\s"]*/ipykernel_\d+/\d+\.py", "CELL", text)
+    text = re.sub(r"<ipython-input-[^>]*>|/\S*/ipykernel_\d+/\d+\.py", "CELL", text)
     return "\n".join(line.rstrip() for line in text.splitlines() if not re.fullmatch(r"[\s~^]+", line) or not line)
 
 
