@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dflow.argo_uploads import upload
-from dflow.config import config, s3_config
+from dflow.config import configured_secrets
 from dflow.engine.errors import ExportError, UnsupportedError
 from dflow.exporters.argo.lint import Severity, lint
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["submit_export"]
 
-_SHORT = 8
-"""Shorter texts, such as the default password of a store, stand in many manifests by chance."""
-
 
 def submit_export(made: Export, server: ArgoServer, store: ObjectStore | None) -> dict[str, Any]:
     """Upload what is missing, and create the workflow; it as the server has it.
@@ -27,9 +24,7 @@ def submit_export(made: Export, server: ArgoServer, store: ObjectStore | None) -
         ExportError: the linter refuses the manifest.
         UnsupportedError: there is something to upload and no store, or there are other objects to be created.
     """
-    given = (config["token"], s3_config["secret_key"])
-    secrets = [str(text) for text in given if text and len(str(text)) > _SHORT]
-    problems = [str(f) for f in lint(made.manifest, secrets=secrets) if f.severity is Severity.ERROR]
+    problems = [str(f) for f in lint(made.manifest, secrets=configured_secrets()) if f.severity is Severity.ERROR]
     if problems:
         raise ExportError(problems)
     if made.documents:

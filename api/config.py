@@ -119,6 +119,7 @@ _S3_SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
 }
 
 _OTHER_NAMES = {"dispatcher_debug": "DISPATCHER_DEBUG"}
+_SHORT_SECRET = 8
 _MODES = {"debug": False, "argo": True, "default": True}
 
 
@@ -165,6 +166,15 @@ def _obey_other_variables() -> None:
 _obey_other_variables()
 config = _Settings(_from_environment(_SETTINGS, "DFLOW_"))
 s3_config = _Settings(_from_environment(_S3_SETTINGS, "DFLOW_S3_"))
+
+
+def configured_secrets() -> list[str]:
+    """What is configured and must not stand in a manifest.
+
+    Short texts, such as the default password of a store, stand in many manifests by chance.
+    """
+    given = (config["token"], s3_config["secret_key"])
+    return [str(text) for text in given if text and len(str(text)) > _SHORT_SECRET]
 
 
 def is_remote(mode: str | None = None) -> bool:

@@ -10,7 +10,7 @@ from dflow.argo_uploads import upload
 from dflow.cli.find import pairs
 from dflow.cli.recording import workflow_of_script
 from dflow.cli.show import print_json, say
-from dflow.config import config, is_remote, s3_config
+from dflow.config import configured_secrets, is_remote
 from dflow.engine.errors import ConfigError
 from dflow.engine.phase import Phase
 from dflow.exporters.argo.lint import Finding, Severity, lint, lint_text
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["export", "is_manifest", "lint_file", "run_manifest"]
 
 _MANIFESTS = (".yaml", ".yml", ".json")
-_SHORT = 8
 
 
 def is_manifest(file: Path) -> bool:
@@ -64,9 +63,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _findings(made: Export) -> list[Finding]:
-    given = (config["token"], s3_config["secret_key"])
-    secrets = [str(text) for text in given if text and len(str(text)) > _SHORT]
-    return lint([made.manifest, *made.documents], secrets=secrets)
+    return lint([made.manifest, *made.documents], secrets=configured_secrets())
 
 
 def placed(finding: Finding, made: Export) -> str:

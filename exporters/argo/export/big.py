@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.model import DagTemplate, Literal, PythonOpTemplate, Ref, StepsTemplate
 from dflow.exporters.argo.export.flows import calls_of
 from dflow.exporters.argo.export.records import ROOT, Upload
 from dflow.exporters.argo.export.texts import text_of
+from dflow.exporters.argo.export.trees import text_digest
 
 if TYPE_CHECKING:
     from dflow.engine.model import InputParameter, OutputParameter, Template, Value
@@ -59,8 +59,7 @@ def big_argument(parameter: InputParameter, value: Value, context: Context) -> d
     if source is not None:
         return {**name, "from": source}
     if isinstance(value, Literal) and len(value.text) > _LONGEST:
-        digest = hashlib.sha256(value.text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-        key = context.upload(Upload(context.key("parameters", digest), text=value.text))
+        key = context.upload(Upload(context.key("parameters", text_digest(value.text)), text=value.text))
         return {**name, "s3": {"key": key}, "archive": {"none": {}}}
     return {**name, "raw": {"data": text_of(value)}}
 

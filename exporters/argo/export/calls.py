@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.model import (
@@ -17,6 +18,7 @@ from dflow.exporters.argo.export.flows import count_name
 from dflow.exporters.argo.export.hoisting import late
 from dflow.exporters.argo.export.leaves import TIMEOUT, common_fields
 from dflow.exporters.argo.export.loops import Makers, needs_template, wrapped
+from dflow.exporters.argo.export.pods import whole_seconds
 from dflow.exporters.argo.export.ports import members_of
 from dflow.exporters.argo.export.records import KEY
 from dflow.exporters.argo.export.texts import guarded, quoted, refuse_tags, text_of
@@ -136,10 +138,8 @@ def _arguments(call: Call, context: Context) -> dict[str, Any]:
 
 def _whole_seconds(limit: Value) -> str:
     if isinstance(limit, Literal):
-        try:
-            return str(max(1, -int(-float(limit.text.rstrip("s")) // 1)))
-        except ValueError:
-            pass
+        with contextlib.suppress(ValueError):
+            return str(whole_seconds(limit.text))
     return text_of(limit)
 
 

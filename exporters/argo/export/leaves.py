@@ -16,7 +16,7 @@ from dflow.exporters.argo.export.context import digest
 from dflow.exporters.argo.export.pods import container_fields, deadline_of, metadata_of, template_fields
 from dflow.exporters.argo.export.ports import inputs_of, outputs_of, types_of
 from dflow.exporters.argo.export.python_ops import python_fields
-from dflow.exporters.argo.export.records import HELPER, shortened
+from dflow.exporters.argo.export.records import HELPER, filled, shortened
 from dflow.exporters.argo.export.retries import retry_of, seconds
 from dflow.exporters.argo.export.texts import text_of
 
@@ -96,18 +96,18 @@ def _script(template: ScriptTemplate, context: Context) -> dict[str, Any]:
     pod = template.pod
     fields = container_fields(pod, context.options.image)
     if template.script is None:
-        return {"container": _filled(command=list(pod.command), args=list(template.args), **fields)}
+        return {"container": filled(command=list(pod.command), args=list(template.args), **fields)}
     default = ["python3"] if template.language == "python" else ["sh"]
     if template.language == "python" and pod.image is None:
         fields["image"] = context.options.python_image
     command = list(pod.command) or default
     if template.args:
         command = ["sh", "-c", shlex.join(command) + ' "$0" ' + shlex.join(template.args)]
-    return {"script": _filled(command=command, source=template.script, **fields)}
+    return {"script": filled(command=command, source=template.script, **fields)}
 
 
 def _http(template: HttpTemplate) -> dict[str, Any]:
-    return _filled(
+    return filled(
         method=template.method.upper(),
         url=template.url,
         headers=[{"name": name, "value": value} for name, value in template.headers],
@@ -119,14 +119,10 @@ def _http(template: HttpTemplate) -> dict[str, Any]:
 
 
 def _resource(template: ResourceTemplate) -> dict[str, Any]:
-    return _filled(
+    return filled(
         action=template.action,
         manifest=template.manifest,
         successCondition=template.success_condition,
         failureCondition=template.failure_condition,
         flags=list(template.flags),
     )
-
-
-def _filled(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None and value not in ([], {})}

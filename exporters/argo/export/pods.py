@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from dflow.engine.model import Pod, Value
     from dflow.exporters.argo.export.context import Context
 
-__all__ = ["camel", "container_fields", "deadline_of", "metadata_of", "template_fields", "volume_claims"]
+__all__ = [
+    "camel",
+    "container_fields",
+    "deadline_of",
+    "metadata_of",
+    "template_fields",
+    "volume_claims",
+    "whole_seconds",
+]
 
 _AS_THEY_ARE = {
     "nodeSelector",
@@ -92,11 +100,19 @@ def deadline_of(limit: Value | None, context: Context) -> dict[str, Any]:
     if not isinstance(limit, Literal):
         return {"activeDeadlineSeconds": text_of(limit)}
     try:
-        number = float(limit.text.rstrip("s"))
+        return {"activeDeadlineSeconds": whole_seconds(limit.text)}
     except ValueError:
         context.problems.append(f"the timeout {limit.text!r} is no number of seconds")
         return {}
-    return {"activeDeadlineSeconds": max(1, -int(-number // 1))}
+
+
+def whole_seconds(text: str) -> int:
+    """A number of seconds, with or without the unit, rounded up: a cluster knows no parts and no zero.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    return max(1, -int(-float(text.rstrip("s")) // 1))
 
 
 def volume_claims(pods: list[Pod]) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from dflow.exporters.argo.export.big import big_input, big_output
 from dflow.exporters.argo.export.flows import count_name, key_name
 from dflow.exporters.argo.export.hoisting import renamed
 from dflow.exporters.argo.export.python_ops import part_name
-from dflow.exporters.argo.export.records import ANNOTATION, KEY, ROOT, Upload
+from dflow.exporters.argo.export.records import ANNOTATION, KEY, ROOT, Upload, filled
 from dflow.exporters.argo.export.texts import as_expression, guarded, name_of, refuse_tags, text_of
 from dflow.exporters.argo.export.trees import tree_digest
 
@@ -84,7 +84,7 @@ def inputs_of(template: Template, context: Context) -> dict[str, Any]:
     files = [_file_of_parameter(parameter, template) for parameter in template.inputs.parameters if not parameter.big]
     artifacts += [file for file in files if file is not None]
     artifacts += [big_input(parameter, template) for parameter in template.inputs.parameters if parameter.big]
-    return _filled(parameters=parameters, artifacts=artifacts)
+    return filled(parameters=parameters, artifacts=artifacts)
 
 
 def _input_parameter(parameter: InputParameter, context: Context) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _input_parameter(parameter: InputParameter, context: Context) -> dict[str, A
         context.problems.append(f"input parameter {parameter.name!r}: a value from an artifact cannot be exported yet")
     if parameter.default is not None:
         refuse_tags(f"the default of input parameter {parameter.name!r} has", parameter.default, context)
-    return _filled(
+    return filled(
         name=parameter.name,
         description=parameter.description,
         value=None if parameter.default is None else text_of(parameter.default),
@@ -116,7 +116,7 @@ def _input_artifact(artifact: InputArtifact, template: Template, context: Contex
     path = None if is_group else _path(artifact, "inputs", template)
     if artifact.sub_path:
         context.problems.append(f"input artifact {artifact.name!r}: sub_path of an input cannot be exported yet")
-    made = _filled(name=artifact.name, path=path, optional=artifact.optional or None, mode=artifact.mode)
+    made = filled(name=artifact.name, path=path, optional=artifact.optional or None, mode=artifact.mode)
     if artifact.source is not None:
         made |= source_of(artifact.source, context)
     return made
@@ -139,7 +139,7 @@ def outputs_of(template: Template, context: Context) -> dict[str, Any]:
         if (template.name, a.name) not in keyed
     ]
     artifacts += [big_output(p, template, context) for p in template.outputs.parameters if p.big]
-    return _filled(parameters=parameters, artifacts=artifacts)
+    return filled(parameters=parameters, artifacts=artifacts)
 
 
 def _companions(template: Template, context: Context) -> list[dict[str, Any]]:
@@ -213,13 +213,13 @@ def _output_parameter(parameter: OutputParameter, template: Template) -> dict[st
         value["path"] = parameter.path or f"/tmp/dflow-no-output-{parameter.name}"  # noqa: S108 - in a pod
     if parameter.default is not None:
         value["default"] = text_of(parameter.default)
-    return _filled(
+    return filled(
         name=parameter.name, description=parameter.description, globalName=parameter.global_name, valueFrom=value
     )
 
 
 def _output_artifact(artifact: OutputArtifact, template: Template, context: Context) -> dict[str, Any]:
-    made = _filled(name=artifact.name, globalName=artifact.global_name, optional=artifact.optional or None)
+    made = filled(name=artifact.name, globalName=artifact.global_name, optional=artifact.optional or None)
     if isinstance(template, (StepsTemplate, DagTemplate)):
         if isinstance(artifact.source, ArtifactFrom) and isinstance(artifact.source.value, Expr):
             return made | {"fromExpression": guarded(artifact.source.value.source)}
@@ -258,7 +258,7 @@ def source_of(source: ArtifactSource, context: Context) -> dict[str, Any]:  # no
                 context.problems.append(
                     "an element of an artifact (artifact[i]) can be given to a Python OP only, by its step"
                 )
-            return _filled(**{"from": text_of(value)}, subPath=sub_path)
+            return filled(**{"from": text_of(value)}, subPath=sub_path)
         case LocalArtifact(path, sub_path, element):
             if element:
                 context.problems.append(
@@ -276,8 +276,3 @@ def source_of(source: ArtifactSource, context: Context) -> dict[str, Any]:  # no
         case ArtifactList():
             context.problems.append("a list or dict of artifacts can be given to a Python OP only, by its step")
     return {}
-
-
-def _filled(**fields: Any) -> dict[str, Any]:
-    """The fields that say something."""
-    return {name: value for name, value in fields.items() if value is not None and value not in ([], {})}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dflow.engine import codec
 from dflow.exporters.argo.export.pods import container_fields
 from dflow.exporters.argo.export.records import KEY, ROOT, Upload
-from dflow.exporters.argo.export.trees import tree_digest
+from dflow.exporters.argo.export.trees import text_digest, tree_digest
 
 if TYPE_CHECKING:
     from dflow.engine.model import PythonOpTemplate
@@ -45,7 +45,7 @@ def python_fields(template: PythonOpTemplate, made: dict[str, Any], context: Con
     artifacts = inputs.setdefault("artifacts", [])
     data = {"op": codec.encode(template.op), "path": [], "save": "link"}
     text = json.dumps(data, sort_keys=True, ensure_ascii=False)
-    key = context.upload(Upload(context.key("op", f"{_content(text)}.json"), text=text))
+    key = context.upload(Upload(context.key("op", f"{text_digest(text)}.json"), text=text))
     artifacts.append(_artifact("dflow_op", _OP, key))
     for place, package in _places(template, context).items():
         key = context.upload(
@@ -94,12 +94,6 @@ def _places(template: PythonOpTemplate, context: Context) -> dict[str, str]:
 
 def _artifact(name: str, path: str, key: str) -> dict[str, Any]:
     return {"name": name, "path": path, "s3": {"key": key}, "archive": {"none": {}}}
-
-
-def _content(text: str) -> str:
-    import hashlib  # noqa: PLC0415
-
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _plain(text: str) -> str:

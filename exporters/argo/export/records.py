@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from dflow.engine.reuse import Reused
 
-__all__ = ["ANNOTATION", "HELPER", "KEY", "ROOT", "Export", "Options", "Upload", "shortened"]
+__all__ = ["ANNOTATION", "HELPER", "KEY", "ROOT", "Export", "Options", "Upload", "filled", "shortened"]
 
 ROOT = "/tmp/dflow"  # noqa: S108 - in a pod
 """Where the pods of Python OPs have their inputs and outputs."""
@@ -23,6 +23,11 @@ KEY = "dflow_key"
 
 
 _LONGEST = 63
+
+
+def filled(**fields: Any) -> dict[str, Any]:
+    """The fields of a manifest that say something."""
+    return {name: value for name, value in fields.items() if value is not None and value not in ([], {})}
 
 
 def shortened(name: str, digest: str) -> str:

@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-__all__ = ["files_of", "tree_digest"]
+__all__ = ["files_of", "text_digest", "tree_digest"]
 
+_DIGITS = 32
 _LEFT_OUT = ("__pycache__", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache")
+
+
+def text_digest(text: str) -> str:
+    """A SHA-256 of a text, for the key of its upload."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
 
 
 def tree_digest(path: str, *, package: bool = False) -> str:
@@ -25,7 +31,7 @@ def tree_digest(path: str, *, package: bool = False) -> str:
     for name, file in files_of(path, left_out=_LEFT_OUT if package else ()):
         line = f"{name}\0{_content_digest(file)}\0{os.access(file, os.X_OK)}\n"
         total.update(line.encode("utf-8", "surrogateescape"))
-    return total.hexdigest()[:32]
+    return total.hexdigest()[:_DIGITS]
 
 
 def files_of(path: str, left_out: Collection[str] = ()) -> Iterator[tuple[str, str]]:
