@@ -16,6 +16,8 @@
     │   ├── RunNotFound       there is no run of that id here
     │   ├── LeaseHeld         another live process runs this workflow
     │   └── LeaseLost         another process has taken this workflow over
+    ├── StorageError          an object store refuses, or does not answer; says which key, where, and what to do
+    │   └── ObjectNotFound    there is no object of that key
     ├── ConfigError           a setting has no such name or no such value
     ├── UnsupportedError      known, but not available here; says what to use instead
     └── MissingExtra          an optional package is needed; says how to install it
@@ -39,11 +41,13 @@ __all__ = [
     "LeaseHeld",
     "LeaseLost",
     "MissingExtra",
+    "ObjectNotFound",
     "PayloadError",
     "RunNotFound",
     "SignatureError",
     "StateError",
     "StepFailed",
+    "StorageError",
     "UnsafeArtifact",
     "UnsupportedError",
 ]
@@ -131,6 +135,14 @@ class LeaseHeld(StateError):
 
 class LeaseLost(StateError):
     """Another process has taken this workflow over; this one stops and writes nothing more."""
+
+
+class StorageError(DflowError):
+    """An object store refuses, or does not answer."""
+
+
+class ObjectNotFound(StorageError, FileNotFoundError):
+    """There is no object of that key."""
 
 
 class ConfigError(DflowError, ValueError):

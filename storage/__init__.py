@@ -1,1 +1,7 @@
-"""Where artifacts are kept beyond the run directory."""
+"""Object stores: where artifacts are when they are not on this machine."""
+
+from __future__ import annotations
+
+from dflow.storage.client import StorageClient
+
+__all__ = ["StorageClient"]
