@@ -16,13 +16,16 @@ _HOME = {
     "ArgoWorkflow": "argo_objects",
     "AutonamedDict": "io",
     "ContainerOPTemplate": "op_template",
+    "CustomArtifact": "common",
     "DAG": "dag",
+    "HTTPArtifact": "common",
     "HTTPOPTemplate": "op_template",
     "HookStep": "step",
     "IfExpression": "io",
     "InputArtifact": "io",
     "InputParameter": "io",
     "Inputs": "io",
+    "LineageClient": "common",
     "LocalArtifact": "common",
     "OPTemplate": "op_template",
     "OutputArtifact": "io",
@@ -44,7 +47,10 @@ _HOME = {
     "argo_sequence": "loops",
     "argo_sum": "loops",
     "config": "config",
+    "copy_artifact": "artifacts",
+    "copy_s3": "objects",
     "download_artifact": "artifacts",
+    "download_s3": "objects",
     "gen_code": "code_gen",
     "if_expression": "io",
     "path_list_of_artifact": "artifacts",
@@ -57,6 +63,7 @@ _HOME = {
     "set_s3_config": "config",
     "upload_artifact": "artifacts",
     "upload_packages": "python",
+    "upload_s3": "objects",
 }
 
 __all__ = [
@@ -65,12 +72,15 @@ __all__ = [
     "ArgoWorkflow",
     "AutonamedDict",
     "ContainerOPTemplate",
+    "CustomArtifact",
+    "HTTPArtifact",
     "HTTPOPTemplate",
     "HookStep",
     "IfExpression",
     "InputArtifact",
     "InputParameter",
     "Inputs",
+    "LineageClient",
     "LocalArtifact",
     "OPTemplate",
     "OutputArtifact",
@@ -92,7 +102,10 @@ __all__ = [
     "argo_sequence",
     "argo_sum",
     "config",
+    "copy_artifact",
+    "copy_s3",
     "download_artifact",
+    "download_s3",
     "gen_code",
     "if_expression",
     "path_list_of_artifact",
@@ -105,18 +118,20 @@ __all__ = [
     "set_s3_config",
     "upload_artifact",
     "upload_packages",
+    "upload_s3",
 ]
 
 if TYPE_CHECKING:
     from dflow.argo_objects import ArgoStep, ArgoWorkflow
     from dflow.artifacts import (
+        copy_artifact,
         download_artifact,
         path_list_of_artifact,
         path_object_of_artifact,
         upload_artifact,
     )
     from dflow.code_gen import gen_code
-    from dflow.common import LocalArtifact, S3Artifact
+    from dflow.common import CustomArtifact, HTTPArtifact, LineageClient, LocalArtifact, S3Artifact
     from dflow.config import config, s3_config, set_config, set_s3_config
     from dflow.dag import DAG
     from dflow.io import (
@@ -131,6 +146,7 @@ if TYPE_CHECKING:
         if_expression,
     )
     from dflow.loops import argo_concat, argo_enumerate, argo_len, argo_range, argo_sequence, argo_sum
+    from dflow.objects import copy_s3, download_s3, upload_s3
     from dflow.op_template import (
         ContainerOPTemplate,
         HTTPOPTemplate,

@@ -10,13 +10,13 @@ import dflow
 from dflow import report
 from dflow.argo_query import phase_of, to_workflow
 from dflow.argo_submit import submit_export
-from dflow.argo_uploads import object_store
-from dflow.config import config, s3_config
+from dflow.config import config
 from dflow.engine.errors import ConfigError, RunNotFound, StepFailed, UnsupportedError
 from dflow.exporters.argo.server import ArgoServer, ServerConflict, ServerError, ServerUnavailable, WorkflowNotFound
 from dflow.exporters.argo.server.nodes import read_nodes
 from dflow.manifests import export_workflow
 from dflow.python.values import encode
+from dflow.stores import storage_client
 from dflow.utils import randstr
 from dflow.waiting import Waiting, choose
 
@@ -67,19 +67,18 @@ class ArgoRun:
 
         Raises:
             CompileError, ExportError: it cannot run there as it is.
-            UnsupportedError: something that it needs cannot be brought there; nothing was created.
+            StorageError: what it needs cannot be brought there; nothing was created.
         """
         if reuse:
             raise UnsupportedError(
                 "reuse_step needs ConfigMaps in the cluster, and an Argo server cannot make any; use wf.resubmit() or "
                 "wf.retry(), which keep what has succeeded, or run with config['mode'] = 'debug'"
             )
-        store = object_store(s3_config["storage_client"])
         chosen = self.workflow.id
         for attempt in range(3):
             name = chosen or f"{self.workflow.name}-{randstr()}"
             try:
-                found = submit_export(export_workflow(self.workflow, name=name), self.server, store)
+                found = submit_export(export_workflow(self.workflow, name=name), self.server, storage_client)
                 break
             except ServerConflict:
                 if chosen or attempt == 2:

@@ -130,12 +130,14 @@ class ArgoStep(ArgoObjectDict):
 
     def modify_output_artifact(self, name: str, s3: Any) -> None:
         """Change an output before the step is reused; ``s3`` is an artifact, uploaded or of another step."""
-        path = getattr(s3, "local_path", None)
-        if path is None:
+        from dflow.artifact_sources import key_of
+
+        path, key, inside = getattr(s3, "local_path", None), key_of(s3), getattr(s3, "_sub_path", None)
+        if path is None and key is None:
             raise TypeError(f"{s3!r} is no artifact; use upload_artifact(...) or an output of a step")
-        inside = getattr(s3, "_sub_path", None)
-        place = f"{path}/{inside}" if inside else str(path)
-        self["outputs"]["artifacts"].data[name] = ArgoObjectDict({"name": name, "local_path": place})
+        where = {"key": key} if path is None else {"local_path": path}
+        place = {field: f"{text}/{inside}" if inside else str(text) for field, text in where.items()}
+        self["outputs"]["artifacts"].data[name] = ArgoObjectDict({"name": name, **place})
 
 
 def _parameter(name: str, fields: Dict[str, Any]) -> ArgoParameter:

@@ -10,19 +10,25 @@ from dflow.engine.errors import ExportError, UnsupportedError
 from dflow.exporters.argo.lint import Severity, lint
 
 if TYPE_CHECKING:
-    from dflow.argo_uploads import ObjectStore
+    from collections.abc import Callable
+
     from dflow.exporters.argo.export import Export
     from dflow.exporters.argo.server import ArgoServer
+    from dflow.storage import StorageClient
 
 __all__ = ["submit_export"]
 
 
-def submit_export(made: Export, server: ArgoServer, store: ObjectStore | None) -> dict[str, Any]:
+def submit_export(made: Export, server: ArgoServer, store: Callable[[], StorageClient]) -> dict[str, Any]:
     """Upload what is missing, and create the workflow; it as the server has it.
+
+    Args:
+        store: gives the client of the artifact store, where anything is to be uploaded.
 
     Raises:
         ExportError: the linter refuses the manifest.
-        UnsupportedError: there is something to upload and no store, or there are other objects to be created.
+        StorageError: there is something to upload, and the store refuses or does not answer; nothing was created.
+        UnsupportedError: there are other objects to be created.
     """
     problems = [str(f) for f in lint(made.manifest, secrets=configured_secrets()) if f.severity is Severity.ERROR]
     if problems:
@@ -33,5 +39,6 @@ def submit_export(made: Export, server: ArgoServer, store: ObjectStore | None) -
             f"the workflow needs {names}, and an Argo server cannot make these; apply what wf.to_yaml() gives with "
             "kubectl instead"
         )
-    upload(made.uploads, store)
+    if made.uploads:
+        upload(made.uploads, store())
     return server.create(made.manifest)

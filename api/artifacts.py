@@ -2,44 +2,104 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+import socket
+import tempfile
 import uuid
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, List
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List
 
-from dflow.common import LocalArtifact, S3Artifact
+from dflow.artifact_sources import STORE_SETTINGS, Folder, opened, settings_of_store
+from dflow.common import CustomArtifact, HTTPArtifact, LocalArtifact, S3Artifact
 from dflow.config import config, is_remote
-from dflow.engine.errors import UnsupportedError
 
-__all__ = ["download_artifact", "path_list_of_artifact", "path_object_of_artifact", "upload_artifact"]
+if TYPE_CHECKING:
+    from dflow.engine.catalog import Item
 
-_NO_STORE = "object stores are not available in this version; use config['mode'] = 'debug' without debug_s3"
+__all__ = [
+    "catalog_of_artifact",
+    "copy_artifact",
+    "download_artifact",
+    "local_place",
+    "path_list_of_artifact",
+    "path_object_of_artifact",
+    "upload_artifact",
+]
+
+_stays_here: ContextVar[bool] = ContextVar("_stays_here", default=False)
+
+
+@contextmanager
+def kept_here() -> Iterator[None]:
+    """A block in which nothing is sent to an object store: the workflow is only looked at."""
+    token = _stays_here.set(True)
+    try:
+        yield
+    finally:
+        _stays_here.reset(token)
 
 
 def upload_artifact(
     path: Any, archive: Any = "default", namespace: str | None = None, dataset_name: str | None = None, **kwargs: Any
-) -> LocalArtifact:
-    """Make an artifact of a path, or of a list, set or dict of paths (nested too).
+) -> Any:
+    """Make an artifact of a path, or of a list, set or dict of paths (nested too); None is a member that is missing.
 
-    The path of each relative to the current directory is kept; of one outside of it, its absolute path. Nothing is
-    copied: the store, ``upload/`` in the current directory, holds links. When a workflow is sent to a server, the files
-    go into the artifact store of its cluster.
+    The path of each relative to the current directory is kept; of one outside of it, its absolute path.
+
+    For workflows on this machine nothing is copied: the store, ``upload/`` in ``config["debug_artifact_dir"]``, holds
+    links. With ``config["debug_s3"]``, and for workflows that are sent to a server, the files go to the object store
+    of ``s3_config``; files that are there already, unchanged since, are not sent again.
+
+    Args:
+        archive: in an object store: ``"tar"``, ``"zip"``, None (an object for each file), or what
+            ``config["archive_mode"]`` says. Parts of it can be taken on Argo only without an archive.
+        namespace, dataset_name: register it with ``config["lineage"]``.
+        kwargs: settings of the object store, in place of those of ``s3_config``; others are for the lineage client.
+
+    Returns:
+        A LocalArtifact, or an S3Artifact.
 
     Raises:
         FileNotFoundError: a path does not exist.
-        StateError: the store cannot be written to.
-        UnsupportedError: ``config["debug_s3"]`` is set, for workflows on this machine.
+        StateError: the local store cannot be written to.
+        StorageError: the object store refuses or does not answer.
     """
-    if not is_remote() and config["debug_s3"]:
-        raise UnsupportedError(_NO_STORE)
-    from dflow.engine.state import link_or_copy, writing
-    from dflow.python.catalog import flatten, write_artifact
+    from dflow.python.catalog import flatten
 
     for _, item in flatten(path):
         if item is not None and not os.path.exists(str(item)):
             raise FileNotFoundError(f"cannot upload {item}: there is no such file or directory in {os.getcwd()}")
-    root = Path(str(config["debug_artifact_dir"])).absolute() / "upload" / str(uuid.uuid4())
+    is_sent = (is_remote() or config["debug_s3"]) and not _stays_here.get()
+    artifact = _sent(path, archive, kwargs) if is_sent else _linked(path)
+    if not (namespace and dataset_name):
+        return artifact
+    from dflow.lineage import register
+
+    more = {name: value for name, value in kwargs.items() if name not in STORE_SETTINGS}
+    return register(artifact, namespace, dataset_name, **more)
+
+
+def _linked(path: Any) -> LocalArtifact:
+    """An artifact in the local store."""
+    root = local_place()
+    _lay_out(path, root)
+    return LocalArtifact(root)
+
+
+def local_place() -> Path:
+    """A new place in the local store; nothing is there yet."""
+    return Path(str(config["debug_artifact_dir"])).absolute() / "upload" / str(uuid.uuid4())
+
+
+def _lay_out(path: Any, root: Path) -> None:
+    """Make an artifact of links."""
+    from dflow.engine.state import link_or_copy, writing
+    from dflow.python.catalog import write_artifact
+
     store = os.path.realpath(str(root.parent))
 
     def link(source: Path, target: Path) -> None:
@@ -55,7 +115,48 @@ def upload_artifact(
     with writing(root):
         root.mkdir(parents=True)
     write_artifact(path, root, _relative_to_cwd, link)
-    return LocalArtifact(root)
+
+
+def _sent(path: Any, archive: Any, settings: Dict[str, Any]) -> S3Artifact:
+    """An artifact in the object store."""
+    from dflow.stores import archive_of, artifact_store, prefixed
+
+    kind, store = archive_of(archive), artifact_store(**settings_of_store(settings))
+    with _private_folder() as folder:
+        root = folder / "artifact"
+        _lay_out(path, root)
+        catalog = next((root / ".dflow").iterdir())
+        name = _state_of(root, kind)
+        catalog.rename(catalog.with_name(name))
+        key = prefixed(f"upload/{name}/artifact")
+        ending = "" if kind is None else {"tar": ".tgz", "zip": ".zip"}[kind]
+        if store.client.exists(key + ending if kind else f"{key}/.dflow/{name}"):
+            stored = key + ending  # its catalog comes last: all is there
+        else:
+            stored = store.keep(root, key, kind)
+        items = Folder(root).items()
+    artifact = S3Artifact(None, items)
+    artifact.key = stored
+    return artifact
+
+
+def _state_of(root: Path, kind: str | None) -> str:
+    """A name for what the files of an artifact are now: another one as soon as any is changed or replaced."""
+    digest = hashlib.sha256(f"{socket.gethostname()} {uuid.getnode()} {kind}\n".encode())
+    for folder, folders, files in os.walk(str(root), followlinks=True):
+        folders.sort()
+        for name in sorted(files):
+            place = os.path.join(folder, name)
+            inside = os.path.relpath(place, str(root))
+            if inside.startswith(".dflow" + os.sep):
+                digest.update(Path(place).read_bytes())
+                continue
+            found = os.stat(place)
+            state = (inside, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            digest.update(f"{state!r}\n".encode("utf-8", "surrogateescape"))
+        if not folders and not files:
+            digest.update(f"{os.path.relpath(folder, str(root))!r}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]
 
 
 def download_artifact(
@@ -70,65 +171,127 @@ def download_artifact(
     """Copy an artifact to ``path``.
 
     Args:
-        artifact: from ``upload_artifact``, or ``step.outputs.artifacts[name]`` of a queried step.
+        artifact: from ``upload_artifact``, ``S3Artifact(key=…)``, or ``step.outputs.artifacts[name]`` of a step that
+            was queried.
+        extract: unpack an archive of an object store; False gives the archive itself.
         sub_path: the part of it that is wanted.
         slice: the element that is wanted.
-        kwargs: ``skip_exists=True`` leaves files that are there; others are for object stores.
+        kwargs: ``skip_exists=True`` leaves files that are there; others are settings of the object store.
 
     Returns:
-        The paths of the copies: a list; a dict, or nested, where the artifact is.
+        The paths of the copies: a list; a dict, or nested, where the artifact is; one path where one file was asked
+        for by ``sub_path`` or ``slice``.
 
     Raises:
-        FileNotFoundError: the artifact is not there.
+        FileNotFoundError: the artifact, or that part of it, is not there.
+        StorageError: the object store refuses or does not answer.
+        UnsafeArtifact: an archive would lead out of ``path``.
     """
-    from dflow.engine.catalog import CATALOG, read_catalog
-    from dflow.python.catalog import is_flat
-
-    root, skip_exists = _root_of(artifact), bool(kwargs.get("skip_exists", False))
+    if isinstance(artifact, (CustomArtifact, HTTPArtifact)):
+        return _from_outside(artifact, path)
+    skip_exists = bool(kwargs.pop("skip_exists", False))
     wanted = slice if slice is not None else getattr(artifact, "slice", None)
-    inside = "/".join(part for part in (getattr(artifact, "_sub_path", None), sub_path) if part)
+    inside = "/".join(part.strip("/") for part in (getattr(artifact, "_sub_path", None), sub_path) if part)
+    if ".." in inside.split("/"):
+        raise FileNotFoundError(f"{inside!r} is no part of an artifact: it leads out of it")
     target = Path(str(path)).absolute()
-    items = read_catalog(root) if root.is_dir() and not inside else None
-    if items is not None and wanted is not None:
-        items = _members(items, str(wanted), flat=is_flat(root))
-    if items is None:
-        return _copy_plain(root / inside, target, skip_exists)
-    for item in items:
-        if item["dflow_list_item"] is not None:
-            _copy(root / item["dflow_list_item"], target / item["dflow_list_item"], skip_exists)
-    if not remove_catalog and (root / CATALOG).is_dir():
-        _copy(root / CATALOG, target / CATALOG, skip_exists)
-    return _path_object(items, target, is_flat(root))
+    with opened(artifact, target, kwargs, extract=extract) as source:
+        items = None if inside or not extract else source.items()
+        if items is None:
+            return _plain(source, inside, target, skip_exists)
+        flat = source.is_flat()
+        if wanted is not None:
+            items = _members(items, str(wanted), flat=flat)
+        places = [item["dflow_list_item"] for item in items if item["dflow_list_item"] is not None]
+        source.give([(place, place) for place in dict.fromkeys(places)], target, skip_exists)
+        if not remove_catalog:
+            source.give([pair for pair in source.within("") if pair[0] == ".dflow"], target, skip_exists)
+        if wanted is not None and len(items) == 1 and places and items[0]["order"] in (0, _as_order(wanted)):
+            return str(target / places[0])
+        return _path_object(items, target, flat)
 
 
-def _members(items: Any, wanted: str, *, flat: bool) -> Any:
+def _from_outside(artifact: Any, path: Any) -> Any:
+    """What an artifact of a server, or of a class of the user's, gives."""
+    if isinstance(artifact, HTTPArtifact):
+        return [artifact.download(str(path))]
+    return (
+        artifact.download("", str(path))
+        if artifact.redirect is None
+        else download_artifact(artifact.redirect, path=path)
+    )
+
+
+def _as_order(wanted: Any) -> Any:
+    return int(wanted) if str(wanted).isdecimal() else str(wanted)
+
+
+def _plain(source: Any, inside: str, target: Path, skip_exists: bool) -> Any:
+    """A part of an artifact, or one without a catalog: a file, or what is in a directory."""
+    pairs = [(place, name) for place, name in source.within(inside) if name != ".dflow"]
+    source.give(pairs, target, skip_exists)
+    copies = [str(target / name) for _, name in pairs]
+    return copies[0] if inside and len(pairs) == 1 and pairs[0][0] == inside else copies
+
+
+def _members(items: List[Item], wanted: str, *, flat: bool) -> List[Item]:
     """What is in one element: its only file, or the files of the list or dict that it is."""
     found = [item for item in items if str(item["order"]) == wanted]
     if found:
         return found if flat or "." not in wanted else [{**item, "order": 0} for item in found]
     inside = [item for item in items if str(item["order"]).startswith(f"{wanted}.")]
+    if not inside:
+        known = ", ".join(dict.fromkeys(str(item["order"]).partition(".")[0] for item in items)) or "none"
+        raise FileNotFoundError(f"the artifact has no element {wanted!r}; it has {known}")
     return [{**item, "order": item["order"][len(wanted) + 1 :]} for item in inside]
 
 
 def path_object_of_artifact(art: Any, **kwargs: Any) -> Any:
     """The relative paths in an artifact, as the list or dict that it is."""
-    from dflow.engine.catalog import read_catalog
-    from dflow.python.catalog import is_flat
-
-    root = _root_of(art)
-    items = read_catalog(root)
-    return [] if items is None else _path_object(items, None, is_flat(root))
+    with _private_folder() as folder, opened(art, folder, kwargs) as source:
+        items = source.items()
+        return [] if items is None else _path_object(items, None, source.is_flat())
 
 
 def path_list_of_artifact(art: Any, **kwargs: Any) -> List[Any]:
     """The relative paths in an artifact, as a list."""
-    from dflow.engine.catalog import read_catalog
-
-    items = read_catalog(_root_of(art)) or []
-    return [item["dflow_list_item"] for item in items]
+    return [item["dflow_list_item"] for item in catalog_of_artifact(art, **kwargs)]
 
 
-def _path_object(items: Any, base: Path | None, flat: bool) -> Any:
+def catalog_of_artifact(art: Any, **kwargs: Any) -> List[Item]:
+    """The elements of an artifact: ``{"dflow_list_item": path, "order": index or key}`` for each.
+
+    Args:
+        kwargs: settings of the object store, in place of those of ``s3_config``.
+    """
+    with _private_folder() as folder, opened(art, folder, kwargs) as source:
+        return sorted(source.items() or [], key=lambda item: _rank(item["order"]))
+
+
+def _rank(order: Any) -> Any:
+    return (0, order, "") if isinstance(order, int) else (1, 0, str(order))
+
+
+def copy_artifact(src: Any, dst: Any, sort: bool = False, **kwargs: Any) -> Any:
+    """Add the files of one artifact to another one: within the object store, or as links on this machine.
+
+    Args:
+        dst: what it is added to; ``S3Artifact(key=…)`` may be new.
+        sort: the elements come behind those that are there.
+
+    Returns:
+        ``dst``.
+
+    Raises:
+        FileNotFoundError: there is no ``src``.
+        TypeError: one is in an object store, the other on this machine.
+    """
+    from dflow.artifact_copies import copied
+
+    return copied(src, dst, sort, kwargs)
+
+
+def _path_object(items: List[Item], base: Path | None, flat: bool) -> Any:
     from dflow.python.catalog import unflatten
 
     def place(item: Any) -> Any:
@@ -142,18 +305,13 @@ def _path_object(items: Any, base: Path | None, flat: bool) -> Any:
     return unflatten((item["order"], place(item)) for item in items)
 
 
-def _root_of(artifact: Any) -> Path:
-    """The directory or file that an artifact is."""
-    local = getattr(artifact, "local_path", None)
-    if isinstance(artifact, S3Artifact) or (local is None and getattr(artifact, "key", None)):
-        raise UnsupportedError(_NO_STORE)
-    if local is None:
-        raise FileNotFoundError(
-            f"{artifact!r} is no artifact that exists yet; ask wf.query_step() for the step, or use upload_artifact()"
-        )
-    if not os.path.exists(str(local)):
-        raise FileNotFoundError(f"the artifact {local} is not there any more")
-    return Path(str(local))
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    folder = tempfile.mkdtemp(prefix="dflow-")
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_inside(path: str, folder: str) -> bool:
@@ -164,30 +322,3 @@ def _relative_to_cwd(path: Path) -> str:
     here = os.getcwd() + os.sep
     text = str(path)
     return text[len(here) :] if text.startswith(here) else text.lstrip(os.sep)
-
-
-def _copy_plain(source: Path, target: Path, skip_exists: bool) -> List[str]:
-    """An artifact without a catalog: a file, or what is in a directory."""
-    if not source.exists():
-        raise FileNotFoundError(f"there is no {source} in the artifact")
-    if not source.is_dir():
-        name = os.path.basename(os.readlink(source)) if source.is_symlink() else source.name  # as the program made it
-        _copy(source, target / name, skip_exists)
-        return [str(target / name)]
-    copies = []
-    for entry in sorted(source.iterdir()):
-        _copy(entry, target / entry.name, skip_exists)
-        copies.append(str(target / entry.name))
-    return copies
-
-
-def _copy(source: Path, target: Path, skip_exists: bool) -> None:
-    if skip_exists and target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        from dflow.engine.state import copy_tree
-
-        copy_tree(str(source), str(target), shutil.copy2)
-    elif not (target.exists() and target.samefile(source)):
-        shutil.copy2(str(source), str(target))

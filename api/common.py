@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Tuple
+from typing import Any, Dict, Tuple
 
-__all__ = ["LocalArtifact", "S3Artifact", "import_func"]
+from dflow.lineage import LineageClient
+from dflow.outside import CustomArtifact, HTTPArtifact
+
+__all__ = ["CustomArtifact", "HTTPArtifact", "LineageClient", "LocalArtifact", "S3Artifact", "import_func"]
 
 
 class LocalArtifact:
@@ -14,10 +17,12 @@ class LocalArtifact:
     Attributes:
         local_path: where they are.
         slice: the element that is meant, None for all.
+        urn: what a lineage client calls it.
     """
 
-    def __init__(self, local_path: Any) -> None:
+    def __init__(self, local_path: Any, urn: str = "") -> None:
         self.local_path = str(local_path)
+        self.urn = urn
         self.slice: Any = None
         self.parent: LocalArtifact | None = None
         self._sub_path: str | None = None
@@ -29,13 +34,13 @@ class LocalArtifact:
             raise TypeError(
                 "an element of an artifact has no sub_path; take the part first: artifact.sub_path(...)[...]"
             )
-        part = LocalArtifact(self.local_path)
+        part = LocalArtifact(self.local_path, self.urn)
         part._sub_path = f"{self._sub_path}/{path}" if self._sub_path else str(path)
         part.parent = self
         return part
 
     def __getitem__(self, key: Any) -> LocalArtifact:
-        part = LocalArtifact(self.local_path)
+        part = LocalArtifact(self.local_path, self.urn)
         part._sub_path, part.parent, part._element = self._sub_path, self, (*self._element, str(key))
         part.slice = f"{self.slice}.{key}" if self._element else key
         return part
@@ -51,9 +56,17 @@ class S3Artifact:
     """Files in an object store, by key.
 
     Args:
-        key: where they are in the bucket.
-        path_list: the elements, when it is a list.
+        key: where they are in the bucket; ``s3_config["prefix"]`` is put before it where it is not there yet.
+        path_list: the elements, when it is a list: entries of a catalog.
+        debug_s3: a workflow that runs on this machine gets it from the store, too. It always does here.
+
+    Attributes:
+        urn: what a lineage client calls it.
+        slice: the element that is meant, None for all.
+        local_path: None; it is nowhere on this machine.
     """
+
+    local_path = None
 
     def __init__(
         self,
@@ -64,23 +77,70 @@ class S3Artifact:
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        self.key = key
+        from dflow.stores import prefixed
+
+        self.key = None if key is None else prefixed(str(key))
         self.path_list = [] if path_list is None else path_list
         self.urn = urn
         self.debug_s3 = debug_s3
         self.slice: Any = None
         self.parent: S3Artifact | None = None
         self._sub_path: str | None = None
+        self._element: Tuple[str, ...] = ()
+        self._repo_type: str | None = None
 
     def sub_path(self, path: Any) -> S3Artifact:
-        """The part ``path`` of this artifact."""
-        part = S3Artifact(self.key, self.path_list, self.urn, self.debug_s3)
+        """The part ``path`` of this artifact. It must be stored without an archive when the workflow runs on Argo."""
+        if self._element:
+            raise TypeError(
+                "an element of an artifact has no sub_path; take the part first: artifact.sub_path(...)[...]"
+            )
+        part = self._part()
         part._sub_path = f"{self._sub_path}/{path}" if self._sub_path else str(path)
-        part.parent = self
+        part.path_list = []
         return part
 
+    def __getitem__(self, key: Any) -> S3Artifact:
+        part = self._part()
+        part._element = (*self._element, str(key))
+        part.slice = f"{self.slice}.{key}" if self._element else key
+        return part
+
+    __iter__ = None  # or a loop over it would never end
+
+    def _part(self) -> S3Artifact:
+        part = S3Artifact(None, self.path_list, self.urn, self.debug_s3)
+        part.key, part._sub_path, part._repo_type, part.parent = self.key, self._sub_path, self._repo_type, self
+        return part
+
+    def oss(self) -> S3Artifact:
+        """The same in Aliyun OSS: manifests name its key as one of ``oss``."""
+        part = self._part()
+        part._element, part.slice, part._repo_type = self._element, self.slice, "oss"
+        return part
+
+    def download(self, **kwargs: Any) -> Any:
+        """Get the files; arguments as for :func:`dflow.download_artifact`."""
+        from dflow.artifacts import download_artifact
+
+        return download_artifact(self, **kwargs)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """What :meth:`from_dict` makes the same artifact of."""
+        return {"key": self.key, "urn": self.urn, "slice": self.slice, "path_list": self.path_list}
+
+    @classmethod
+    def from_dict(cls, d: Any) -> S3Artifact:
+        """The artifact that ``to_dict`` was told of."""
+        artifact = cls(None, d.get("path_list"), d.get("urn") or "")
+        artifact.key, artifact.slice = d.get("key"), d.get("slice")
+        if artifact.slice is not None:
+            artifact._element = tuple(str(artifact.slice).split("."))
+        return artifact
+
     def __repr__(self) -> str:
-        return f"S3Artifact(key={self.key!r})"
+        inside = f".sub_path({self._sub_path!r})" if self._sub_path else ""
+        return f"S3Artifact(key={self.key!r}){inside}"
 
 
 def import_func(s: str) -> Any:

@@ -105,10 +105,12 @@ _SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
 _S3_SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "endpoint": ("127.0.0.1:9000", _text),
     "console": ("http://127.0.0.1:9001", _text),
-    "access_key": ("admin", _text),
-    "secret_key": ("password", _text),
+    "access_key": ("admin", _nullable),
+    "secret_key": ("password", _nullable),
     "secure": (False, _boolean),
     "bucket_name": ("my-bucket", _text),
+    "region": (None, _nullable),
+    "session_token": (None, _nullable),
     "repo_key": (None, _nullable),
     "repo": (None, _json),
     "repo_type": ("s3", _text),
@@ -119,6 +121,7 @@ _S3_SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
 }
 
 _OTHER_NAMES = {"dispatcher_debug": "DISPATCHER_DEBUG"}
+_SECRETS = ("token", "secret_key", "session_token")
 _SHORT_SECRET = 8
 _MODES = {"debug": False, "argo": True, "default": True}
 
@@ -144,9 +147,7 @@ class _Settings(Dict[str, Any]):
     __hash__ = object.__hash__  # type: ignore[assignment]  # a module can be hashed, and tools rely on that
 
     def __repr__(self) -> str:
-        return repr(
-            {name: "***" if name in ("token", "secret_key") and value else value for name, value in self.items()}
-        )
+        return repr({name: "***" if name in _SECRETS and value else value for name, value in self.items()})
 
 
 def _obey_other_variables() -> None:
@@ -173,7 +174,7 @@ def configured_secrets() -> list[str]:
 
     Short texts, such as the default password of a store, stand in many manifests by chance.
     """
-    given = (config["token"], s3_config["secret_key"])
+    given = (config["token"], s3_config["secret_key"], s3_config["session_token"])
     return [str(text) for text in given if text and len(str(text)) > _SHORT_SECRET]
 
 

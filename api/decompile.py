@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dflow.code_gen.refuse import unsayable
-from dflow.common import LocalArtifact
+from dflow.common import HTTPArtifact, LocalArtifact, S3Artifact
 from dflow.compile.values import RawText
 from dflow.dag import DAG
 from dflow.engine import model
@@ -243,13 +243,18 @@ def _given(value: model.Value | None) -> Any:
             return source
 
 
-def _source(source: model.ArtifactSource | None) -> Any:
+def _source(source: model.ArtifactSource | None) -> Any:  # noqa: PLR0911 - one for each kind
     match source:
         case None:
             return None
-        case model.LocalArtifact(path, sub_path, element):
-            artifact = LocalArtifact(path)
+        case model.LocalArtifact(path, sub_path, element, urn):
+            artifact = LocalArtifact(path, urn or "")
             return _element(artifact.sub_path(sub_path) if sub_path else artifact, element)
+        case model.StoredArtifact(model.Literal(key), sub_path, element, count, urn):
+            listed = [{"dflow_list_item": None, "order": index} for index in range(count or 0)]
+            stored = S3Artifact(None, listed, urn or "")
+            stored.key = key
+            return _element(stored.sub_path(sub_path) if sub_path else stored, element)
         case model.ArtifactList(members, is_dict):
             sources = {name: _source(member) for name, member in members}
             return sources if is_dict else list(sources.values())
@@ -257,6 +262,10 @@ def _source(source: model.ArtifactSource | None) -> Any:
             return _element(_Reference(path, sub_path), element)
         case model.ArtifactFrom(model.Expr(text), _):
             return ArgoVar(text)
+        case model.HttpArtifact(url):
+            return HTTPArtifact(_given(url))
+        case model.CustomArtifact():
+            return source
 
 
 def _element(artifact: Any, element: tuple[str, ...] | None) -> Any:

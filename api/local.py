@@ -6,33 +6,30 @@ import logging
 import os
 import re
 import shutil
-import sys
 import threading
 import time
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dflow
-from dflow import nested, report
+from dflow import lineage, nested, report
 from dflow.ahead import load_first_op
 from dflow.compile import compile_workflow
-from dflow.config import config
 from dflow.engine import control
+from dflow.engine.around import Around
 from dflow.engine.errors import ConfigError, LeaseHeld, RunNotFound, StateError, UnsupportedError
 from dflow.engine.layout import RunLayout, is_run
 from dflow.engine.lease import held_by, holder, is_running, refuse_if_held, silence
-from dflow.engine.model import PythonOpTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.process import end_steps
 from dflow.engine.reuse import save_reused
 from dflow.engine.runner import create_run, load_graph, run, write_graph
-from dflow.engine.settings import RunSettings, load_settings
+from dflow.engine.settings import load_settings
 from dflow.engine.state import read_text, write_text
 from dflow.executors import make_executor
-from dflow.python import upload_packages
 from dflow.python.code import keep_code, use_code
+from dflow.run_settings import run_settings, warn_of_what_is_ignored
+from dflow.stores import open_store
 from dflow.utils import randstr
 
 if TYPE_CHECKING:
@@ -44,10 +41,9 @@ if TYPE_CHECKING:
     from dflow.executors.first import First
     from dflow.workflow import Workflow
 
-__all__ = ["continue_run", "delete", "last_phase", "request", "retry", "run_settings", "submit"]
+__all__ = ["continue_run", "delete", "last_phase", "request", "retry", "submit"]
 
 _log = logging.getLogger("dflow")
-_IGNORED = ("volumes", "mounts", "init_containers", "sidecars", "pvcs")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 _last: list[str] = []
 _compiling = threading.Lock()
@@ -77,7 +73,8 @@ def submit(
     _check_platform()
     with _compiling:
         graph = compile_workflow(workflow)
-    _warn_of_what_is_ignored(graph)
+    warn_of_what_is_ignored(graph)
+    client = lineage.packed_client()
     root = nested.folder()
     name = workflow.id or nested.next_id(workflow.name) or f"{workflow.name}-{randstr()}"
     if not _ID.match(name):
@@ -94,6 +91,8 @@ def submit(
         from dflow.reusable import reusable
 
         save_reused(layout, [replace(step, strict=strict) for step in reusable(reuse)])
+    if client is not None or again is not None:
+        lineage.keep_client(layout, client)
     workflow.id = layout.id
     report.say(f"Workflow is running locally (ID: {layout.id})")
     if detach and nested.enclosing_step() is None:
@@ -116,6 +115,8 @@ def resubmit(layout: RunLayout) -> Workflow:
     graph, settings = load_graph(layout), load_settings(layout.settings)
     anew = create_run(layout.root.with_name(f"{graph.name}-{randstr()}"), graph, settings)
     keep_code(anew, graph, settings.module_path)
+    if layout.client.exists():
+        shutil.copy(layout.client, anew.client)
     report.say(f"Workflow is running locally (ID: {anew.id})")
     continue_run(anew)
     return Workflow(name=graph.name, id=anew.id)
@@ -245,14 +246,19 @@ def continue_run(
     refuse_if_held(layout, takeover=takeover)
     if code is not None:
         use_code(layout, code)
+    registrar = lineage.open_registrar(layout)
     try:
-        make, tell = partial(make_executor, ahead=server), partial(_tell, layout)
-        result = run(layout, make, again=again, shared=nested.shared_slots(), takeover=takeover, tell=tell)
+        around = Around(nested.shared_slots(), partial(_tell, layout), open_store, registrar)
+        make = partial(make_executor, ahead=server)
+        result = run(layout, make, again=again, takeover=takeover, around=around)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(report.interrupted(layout)) from None
     except SystemExit:
         report.complain(report.interrupted(layout))
         raise
+    finally:
+        if registrar is not None:
+            registrar.close(wait=nested.enclosing_step() is not None)
     return result
 
 
@@ -265,26 +271,6 @@ def _tell(layout: RunLayout, result: RunResult) -> None:
 def last_phase() -> str | None:
     """How the last workflow of this process ended; None when there was none."""
     return _last[-1] if _last else None
-
-
-def run_settings(graph: WorkflowGraph) -> RunSettings:
-    """The settings of a run, from ``config`` and this process."""
-    packages = [os.path.abspath(str(p)) for p in upload_packages]
-    packages += [p for t in graph.templates if isinstance(t, PythonOpTemplate) for p in t.packages]
-    for package in packages:
-        if not os.path.exists(package):
-            raise ConfigError(f"there is no package {package}, which upload_packages or python_packages= names")
-    return RunSettings(
-        pool_workers=config["debug_pool_workers"],
-        copy_method=str(config["debug_copy_method"]),
-        save_copy_method=str(config["debug_save_copy_method"]),
-        isolation=str(config["isolation"]),
-        durability=str(config["durability"]),
-        python=sys.executable,
-        module_path=tuple(os.path.abspath(p) for p in sys.path),
-        packages=tuple(dict.fromkeys(packages)),
-        library=str(Path(next(iter(dflow.__path__))).absolute()),
-    )
 
 
 def request(layout: RunLayout, verb: str, timeout: float = 30.0) -> bool:
@@ -336,18 +322,4 @@ def _check_platform() -> None:
     if os.name != "posix":
         raise UnsupportedError(
             "workflows run on Linux and macOS; on Windows use WSL2 (building and exporting work here)"
-        )
-
-
-def _warn_of_what_is_ignored(graph: WorkflowGraph) -> None:
-    """One warning for what would change the result on Kubernetes, and is not done here."""
-    found: dict[str, str] = {}
-    for template in graph.templates:
-        text: Any = getattr(getattr(template, "pod", None), "kubernetes", None) or ""
-        for name in _IGNORED:
-            if f'"{name}":' in text:
-                found.setdefault(name, template.name)
-    if found:
-        _log.warning(
-            "local runs ignore %s", ", ".join(f"{name} (template {template!r})" for name, template in found.items())
         )

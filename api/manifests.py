@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
-import tarfile
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +20,7 @@ from dflow.exporters.argo.load import documents_of, load, load_text
 from dflow.exporters.argo.load.reading import Choice, chosen
 from dflow.python import upload_packages
 from dflow.reusable import reusable
+from dflow.storage.archives import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from dflow.workflow import Workflow
 
 __all__ = [
-    "FolderStore",
     "Given",
     "bundle",
     "export_workflow",
@@ -191,25 +189,6 @@ def _workflow(name: str, given: Given, loaded: Loaded | None = None) -> Workflow
 # -- uploads as a folder ------------------------------------------------------------------------------------------
 
 
-class FolderStore:
-    """A folder as an artifact store: what is there can be copied to a bucket as it is."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def exists(self, key: str) -> bool:
-        """An object of that key is there."""
-        return (self.folder / key).is_file()
-
-    def put(self, key: str, path: str) -> None:
-        """Make an object of a file."""
-        target = self.folder / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial")
-        shutil.copyfile(path, str(partial))
-        os.replace(str(partial), str(target))
-
-
 def uploads_folder(manifest: Path) -> Path:
     """Where the uploads of a manifest are, when they are beside it: ``wf.yaml`` has them in ``wf.uploads``."""
     return manifest.with_suffix(".uploads")
@@ -245,8 +224,5 @@ def _unpacked(archive: Path) -> str:
     """The content of a packed package, unpacked once beside its archive."""
     target = archive.with_suffix("")
     if not target.exists():
-        partial = archive.with_name(f".{archive.name}.{os.getpid()}")
-        with tarfile.open(str(archive)) as packed:
-            packed.extractall(str(partial), filter="data")
-        partial.rename(target)
+        unpack(archive, target, as_is=True)
     return str(next(target.absolute().iterdir()))

@@ -11,6 +11,7 @@ from dflow.engine.errors import StateError
 from dflow.engine.journal import read_events
 from dflow.engine.layout import RunLayout, is_run
 from dflow.engine.lease import is_running
+from dflow.engine.moving import absolute
 from dflow.engine.phase import Phase
 from dflow.engine.runner import load_graph
 from dflow.engine.state import read_phase, read_record, read_text
@@ -149,15 +150,15 @@ def read_workflow(layout: RunLayout) -> ArgoWorkflow:
         "startedAt": rfc3339(last.get("first")),
         "finishedAt": rfc3339(last.get("at")) if last.get("final") else None,
         "nodes": nodes,
-        "outputs": {**_global_outputs(last.get("outputs", {})), "types": _global_types(graph)},
+        "outputs": {**_global_outputs(layout, last.get("outputs", {})), "types": _global_types(graph)},
     }
     metadata = {"name": layout.id, "labels": dict(graph.labels), "annotations": dict(graph.annotations)}
     return ArgoWorkflow({"metadata": metadata, "status": status, "id": layout.id})
 
 
-def _global_outputs(outputs: Mapping[str, Any]) -> dict[str, Any]:
-    places = outputs.get("artifacts", {}).items()
-    return {**outputs, "artifacts": {name: {"local_path": place} for name, place in places}}
+def _global_outputs(layout: RunLayout, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    root, places = str(layout.root), outputs.get("artifacts", {}).items()
+    return {**outputs, "artifacts": {name: {"local_path": absolute(place, root)} for name, place in places}}
 
 
 def _global_types(graph: WorkflowGraph) -> dict[str, str]:
@@ -183,9 +184,16 @@ def load_values(layout: RunLayout, node: NodeRecord, side: str) -> dict[str, dic
         if text is None and node.place is not None:
             text = _read(node.place / side / "parameters" / name)
         parameters[name] = {"value": text, "type": fields.get("type")}
-    artifacts = {
-        name: {"local_path": str(layout.root / fields["path"])} for name, fields in values.get("artifacts", {}).items()
-    }
+    artifacts = {}
+    for name, fields in values.get("artifacts", {}).items():
+        artifacts[name] = {"local_path": absolute(fields["path"], str(layout.root))}
+        if fields.get("key") is not None:
+            artifacts[name]["key"] = fields["key"]
+    if side == "outputs" and layout.lineage.exists():
+        from dflow.registering import urns_of
+
+        for name, urn in urns_of(layout, node.name).items():
+            artifacts.get(name, {})["urn"] = urn
     return {"parameters": parameters, "artifacts": artifacts}
 
 

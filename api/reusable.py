@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dflow.argo_objects import ArgoStep
-from dflow.engine.errors import UnsupportedError
+from dflow.engine.errors import StorageError
 from dflow.engine.layout import StepLayout
 from dflow.engine.reuse import Reused
 from dflow.engine.state import read_record
@@ -25,7 +25,7 @@ def reusable(steps: Sequence[Any]) -> list[Reused]:
     """What a run needs to know of steps that are to be reused; those without a key are passed over, and said.
 
     Raises:
-        UnsupportedError: an output of a step is in an object store.
+        StorageError: an output of a step is in an object store, and cannot be brought here.
     """
     found = []
     for step in [one for item in steps for one in (item if isinstance(item, list) else [item])]:
@@ -39,21 +39,29 @@ def reusable(steps: Sequence[Any]) -> list[Reused]:
         parameters = step.outputs.parameters.items()
         texts = {name: _text(p) for name, p in parameters if p["value"] is not None or p["type"]}
         artifacts = {name: _place(step, name, fields) for name, fields in step.outputs.artifacts.items()}
-        found.append(Reused(step.key, step.workflow, texts, artifacts, _fingerprint(step)))
+        inputs = {n: str(a["local_path"]) for n, a in step.inputs.artifacts.items() if a.get("local_path")}
+        found.append(Reused(step.key, step.workflow, texts, artifacts, _fingerprint(step), inputs=inputs))
     return found
 
 
 def _place(step: Any, name: str, fields: Any) -> str:
-    """Where an output artifact of a step is on this machine."""
-    place = fields.get("local_path")
-    if place is None:
-        where = f" (key {fields['key']!r})" if fields.get("key") else ""
-        raise UnsupportedError(
-            f"step {step.key!r} of {step.workflow} cannot be reused here: its output artifact {name!r} is in the "
-            f"object store of its cluster{where}; fetch it, and say where it is with "
-            f"step.modify_output_artifact({name!r}, upload_artifact(PATH))"
+    """Where an output artifact of a step is on this machine; from an object store it is brought here."""
+    from dflow.artifact_sources import key_of
+    from dflow.artifacts import local_place
+    from dflow.stores import artifact_store
+
+    place, key = fields.get("local_path"), key_of(fields)
+    if place is not None and (key is None or Path(place).exists()):
+        return str(place)
+    store = artifact_store()
+    target = local_place()
+    if key is None or not store.fetch(key, target):
+        where = f"nothing is under the key {key!r} of {store.name}" if key else "it is nowhere"
+        raise StorageError(
+            f"step {step.key!r} of {step.workflow} cannot be reused here: of its output artifact {name!r}, {where}; "
+            f"say where it is with step.modify_output_artifact({name!r}, upload_artifact(PATH))"
         )
-    return str(place)
+    return str(target)
 
 
 def _fingerprint(step: Any) -> dict[str, str]:

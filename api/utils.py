@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import os
 import random
 import string
@@ -11,18 +13,55 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
-__all__ = ["dict2list", "expand", "flatten", "randstr", "run_command", "set_directory"]
+__all__ = [
+    "dict2list",
+    "expand",
+    "flatten",
+    "get_md5",
+    "randstr",
+    "remove_empty_dir_tag",
+    "run_command",
+    "set_directory",
+]
 
-_ELSEWHERE = ("download_artifact", "path_list_of_artifact", "path_object_of_artifact", "upload_artifact")
+_ELSEWHERE = {
+    "MinioClient": "objects",
+    "StorageClient": "storage",
+    "catalog_of_artifact": "artifacts",
+    "copy_artifact": "artifacts",
+    "copy_s3": "objects",
+    "download_artifact": "artifacts",
+    "download_s3": "objects",
+    "get_key": "objects",
+    "path_list_of_artifact": "artifacts",
+    "path_object_of_artifact": "artifacts",
+    "set_key": "objects",
+    "upload_artifact": "artifacts",
+    "upload_s3": "objects",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Names that scripts import from here, and that live in ``dflow.artifacts``."""
+    """Names that scripts import from here, and that live in other modules."""
     if name not in _ELSEWHERE:
         raise AttributeError(f"module 'dflow.utils' has no attribute {name!r}")
-    from dflow import artifacts
+    return getattr(importlib.import_module(f"dflow.{_ELSEWHERE[name]}"), name)
 
-    return getattr(artifacts, name)
+
+def get_md5(f: Any) -> str:
+    """The MD5 sum of a file, in hexadecimal digits."""
+    digest = hashlib.md5()  # noqa: S324 - the sum that object stores give
+    with open(str(f), "rb") as stream:
+        for piece in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def remove_empty_dir_tag(path: Any) -> None:
+    """Remove the files ``.empty_dir``, which stand for empty directories in object stores, below a directory."""
+    for folder, _, files in os.walk(str(path)):
+        if ".empty_dir" in files:
+            os.unlink(os.path.join(folder, ".empty_dir"))
 
 
 def randstr(length: int = 5) -> str:

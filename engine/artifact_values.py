@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dflow.engine.records import record
+
+if TYPE_CHECKING:
+    from dflow.engine.model import CustomArtifact
 
 __all__ = ["ArtifactValue", "Part"]
 
@@ -31,6 +36,8 @@ class ArtifactValue:
         parts: the elements that are meant, of this artifact or of several; None for all that is there.
         raw: it is nowhere yet: each step that gets it has a file of its own with this text.
         url: it is nowhere yet: each step that gets it fetches it from here.
+        custom: it is nowhere yet: a class of the user's brings it to each step that gets it.
+        key: it is, or is to be brought, where the run's artifact store has this key.
     """
 
     path: str
@@ -39,6 +46,8 @@ class ArtifactValue:
     parts: tuple[Part, ...] | None = None
     raw: str | None = None
     url: str | None = None
+    key: str | None = None
+    custom: CustomArtifact | None = None
 
     def within(self, sub_path: str | None) -> ArtifactValue:
         """The part ``sub_path`` of this artifact."""
@@ -47,12 +56,13 @@ class ArtifactValue:
         for part in self.parts or ():
             if part.place is not None and f"{sub_path}/".startswith(f"{part.place}/"):
                 return ArtifactValue(part.root, sub_path)
-        return ArtifactValue(self.path, f"{self.sub_path}/{sub_path}" if self.sub_path else sub_path)
+        inside = f"{self.sub_path}/{sub_path}" if self.sub_path else sub_path
+        return ArtifactValue(self.path, inside, key=self.key)
 
     @property
     def is_nowhere(self) -> bool:
         """Whether it is made only where a step gets it."""
-        return self.raw is not None or self.url is not None
+        return self.raw is not None or self.url is not None or self.custom is not None
 
     @property
     def location(self) -> str:

@@ -20,12 +20,13 @@ from dflow.engine.retry import FIRST_ATTEMPT, attempt_names, delay_before_retry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dflow.engine.around import Helpers
     from dflow.engine.commit import Commits
     from dflow.engine.keeping import Keeper
-    from dflow.engine.layout import RunLayout
+    from dflow.engine.layout import RunLayout, StepLayout
     from dflow.engine.leaf import LeafTemplate, ProgramTemplate
     from dflow.engine.node import Node
-    from dflow.engine.ports import Executor, Outcome
+    from dflow.engine.ports import Outcome
     from dflow.engine.settings import RunSettings
 
 __all__ = ["LeafRunner"]
@@ -46,16 +47,17 @@ class LeafRunner:
         self,
         layout: RunLayout,
         settings: RunSettings,
-        executor: Executor,
+        helpers: Helpers,
         commits: Commits,
         names: Mapping[str, str | None],
         keeper: Keeper,
     ) -> None:
         self._keeper = keeper
+        self._shipping = helpers.shipping
         self._followed: set[Follower] = set()
         self._layout = layout
         self._settings = settings
-        self._executor = executor
+        self._executor = helpers.executor
         self._commits = commits
         self._globals = names
         self._environment = dict(os.environ)
@@ -101,6 +103,8 @@ class LeafRunner:
             phase, message = self._take(node, template, outcome, limit)
             if self._keeper.wants(template):
                 self._keeper.keep(node, template, values, strict=phase is Phase.SUCCEEDED)
+            if self._shipping is not None and phase is Phase.SUCCEEDED:
+                await self._shipping.take(node, template)
         except (LeafError, CopyError, ExpressionError, UnsafeArtifact) as exc:
             return Phase.ERROR, str(exc), False
         except StateError:
@@ -115,11 +119,14 @@ class LeafRunner:
     ) -> tuple[Outcome, float | None]:
         """Run the program of a leaf; how it ended, and the seconds that it had."""
         self._commits.begin(node)
-        if node.place is not None and node.input_artifacts and _has_urls(node):
-            from dflow.engine.fetch import fetch_inputs  # noqa: PLC0415 - few workflows fetch anything
-
-            await fetch_inputs(node, template, node.place)
-        job = leaf.prepare(node, template, values, self._settings, self._environment)
+        if self._shipping is not None:
+            await self._shipping.bring(node, template)
+        if node.place is not None and node.input_artifacts and _gets_some_elsewhere(node):
+            failed, limit = await self._get_inputs(node, template, node.place, values)
+            if failed is not None:
+                return failed, limit
+        own = self._executor.capabilities.own_programs
+        job = leaf.prepare(node, template, values, self._settings, self._environment, own_programs=own)
         if node.deadline is not None:  # RT-04
             left = max(round(node.deadline - time.time(), 3), 0.001)
             job = replace(job, timeout=left if job.timeout is None else min(left, job.timeout))
@@ -132,6 +139,25 @@ class LeafRunner:
         finally:
             self._followed.discard(follower)
             follower.copy()
+
+    async def _get_inputs(
+        self, node: Node, template: ProgramTemplate, step: StepLayout, values: Mapping[str, str | None]
+    ) -> tuple[Outcome | None, float | None]:
+        """Fetch inputs from servers, and have the user's own classes bring theirs.
+
+        Returns:
+            How the process of a class ended that failed, if one did, and the seconds that it had.
+        """
+        from dflow.engine.bringing import Bringer  # noqa: PLC0415 - few workflows get anything from elsewhere
+        from dflow.engine.fetch import fetch_inputs  # noqa: PLC0415
+
+        await fetch_inputs(node, template, step)
+        limit = leaf.time_limit(node, template, values)
+        if node.deadline is not None:
+            left = max(node.deadline - time.time(), 0.001)
+            limit = left if limit is None else min(left, limit)
+        bringer = Bringer(self._settings, self._executor, self._environment)
+        return await bringer.bring(node, template, step, limit), limit
 
     async def _request(
         self, node: Node, template: HttpTemplate, values: Mapping[str, str | None]
@@ -153,10 +179,11 @@ class LeafRunner:
         node.exit_code = outcome.exit_code
         if outcome.usage is not None:
             node.usage = {"cpu": round(outcome.usage.cpu, 4), "maxRss": outcome.usage.max_rss}
-        phase, message = leaf.judge(node, template, outcome, limit)
+        phase, message = leaf.judge(node, outcome, limit)
         leaf.collect(node, template, self._settings, strict=phase is Phase.SUCCEEDED)
         return phase, message
 
 
-def _has_urls(node: Node) -> bool:
-    return any(value is not None and value.url is not None for value in node.input_artifacts.values())
+def _gets_some_elsewhere(node: Node) -> bool:
+    values = node.input_artifacts.values()
+    return any(value is not None and (value.url is not None or value.custom is not None) for value in values)

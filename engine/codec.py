@@ -12,6 +12,7 @@ from typing import Any
 
 from dflow.engine import model
 from dflow.engine.errors import StateError
+from dflow.engine.moving import moved_artifacts
 
 __all__ = ["decode", "dumps", "encode", "loads"]
 
@@ -54,13 +55,21 @@ def decode(data: Any) -> Any:
     return data
 
 
-def dumps(graph: model.WorkflowGraph, *, indent: int | None = None) -> str:
-    """The graph as JSON text."""
-    return json.dumps({**encode(graph), "schema": graph.schema}, indent=indent, ensure_ascii=False)
+def dumps(graph: model.WorkflowGraph, *, indent: int | None = None, home: str | None = None) -> str:
+    """The graph as JSON text.
+
+    Args:
+        home: the run directory that it is for, see ``engine.moving``.
+    """
+    data = {**encode(graph), "schema": graph.schema, **({} if home is None else {"home": home})}
+    return json.dumps(data, indent=indent, ensure_ascii=False)
 
 
-def loads(text: str) -> model.WorkflowGraph:
+def loads(text: str, *, root: str | None = None) -> model.WorkflowGraph:
     """The graph in a JSON text.
+
+    Args:
+        root: the run directory that it is in; files that were moved with it are found where they are now.
 
     Raises:
         StateError: it is no JSON, no graph, or a graph of a newer schema.
@@ -74,6 +83,9 @@ def loads(text: str) -> model.WorkflowGraph:
         raise StateError(
             f"the graph has schema {version}, this dflow reads up to {model.SCHEMA_VERSION}: update pydflow"
         )
+    home = data.pop("home", None)
+    if root is not None and isinstance(home, str) and home != root:
+        data = moved_artifacts(data, home, root)
     graph = decode(data)
     if not isinstance(graph, model.WorkflowGraph):
         raise StateError("the JSON text holds no workflow graph")

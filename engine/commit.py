@@ -10,6 +10,7 @@ from dflow.engine.durability import sync_path, sync_tree
 from dflow.engine.journal import Journal, read_events
 from dflow.engine.layout import PHASE, RECORD, TYPE
 from dflow.engine.marks import mark
+from dflow.engine.moving import relative
 from dflow.engine.phase import Phase
 from dflow.engine.state import make_directory, set_aside, take_over_runs, write_json, write_new, write_text, writing
 
@@ -134,7 +135,7 @@ class Commits:
     def _artifacts(
         self, artifacts: Mapping[str, ArtifactValue | None], place: StepLayout | None, *, marked: bool = False
     ) -> dict[str, Any]:
-        """Names to places, relative to the run directory where they are inside it, and to how they look now.
+        """Names to places, relative to the run directory where they are in or beside it, and to how they look now.
 
         Args:
             place: the step that has made those for itself that were nowhere before.
@@ -147,8 +148,9 @@ class Commits:
                     if place is None:
                         continue
                     path = str(place.input_artifacts / name)
-                inside = path.startswith(self._root + os.sep)
-                result[name] = {"path": path[len(self._root) + 1 :] if inside else path}
+                result[name] = {"path": relative(path, self._root)}
+                if value.key is not None:
+                    result[name]["key"] = value.key
                 if marked:
                     result[name]["mark"] = mark(path)
         return result

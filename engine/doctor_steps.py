@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.layout import is_backup
+from dflow.engine.moving import absolute
 from dflow.engine.phase import Phase
 from dflow.engine.records import record
 from dflow.engine.resume import changed_artifacts
@@ -145,11 +146,11 @@ def _outputs(layout: RunLayout, step: StepLayout, record: dict[str, Any], phase:
     changed = dict(changed_artifacts(layout, record))
     for name, fields in dict(parts.get("artifacts") or {}).items():
         place = f"{step.root.name}/outputs/artifacts/{name}"
-        text = changed.get(name)
-        if text is None and (file_name := _newer(layout.root / fields["path"], committed)) is not None:
+        text, path = changed.get(name), Path(absolute(fields["path"], str(layout.root)))
+        if text is None and (file_name := _newer(path, committed)) is not None:
             text = f"was changed: {file_name} is newer than the end of the step"
         if text is not None:
-            lost = not (layout.root / fields["path"]).exists()
+            lost = not path.exists()
             yield Finding(place, text, _AGAIN if lost and phase is Phase.SUCCEEDED else remedy)
 
 

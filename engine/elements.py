@@ -154,7 +154,7 @@ def parts_of(value: ArtifactValue, *, whole: bool = False) -> tuple[list[Part], 
     if value.parts is not None:
         return list(value.parts), True
     if value.is_nowhere:
-        raise ValueError("an artifact that is one text or one file of a server is no list of files")
+        raise ValueError("an artifact that each step gets for itself is no list of files")
     root = value.location
     items = read_catalog(Path(root))
     if items is not None:

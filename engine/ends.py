@@ -31,12 +31,11 @@ from dflow.engine.stacking import stack_artifact, stack_parameters, whole_artifa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dflow.engine.around import Helpers
     from dflow.engine.layout import RunLayout
     from dflow.engine.model import Template, WorkflowGraph
-    from dflow.engine.ports import Executor
     from dflow.engine.resume import Earlier
     from dflow.engine.settings import RunSettings
-    from dflow.engine.slots import Slots
 
 __all__ = ["Ends"]
 
@@ -57,16 +56,16 @@ class Ends(WorkLoop):
         graph: WorkflowGraph,
         layout: RunLayout,
         settings: RunSettings,
-        executor: Executor,
         earlier: Earlier,
-        shared: Slots | None,
+        helpers: Helpers,
     ) -> None:
         self.commits = Commits(layout, settings.durability)
         self._globals = workflow_names(graph, layout)
         self._keeper = Keeper(graph, layout)
-        runner = LeafRunner(layout, settings, executor, self.commits, self._globals, self._keeper)
+        runner = LeafRunner(layout, settings, helpers, self.commits, self._globals, self._keeper)
         limit = settings.workers() if graph.parallelism is None else graph.parallelism
-        super().__init__(layout, runner, limit, shared, parallel=executor.capabilities.parallel)
+        parallel = helpers.executor.capabilities.parallel
+        super().__init__(layout, runner, limit, helpers.shared, parallel=parallel)
         self._graph = graph
         self._templates = {template.name: template for template in graph.templates}
         self._layout = layout
@@ -82,6 +81,7 @@ class Ends(WorkLoop):
         self._follow: Callable[[], None] = self._be_over
         self.root = Node(layout.id, layout.id, layout.id, "", graph.entrypoint, None)
         self.failures: list[Node] = []
+        self._lineage = helpers.lineage
         self.global_outputs: dict[str, str] = {}
         self.global_artifacts: dict[str, str] = {}
 
@@ -187,6 +187,8 @@ class Ends(WorkLoop):
     def _conclude(self, node: Node, group: Group | None, phase: Phase) -> None:
         node.phase = phase
         self._export(node, group)
+        if self._lineage is not None and phase is Phase.SUCCEEDED and node.type == "Pod":
+            self._lineage.succeeded(node)
         hooks = self._hooks.pop(node.id, None)
         if group is None:
             self._without_parent(node, hooks)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dflow.engine.model import Template
     from dflow.engine.node import Node
 
-__all__ = ["FetchError", "fetch", "fetch_inputs", "shown"]
+__all__ = ["FetchError", "fetch", "fetch_inputs", "fetch_now", "shown"]
 
 _PIECE = 1 << 20
 _SILENCE = 60.0
@@ -62,8 +62,22 @@ async def fetch(url: str, target: Path) -> None:
         stop.set()
 
 
+def fetch_now(url: str, target: Path) -> None:
+    """Fetch a file, and wait for it.
+
+    Raises:
+        FetchError: it cannot be fetched; nothing is left of it then.
+        StateError: the file system refuses.
+    """
+    try:
+        _fetch(url, target, threading.Event())
+    except BaseException:
+        _partial(target).unlink(missing_ok=True)
+        raise
+
+
 def _fetch(url: str, target: Path, stop: threading.Event) -> None:
-    temporary = target.with_name(f"{target.name}.part")
+    temporary = _partial(target)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
@@ -76,6 +90,10 @@ def _fetch(url: str, target: Path, stop: threading.Event) -> None:
             temporary.unlink()
         else:
             temporary.replace(target)
+
+
+def _partial(target: Path) -> Path:
+    return target.with_name(f"{target.name}.part")
 
 
 def _transfer(url: str, file: int, target: str, stop: threading.Event) -> None:

@@ -6,6 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from dflow.engine import leaf
+from dflow.engine.artifact_values import ArtifactValue
+from dflow.engine.digests import Digests
 from dflow.engine.errors import LeafError
 from dflow.engine.fingerprint import changes
 from dflow.engine.model import SuspendTemplate
@@ -29,6 +31,7 @@ class KnownResults:
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
         self._told: set[tuple[str, ...]] = set()
+        self._digests = Digests()
 
     def still_holds(self, earlier: Node, node: Node) -> bool:
         """Whether a result of an earlier attempt is one of the same inputs; other code is only told of."""
@@ -65,7 +68,9 @@ class KnownResults:
         Raises:
             LeafError: it was, and the reuse is strict.
         """
-        differs = ", ".join(changes(reused.fingerprint, node.fingerprint))
+        found = changes(reused.fingerprint, node.fingerprint)
+        found += self._other_inputs(node, reused) if reused.strict else []
+        differs = ", ".join(found)
         if differs and reused.strict:
             raise LeafError(
                 f"step {node.key!r} of {reused.source} is not reused, as it differs in: {differs}; "
@@ -74,3 +79,17 @@ class KnownResults:
         node.reused = reused.source
         if differs:
             _log.warning("step %r is reused from %s although it differs in: %s", node.key, reused.source, differs)
+
+    def _other_inputs(self, node: Node, reused: Reused) -> list[str]:
+        """The input artifacts whose content is not that of the step that is to be reused, or cannot be compared."""
+        differs = []
+        for name, path in sorted(reused.inputs.items()):
+            value = node.input_artifacts.get(name)
+            try:
+                same = value is not None and self._digests.of(value) == self._digests.of(ArtifactValue(path))
+            except (OSError, ValueError) as exc:
+                differs.append(f"input artifact {name} (it cannot be compared: {exc})")
+                continue
+            if not same:
+                differs.append(f"input artifact {name}")
+        return differs

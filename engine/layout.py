@@ -5,7 +5,7 @@
     <workflow id>/
     ├── status  type  pid
     ├── .dflow/  graph.json  settings.json  journal.jsonl  ops/  lib/  lease  slots  control/  reuse.json  store/
-    │            runner.log
+    │            lineage.jsonl  runner.log
     └── <key>  or  <id>-<step name>-<hash>/
         ├── phase  type  script  log.txt  .step
         ├── inputs/{parameters,artifacts}/NAME
@@ -126,6 +126,16 @@ class RunLayout:
         return self.private / "slots"
 
     @property
+    def client(self) -> Path:
+        """How the client of a catalogue is found that is told of the run."""
+        return self.ops / "_lineage.json"
+
+    @property
+    def lineage(self) -> Path:
+        """What a catalogue was told of the run, one JSON line for the workflow and one for each step."""
+        return self.private / "lineage.jsonl"
+
+    @property
     def suspended(self) -> Path:
         """There while the workflow starts no new steps."""
         return self.private / "suspended"
@@ -202,6 +212,11 @@ class StepLayout:
     def missing(self) -> Path:
         """Left by the runtime: the indices of a group's elements that failed, as a JSON list."""
         return self.root / ".missing"
+
+    @property
+    def lineage(self) -> Path:
+        """Left by the runtime: which outputs the OP wants to have registered, as JSON."""
+        return self.root / ".lineage"
 
     @property
     def progress(self) -> Path:

@@ -43,12 +43,15 @@ def prepare(
     values: Mapping[str, str | None],
     settings: RunSettings,
     environment: Mapping[str, str],
+    *,
+    own_programs: bool = False,
 ) -> Job:
     """Write all that the program of ``node`` needs into its directory.
 
     Args:
         values: names of the leaf's scope, without the paths of its own inputs and outputs.
         environment: what all programs of the run get.
+        own_programs: as in ``Capabilities``.
 
     Raises:
         LeafError: an input artifact is missing, a tag cannot be resolved.
@@ -71,11 +74,14 @@ def prepare(
     env = {name: expressions.substitute(remap(text, known), scope) for name, text in template.pod.env}
     if isinstance(template, ScriptTemplate):
         env.setdefault(_PROGRESS, str(step.progress))
-    env = {**environment, "PYTHONUNBUFFERED": "1", "TMPDIR": workdir, **env, STEP_VARIABLE: step_path(step.root)}
+    own = {"PYTHONUNBUFFERED": "1", "TMPDIR": workdir, **env, STEP_VARIABLE: step_path(step.root)}
+    env = {**environment, **own}
+    if template.pod.secret_env:
+        own.update({name: env[name] for name, _, _ in template.pod.secret_env if name in env})
     captures = isinstance(template, ScriptTemplate) and template.result
     return Job(
         name=node.name,
-        argv=capturing(program.argv, step, env) if captures else program.argv,
+        argv=capturing(program.argv, step, None if own_programs else env) if captures else program.argv,
         cwd=step.workdir,
         env=env,
         step=step.root,
@@ -84,6 +90,9 @@ def prepare(
         grace=settings.kill_grace,
         runtime=program.runtime,
         isolation=_isolation(node, template),
+        image=template.pod.image,
+        own_env=own,
+        resources=_resources(template.pod.kubernetes) if template.pod.kubernetes else {},
     )
 
 
@@ -97,7 +106,7 @@ def time_limit(node: Node, template: LeafTemplate, values: Mapping[str, str | No
     return None if limit is None else _seconds(resolve(limit, values), node)
 
 
-def judge(node: Node, template: ProgramTemplate, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
+def judge(node: Node, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
     """The phase and the message that an outcome means, before outputs are looked at (PH-03, TM-01)."""
     step = node.place
     if outcome.message is not None:
@@ -106,8 +115,8 @@ def judge(node: Node, template: ProgramTemplate, outcome: Outcome, limit: float 
         return Phase.FAILED, f"it was ended after its time limit of {limit:g} s"
     if outcome.exit_code == 0:
         return Phase.SUCCEEDED, ""
-    reported = _reported_error(step) if step and isinstance(template, PythonOpTemplate) else None
-    return Phase.FAILED, reported or f"exit code {outcome.exit_code}{_meaning(outcome.exit_code)}"
+    reported = _reported_error(step) if step else None
+    return Phase.FAILED, reported or f"exit code {outcome.exit_code}{_meaning(outcome.exit_code, outcome.hint)}"
 
 
 def _place_of(node: Node) -> StepLayout:
@@ -123,6 +132,11 @@ def _isolation(node: Node, template: ProgramTemplate) -> str | None:
     return node.call.isolation or template.isolation if node.call else template.isolation
 
 
+def _resources(kubernetes: str) -> dict[str, dict[str, str]]:
+    given = json.loads(kubernetes)
+    return {name: given[name] for name in ("requests", "limits") if isinstance(given.get(name), dict)}
+
+
 def _seconds(text: str | None, node: Node) -> float:
     seconds = seconds_of(text or "")
     if not seconds:
@@ -131,7 +145,7 @@ def _seconds(text: str | None, node: Node) -> float:
 
 
 def _reported_error(step: StepLayout) -> str | None:
-    """What the runtime said of a failed OP."""
+    """What the runtime said of a failed OP, or of an input that a class of the user's could not bring."""
     try:
         data = json.loads(step.error.read_text(errors="replace"))
     except (OSError, ValueError):
@@ -140,7 +154,7 @@ def _reported_error(step: StepLayout) -> str | None:
     return str(message) if message else None
 
 
-def _meaning(code: int) -> str:
+def _meaning(code: int, hint: str | None) -> str:
     known = {
         126: "the program cannot be executed",
         127: "no such command",
@@ -149,5 +163,5 @@ def _meaning(code: int) -> str:
         139: "segmentation fault",
         143: "terminated",
     }
-    meaning = known.get(code)
+    meaning = hint or known.get(code)
     return f" ({meaning})" if meaning else ""

@@ -40,7 +40,7 @@ def write_inputs(
     if slices is not None and orders is not None and isinstance(template, PythonOpTemplate):
         write_group(slices, orders, node, step)
     if node.inputs:
-        make_directory(step.file(INPUTS))
+        _make_inputs(step.file(INPUTS))
         folder = step.file(INPUT_PARAMETERS)
         make_directory(folder)
         for name, text in node.inputs.items():
@@ -56,6 +56,16 @@ def write_inputs(
             place = step.declared(parameter.path)
             _make_parent(step, parameter.path)
             write_text(place, node.inputs[parameter.name])
+
+
+def _make_inputs(folder: str) -> None:
+    """Make a step's directory of inputs; there is one when some were brought already."""
+    try:
+        os.mkdir(folder)  # noqa: PTH102 - of every step
+    except FileExistsError:
+        return
+    except OSError:
+        make_directory(folder)  # once more, for the words
 
 
 def _place_artifact(
@@ -92,7 +102,7 @@ def _place_artifact(
 
 
 def _make(target: Path, value: ArtifactValue, artifact: InputArtifact) -> bool:
-    """Make an artifact that is the step's own; False when the server that it is fetched from has none."""
+    """Make an artifact that is the step's own; False when there is none where it comes from."""
     if value.raw is not None:
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)

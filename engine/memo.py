@@ -1,7 +1,7 @@
 """Outputs that are kept under the ``memoize_key`` of a template, for all runs in the same folder (MM-01).
 
-An entry is a file with the outputs; its artifacts are paths into the run that made them. An entry whose artifacts are
-gone, or are not the same files any more, does not count.
+An entry is a file with the outputs; its artifacts are paths into the run that made them, as seen from the folder. An
+entry whose artifacts are gone, or are not the same files any more, does not count.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.marks import difference, mark
+from dflow.engine.moving import absolute, relative
 from dflow.engine.results import gives_result
 from dflow.engine.reuse import Reused
 from dflow.engine.scope import resolve
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from dflow.engine.model import Template, Value
     from dflow.engine.node import Node
 
-__all__ = ["MemoCache", "is_memo_key", "resolve_memo_key"]
+__all__ = ["MemoCache", "holds", "is_memo_key", "resolve_memo_key"]
 
 _KEY = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*\Z")
 
@@ -51,8 +52,9 @@ class MemoCache:
             entry = json.loads(read_text(self._path(node)))
             if entry["template"] != node.template or entry["key"] != node.memo_key:
                 return None
-            artifacts = {name: str(found["path"]) for name, found in entry["artifacts"].items()}
-            same = all(difference(str(found["path"]), found["mark"]) is None for found in entry["artifacts"].values())
+            kept, folder = entry["artifacts"], str(self._folder)
+            artifacts = {name: absolute(str(found["path"]), folder) for name, found in kept.items()}
+            same = all(difference(path, kept[name]["mark"]) is None for name, path in artifacts.items())
             texts = {str(name): str(text) for name, text in entry["parameters"].items()}
             result = entry.get("result")
             age = getattr(template, "memoize_age", None)
@@ -87,7 +89,8 @@ class MemoCache:
             "result": node.result,
             "parameters": {name: text for name, text in node.outputs.items() if text is not None},
             "artifacts": {
-                name: {"path": value.location, "mark": mark(value.location)} for name, value in artifacts.items()
+                name: {"path": relative(value.location, str(self._folder)), "mark": mark(value.location)}
+                for name, value in artifacts.items()
             },
         }
         path = self._path(node)
@@ -105,6 +108,16 @@ class MemoCache:
     def _path(self, node: Node) -> Path:
         digest = hashlib.sha256(f"{node.template}\0{node.memo_key}".encode()).hexdigest()
         return self._folder / f"{digest[:32]}.json"
+
+
+def holds(file: Path) -> bool:
+    """Whether the files that an entry tells of are what they were."""
+    try:
+        kept = json.loads(read_text(file))["artifacts"].values()
+        folder = str(file.parent)
+        return all(difference(absolute(str(found["path"]), folder), found["mark"]) is None for found in kept)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return False
 
 
 def is_memo_key(text: str) -> bool:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from dflow.engine.model_payload import OpPayload
 from dflow.engine.model_templates import (
     HttpTemplate,
-    OpPayload,
     Pod,
     PythonOpTemplate,
     ResourceTemplate,
@@ -28,6 +28,7 @@ from dflow.engine.model_values import (
     ArtifactFrom,
     ArtifactList,
     ArtifactSource,
+    CustomArtifact,
     Expr,
     HttpArtifact,
     InputArtifact,
@@ -53,6 +54,7 @@ __all__ = [
     "ArtifactSource",
     "Call",
     "ContinueOn",
+    "CustomArtifact",
     "DagTemplate",
     "Expr",
     "Hook",

@@ -5,6 +5,7 @@ Import them from ``engine.model``.
 
 from __future__ import annotations
 
+from dflow.engine.model_payload import OpPayload
 from dflow.engine.model_values import NO_INPUTS, NO_OUTPUTS, Inputs, Outputs, Value
 from dflow.engine.records import record
 
@@ -90,32 +91,6 @@ class ScriptTemplate:
     memoize_age: float | None = None
     result: bool = False
     helper: bool = False
-
-
-@record(frozen=True, slots=True)
-class OpPayload:
-    """How the runtime finds an OP: ``kind`` is ``"import"`` or ``"pickle"``.
-
-    Attributes:
-        name: the OP's name for messages.
-        module: the module to import, or that the source came from.
-        qualname: the object inside the module.
-        data: the pickle as base64.
-        source: the OP's own definition and the imports of its file, for another version of Python.
-        python: ``major.minor`` of the interpreter that packed it.
-        cloudpickle: version that made the pickle.
-        digest: SHA-256 of the OP's own source, where it has one.
-    """
-
-    kind: str
-    name: str
-    module: str | None = None
-    qualname: str | None = None
-    data: str | None = None
-    source: str | None = None
-    python: str | None = None
-    cloudpickle: str | None = None
-    digest: str | None = None
 
 
 @record(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from dflow.engine.model_payload import OpPayload  # noqa: TC002 - who asks for the types of fields gets it
 from dflow.engine.records import record
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ArtifactFrom",
     "ArtifactList",
     "ArtifactSource",
+    "CustomArtifact",
     "Expr",
     "HttpArtifact",
     "InputArtifact",
@@ -80,11 +82,17 @@ class ArtifactFrom:
 
 @record(frozen=True, slots=True)
 class LocalArtifact:
-    """Files in the local artifact store, by absolute path; ``element`` as in :class:`ArtifactFrom`."""
+    """Files in the local artifact store, by absolute path.
+
+    Attributes:
+        element: as in :class:`ArtifactFrom`.
+        urn: what a catalogue calls it.
+    """
 
     path: str
     sub_path: str | None = None
     element: tuple[str, ...] | None = None
+    urn: str | None = None
 
 
 @record(frozen=True, slots=True)
@@ -109,10 +117,19 @@ class RawArtifact:
 
 @record(frozen=True, slots=True)
 class StoredArtifact:
-    """What is under a key of the artifact store: put there by a step of this run, or before it."""
+    """What is under a key of the artifact store: put there by a step of this run, or before it.
+
+    Attributes:
+        sub_path, element: as in :class:`ArtifactFrom`.
+        count: how many elements it has, where that is known; None where it is not.
+        urn: what a catalogue calls it.
+    """
 
     key: Value
     sub_path: str | None = None
+    element: tuple[str, ...] | None = None
+    count: int | None = None
+    urn: str | None = None
 
 
 @record(frozen=True, slots=True)
@@ -122,7 +139,22 @@ class HttpArtifact:
     url: Value
 
 
-ArtifactSource: TypeAlias = ArtifactFrom | LocalArtifact | ArtifactList | RawArtifact | StoredArtifact | HttpArtifact
+@record(frozen=True, slots=True)
+class CustomArtifact:
+    """What a class of the user's brings to each step that gets it.
+
+    Attributes:
+        loader: how the class is found.
+        urn: the text that it makes its object from.
+    """
+
+    loader: OpPayload
+    urn: str
+
+
+ArtifactSource: TypeAlias = (
+    ArtifactFrom | LocalArtifact | ArtifactList | RawArtifact | StoredArtifact | HttpArtifact | CustomArtifact
+)
 
 
 @record(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the engine asks of others: a way to run the program of a leaf step."""
+"""What the engine asks of others: a way to run the program of a leaf step, and a store beside its own directory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Capabilities", "Executor", "Job", "Outcome", "Usage"]
+    from dflow.engine.node import Node
+
+__all__ = ["Capabilities", "Executor", "Job", "Lineage", "ObjectStore", "Outcome", "Usage"]
 
 
 @record(frozen=True, slots=True)
@@ -22,11 +24,13 @@ class Capabilities:
         parallel: several jobs at once.
         timeouts: it ends a job after ``Job.timeout``.
         cancel: cancelling ``run`` ends the job, with everything it started.
+        own_programs: jobs find other programs than there are here, those of an image for one.
     """
 
     parallel: bool = True
     timeouts: bool = True
     cancel: bool = True
+    own_programs: bool = False
 
 
 @record(frozen=True, slots=True)
@@ -46,6 +50,10 @@ class Job:
             these instead of ``argv``.
         isolation: what this job asks for, in place of the run's isolation.
         limits: soft resource limits: names such as ``RLIMIT_AS`` and their values.
+        image: what its template names for where programs run in images.
+        own_env: the part of the environment that the template declares, with what dflow needs; an executor that runs
+            jobs elsewhere gives them this, not the engine's own environment.
+        resources: ``"requests"`` and ``"limits"`` of the template, as quantities of Kubernetes by name.
     """
 
     name: str
@@ -59,6 +67,9 @@ class Job:
     runtime: tuple[str, ...] | None = None
     isolation: str | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
+    image: str | None = None
+    own_env: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @record(frozen=True, slots=True)
@@ -77,6 +88,7 @@ class Outcome:
         exit_code: 0 is success; 128 + n for a program that signal n ended, as shells and containers say.
         timed_out: it was ended because its time was over.
         message: why it could not even start; None when it started.
+        hint: what the exit code means, where the executor knows; None for what it usually means.
         lost: what ran it was killed, and it was ended with that: it says nothing of the job, which is to be run again.
     """
 
@@ -85,6 +97,7 @@ class Outcome:
     message: str | None = None
     usage: Usage | None = None
     lost: bool = False
+    hint: str | None = None
 
 
 class Executor(Protocol):
@@ -101,4 +114,45 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """End what was kept for further jobs. It may be used again."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Where artifacts are that are not on this machine. Its methods are called from several threads at once."""
+
+    def keep(self, made: Path, key: str, archive: str | None) -> str:
+        """Store a file or a directory under a key.
+
+        Args:
+            archive: ``"tar"`` or ``"zip"``: as one object of that kind; None: an object for each file.
+
+        Returns:
+            The key that it is under; the archive's has an ending.
+
+        Raises:
+            StorageError: the store refuses or does not answer.
+        """
+        ...
+
+    def fetch(self, key: str, target: Path) -> bool:
+        """Bring what is under a key to ``target``, as a whole or not at all; archives are unpacked.
+
+        Returns:
+            False when there is nothing under the key.
+
+        Raises:
+            StorageError: the store refuses or does not answer.
+            UnsafeArtifact: an archive would lead out of its place.
+        """
+        ...
+
+
+class Lineage(Protocol):
+    """Is told what a run has made."""
+
+    def succeeded(self, node: Node) -> None:
+        """A leaf step has succeeded and is committed, now or by an earlier attempt.
+
+        Must return at once and raise nothing; the node changes later, so what is wanted of it is to be copied.
+        """
         ...

@@ -32,14 +32,17 @@ def gives_result(template: Template) -> bool:
     return template.result if isinstance(template, ScriptTemplate) else isinstance(template, HttpTemplate)
 
 
-def capturing(argv: tuple[str, ...], step: StepLayout, env: Mapping[str, str]) -> tuple[str, ...]:
+def capturing(argv: tuple[str, ...], step: StepLayout, env: Mapping[str, str] | None) -> tuple[str, ...]:
     """A program whose standard output goes to its own file.
+
+    Args:
+        env: where the program is to be found; None where that is not known here.
 
     Raises:
         LeafError: there is no such program: the shell that starts it could not tell that from its failure.
     """
     path = str(step.workdir / argv[0]) if "/" in argv[0] else argv[0]
-    if shutil.which(path, path=env.get("PATH")) is None:
+    if env is not None and shutil.which(path, path=env.get("PATH")) is None:
         raise LeafError(f"cannot start {argv[0]!r}: there is no such program")
     return ("/bin/sh", "-c", 'exec "$@" >>"$0"', str(step.stdout), *argv)
 

@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.marks import GONE, difference
+from dflow.engine.moving import absolute
 from dflow.engine.node import LEAF_TYPES, Node
 from dflow.engine.records import record
 from dflow.engine.reuse import load_reused
@@ -98,8 +99,7 @@ def changed_artifacts(layout: RunLayout, record: dict[str, Any]) -> Iterator[tup
     artifacts = outputs.get("artifacts") if isinstance(outputs, dict) else None
     for name, fields in (artifacts if isinstance(artifacts, dict) else {}).items():
         if isinstance(fields, dict) and isinstance(fields.get("path"), str):
-            path = fields["path"]
-            text = difference(path if path.startswith("/") else f"{layout.root}/{path}", fields.get("mark"))
+            text = difference(absolute(fields["path"], str(layout.root)), fields.get("mark"))
             if text is not None:
                 yield name, text
 

@@ -6,11 +6,12 @@ They are kept in the run directory, so that a resume reuses the same ones.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, field
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import LeafError, StateError
+from dflow.engine.moving import moved
 from dflow.engine.records import record
 from dflow.engine.results import gives_result, keep_result, read_result
 from dflow.engine.scope import ArtifactValue
@@ -38,6 +39,7 @@ class Reused:
         fingerprint: what it was made from, see ``engine.fingerprint``.
         result: its ``outputs.result``.
         strict: a step that would be made from something else refuses it.
+        inputs: absolute paths of its input artifacts by name, as far as they are known.
     """
 
     key: str
@@ -47,11 +49,12 @@ class Reused:
     fingerprint: dict[str, str] = field(default_factory=dict)
     result: str | None = None
     strict: bool = False
+    inputs: dict[str, str] = field(default_factory=dict)
 
 
 def save_reused(layout: RunLayout, steps: Iterable[Reused]) -> None:
     """Keep what shall be reused in a run."""
-    write_json(layout.reuse, [asdict(step) for step in steps])
+    write_json(layout.reuse, {"home": str(layout.root), "steps": [asdict(step) for step in steps]})
 
 
 def load_reused(layout: RunLayout) -> dict[str, Reused]:
@@ -63,9 +66,18 @@ def load_reused(layout: RunLayout) -> dict[str, Reused]:
     if not layout.reuse.is_file():
         return {}
     try:
-        return {data["key"]: Reused(**data) for data in json.loads(read_text(layout.reuse))}
+        data = json.loads(read_text(layout.reuse))
+        steps, home = (data["steps"], data["home"]) if isinstance(data, dict) else (data, str(layout.root))
+        return {step["key"]: _found(Reused(**step), home, str(layout.root)) for step in steps}
     except (OSError, ValueError, TypeError, KeyError) as exc:
         raise StateError(f"cannot read what is to be reused in {layout.reuse}: {exc}") from exc
+
+
+def _found(step: Reused, home: str, root: str) -> Reused:
+    def here(paths: dict[str, str]) -> dict[str, str]:
+        return {name: moved(path, home, root) for name, path in paths.items()}
+
+    return replace(step, artifacts=here(step.artifacts), inputs=here(step.inputs))
 
 
 def take_outputs(node: Node, template: Template, reused: Reused) -> None:

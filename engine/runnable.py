@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import CompileError, ExpressionError
-from dflow.engine.model import DagTemplate, Literal, ResourceTemplate, StepsTemplate, StoredArtifact
+from dflow.engine.model import ArtifactList, DagTemplate, Literal, ResourceTemplate, StepsTemplate, StoredArtifact
 from dflow.engine.store import stored_at
 
 if TYPE_CHECKING:
@@ -14,23 +14,24 @@ if TYPE_CHECKING:
     from dflow.engine.layout import RunLayout
     from dflow.engine.model import ArtifactSource, Call, Template, WorkflowGraph
 
-__all__ = ["problems", "refuse"]
+__all__ = ["from_elsewhere", "problems", "refuse", "stored_artifacts"]
 
 
-def refuse(graph: WorkflowGraph, layout: RunLayout | None = None) -> None:
+def refuse(graph: WorkflowGraph, layout: RunLayout | None = None, *, reaches_store: bool = False) -> None:
     """Raise CompileError when a graph cannot be run here; the arguments are those of :func:`problems`."""
-    found = problems(graph, layout)
+    found = problems(graph, layout, reaches_store=reaches_store)
     if found:
         raise CompileError(found)
 
 
-def problems(graph: WorkflowGraph, layout: RunLayout | None = None) -> list[str]:
+def problems(graph: WorkflowGraph, layout: RunLayout | None = None, *, reaches_store: bool = False) -> list[str]:
     """What cannot be run here, one line for each, with its place.
 
     Args:
         layout: the run's directory, when it has one: what is in its artifact store is there.
+        reaches_store: an object store is asked for keys that nothing in the workflow makes.
     """
-    return [*_resources(graph), *_keys(graph, layout)]
+    return [*_resources(graph), *([] if reaches_store else _keys(graph, layout))]
 
 
 def _resources(graph: WorkflowGraph) -> list[str]:
@@ -69,21 +70,16 @@ def _calls(template: Template) -> Iterator[Call]:
 
 def _keys(graph: WorkflowGraph, layout: RunLayout | None) -> list[str]:
     """Keys of the artifact store that are looked up, and that nothing can have put there."""
-    wanted = list(_wanted_keys(graph))
-    if not wanted:
-        return []
-    kept = [artifact.key for template in graph.templates for artifact in template.outputs.artifacts if artifact.key]
-    if not all(isinstance(key, Literal) for key in kept):
-        return []
-    known = [key.text for key in kept if isinstance(key, Literal)]
     found = []
-    for place, key in dict.fromkeys(wanted):
+    for place, key in dict.fromkeys(
+        (place, key) for place, key, is_optional in from_elsewhere(graph) if not is_optional
+    ):
         try:
-            in_store = layout is not None and layout.root.joinpath(stored_at(str(layout.store), key)).exists()
+            is_there = layout is not None and layout.root.joinpath(stored_at(str(layout.store), key)).exists()
         except ExpressionError as exc:
             found.append(f"{place}: {exc}")
             continue
-        if not (in_store or any(_overlap(key, other) for other in known)):
+        if not is_there:
             found.append(f"{place}: no step keeps anything under the key {key!r}, and there is no upload of this name")
     return found
 
@@ -93,19 +89,32 @@ def _overlap(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _wanted_keys(graph: WorkflowGraph) -> Iterator[tuple[str, str]]:
-    """Places and the keys that are looked up there, as far as both are known before the run."""
+def stored_artifacts(graph: WorkflowGraph) -> Iterator[tuple[str, str, bool]]:
+    """Places, the keys of the artifact store that are named there, and whether the steps can do without.
+
+    Only what is known before the run.
+    """
+    for name, source in graph.artifacts:
+        for key in _keys_of(source):
+            yield f"workflow artifact {name!r}", key, False
     for template in graph.templates:
-        optional = {a.name for a in template.inputs.artifacts if a.optional}
         for artifact in template.inputs.artifacts:
-            key = _key(artifact.source)
-            if key is not None and artifact.name not in optional:
-                yield f"input artifact {artifact.name!r} of template {template.name!r}", key
+            for key in _keys_of(artifact.source):
+                yield f"input artifact {artifact.name!r} of template {template.name!r}", key, artifact.optional
         for call in _calls(template):
             for name, source in call.artifacts:
-                key = _key(source)
-                if key is not None and not _is_optional(graph, call, name):
-                    yield f"artifact {name!r} of {call.name!r} in template {template.name!r}", key
+                for key in _keys_of(source):
+                    place = f"artifact {name!r} of {call.name!r} in template {template.name!r}"
+                    yield place, key, _is_optional(graph, call, name)
+
+
+def from_elsewhere(graph: WorkflowGraph) -> list[tuple[str, str, bool]]:
+    """Of :func:`stored_artifacts`, those under keys that no step of the workflow itself can make."""
+    kept = [artifact.key for template in graph.templates for artifact in template.outputs.artifacts if artifact.key]
+    if not all(isinstance(key, Literal) for key in kept):
+        return []
+    known = [key.text for key in kept if isinstance(key, Literal)]
+    return [found for found in stored_artifacts(graph) if not any(_overlap(found[1], key) for key in known)]
 
 
 def _is_optional(graph: WorkflowGraph, call: Call, name: str) -> bool:
@@ -113,5 +122,10 @@ def _is_optional(graph: WorkflowGraph, call: Call, name: str) -> bool:
     return callee is not None and any(a.name == name and a.optional for a in callee.inputs.artifacts)
 
 
-def _key(source: ArtifactSource | None) -> str | None:
-    return source.key.text if isinstance(source, StoredArtifact) and isinstance(source.key, Literal) else None
+def _keys_of(source: ArtifactSource | None) -> Iterator[str]:
+    """The keys that a source is made of, as far as they are known."""
+    if isinstance(source, ArtifactList):
+        for _, member in source.members:
+            yield from _keys_of(member)
+    elif isinstance(source, StoredArtifact) and isinstance(source.key, Literal):
+        yield source.key.text

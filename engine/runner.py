@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from dflow.engine import codec
+from dflow.engine.around import Around, Helpers
 from dflow.engine.control import take_requests, wants_again
 from dflow.engine.errors import DflowError, LeaseLost, StateError
 from dflow.engine.layout import RunLayout
 from dflow.engine.lease import lease
 from dflow.engine.model import PythonOpTemplate, StepsTemplate
+from dflow.engine.moving import relative
 from dflow.engine.phase import Phase
 from dflow.engine.process import end_steps
 from dflow.engine.records import record
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
     from dflow.engine.lease import Hold
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
-    from dflow.engine.ports import Executor
-    from dflow.engine.slots import Slots
+    from dflow.engine.ports import Executor, ObjectStore
+    from dflow.engine.shipping import Shipping
 
 __all__ = ["RunResult", "create_run", "load_graph", "run", "write_graph"]
 
@@ -62,7 +64,7 @@ def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLa
         CompileError: the graph cannot be run here.
         StateError: there is something of that name, or the file system refuses.
     """
-    refuse(graph)
+    refuse(graph, reaches_store=settings.objects is not None)
     if root.exists():
         raise StateError(
             f"{root} is there already: choose another id, or continue that run with: dflow resume {root.name}"
@@ -70,7 +72,7 @@ def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLa
     making = root.with_name(f".{root.name}.{os.getpid()}")
     shutil.rmtree(making, ignore_errors=True)
     try:
-        _fill_directory(RunLayout(making), graph, settings)
+        _fill_directory(RunLayout(making), graph, settings, root)
         with writing(root):
             making.rename(root)
     except StateError as exc:
@@ -80,7 +82,7 @@ def create_run(root: Path, graph: WorkflowGraph, settings: RunSettings) -> RunLa
     return RunLayout(root)
 
 
-def _fill_directory(layout: RunLayout, graph: WorkflowGraph, settings: RunSettings) -> None:
+def _fill_directory(layout: RunLayout, graph: WorkflowGraph, settings: RunSettings, home: Path) -> None:
     with writing(layout.root):
         layout.root.mkdir(0o755, parents=True)  # whoever else can write in it can have code run
         layout.ops.mkdir(parents=True, mode=0o700)
@@ -92,11 +94,15 @@ def _fill_directory(layout: RunLayout, graph: WorkflowGraph, settings: RunSettin
             if not target.exists():
                 target.symlink_to(package)
     write_text(layout.status, Phase.PENDING.value)
-    write_graph(layout, graph, settings)
+    write_graph(layout, graph, settings, home=home)
 
 
-def write_graph(layout: RunLayout, graph: WorkflowGraph, settings: RunSettings) -> None:
-    """Write, or replace, what a run directory holds of the workflow itself."""
+def write_graph(layout: RunLayout, graph: WorkflowGraph, settings: RunSettings, *, home: Path | None = None) -> None:
+    """Write, or replace, what a run directory holds of the workflow itself.
+
+    Args:
+        home: where the run directory is going to be, when it is still made.
+    """
     for template in graph.templates:
         if isinstance(template, PythonOpTemplate):
             data = {"op": codec.encode(template.op), "path": settings.module_path, "save": settings.save_copy_method}
@@ -104,7 +110,7 @@ def write_graph(layout: RunLayout, graph: WorkflowGraph, settings: RunSettings) 
     save_settings(layout.settings, settings)
     entry = next(t for t in graph.templates if t.name == graph.entrypoint)
     write_text(layout.type, "Steps" if isinstance(entry, StepsTemplate) else "DAG")
-    write_text(layout.graph, codec.dumps(graph), mode=0o600)
+    write_text(layout.graph, codec.dumps(graph, home=str((home or layout.root).absolute())), mode=0o600)
 
 
 def load_graph(layout: RunLayout) -> WorkflowGraph:
@@ -114,7 +120,7 @@ def load_graph(layout: RunLayout) -> WorkflowGraph:
         StateError: it is missing or damaged.
     """
     try:
-        return codec.loads(read_text(layout.graph))
+        return codec.loads(read_text(layout.graph), root=str(layout.root.absolute()))
     except OSError as exc:
         raise StateError(f"cannot read the graph of the run in {layout.graph}: {exc.strerror}") from exc
     except StateError as exc:
@@ -126,9 +132,8 @@ def run(
     make_executor: Callable[[RunSettings], Executor],
     *,
     again: Callable[[Node], bool] | None = None,
-    shared: Slots | None = None,
     takeover: bool = False,
-    tell: Callable[[RunResult], None] | None = None,
+    around: Around | None = None,
 ) -> RunResult:
     """Run, or go on with, the workflow in a directory, and wait for its end.
 
@@ -137,27 +142,31 @@ def run(
 
     Args:
         again: which finished steps of an earlier attempt to run again; None runs none again.
-        shared: places for leaf steps that it shares with the run around it, if there is one.
         takeover: take it over from a process of another host.
-        tell: is told of the end while the run is still held: who waits until nobody holds it finds all that was said.
+        around: what else it is given.
 
     Raises:
         CompileError: the graph cannot be run here.
         LeaseHeld: somebody else runs it.
         LeaseLost: another host has taken it over; nothing was written since.
         StateError: the run directory cannot be read or written.
+        StorageError: the object store of its inputs refuses or does not answer.
     """
     graph, settings = load_graph(layout), load_settings(layout.settings)
-    refuse(graph, layout)
+    around = around or Around()
+    objects = around.open_store(settings.objects) if around.open_store and settings.objects is not None else None
+    refuse(graph, layout, reaches_store=objects is not None)
     with lease(layout, takeover=takeover) as hold:
         if not _is_untouched(layout):
             end_steps(layout.root)  # what an engine that was killed has left
         layout.suspended.unlink(missing_ok=True)
         take_requests(layout)  # what was asked of an attempt that is over is not for this one
+        shipping = None if objects is None else _shipping(graph, layout, settings, objects)
         while True:
             executor = make_executor(settings)
             earlier = look_back(layout, again)
-            scheduler = Scheduler(graph, layout, settings, executor, earlier, shared)
+            helpers = Helpers(executor, around.shared, shipping, around.lineage)
+            scheduler = Scheduler(graph, layout, settings, earlier, helpers)
             attempt = _Attempt(layout, scheduler, hold)
             try:
                 scheduler.commits.complete_journal(earlier.finished.values())
@@ -168,12 +177,24 @@ def run(
             again = attempt.again
             if again is None:
                 break
-        if shared is not None:
-            shared.close()
+        if around.shared is not None:
+            around.shared.close()
         result = RunResult(phase, tuple(scheduler.failures))
-        if tell is not None:
-            tell(result)
+        if around.tell is not None:
+            around.tell(result)
     return result
+
+
+def _shipping(graph: WorkflowGraph, layout: RunLayout, settings: RunSettings, objects: ObjectStore) -> Shipping:
+    """What brings artifacts from and to an object store; those that can be are brought now."""
+    from dflow.engine.shipping import Shipping, bring_inputs  # noqa: PLC0415 - few runs have an object store
+
+    try:
+        bring_inputs(graph, layout, objects)
+    except DflowError:
+        _try_to_say(layout, Phase.ERROR)
+        raise
+    return Shipping(layout, objects, outputs=settings.keep_outputs, prefix=settings.key_prefix)
 
 
 def _is_untouched(layout: RunLayout) -> bool:
@@ -310,7 +331,9 @@ class _Attempt:
                 _log.warning("ignored a request that this version does not know: %s", verb)
 
     def _end(self, phase: Phase) -> None:
-        outputs = {"parameters": self._scheduler.global_outputs, "artifacts": self._scheduler.global_artifacts}
+        root = str(self._layout.root)
+        artifacts = {name: relative(path, root) for name, path in self._scheduler.global_artifacts.items()}
+        outputs = {"parameters": self._scheduler.global_outputs, "artifacts": artifacts}
         self._scheduler.commits.workflow(phase, outputs=outputs)
         write_text(self._layout.status, phase.value)
 

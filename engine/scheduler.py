@@ -32,14 +32,13 @@ from dflow.engine.slices import Deal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dflow.engine.around import Helpers
     from dflow.engine.layout import RunLayout
     from dflow.engine.leaf import LeafTemplate
     from dflow.engine.model import Call, Loop, Template, Value, WorkflowGraph
-    from dflow.engine.ports import Executor
     from dflow.engine.resume import Earlier
     from dflow.engine.reuse import Reused
     from dflow.engine.settings import RunSettings
-    from dflow.engine.slots import Slots
 
     _Leaf = LeafTemplate | SuspendTemplate | ResourceTemplate
 
@@ -56,11 +55,10 @@ class Scheduler(Ends):
         graph: WorkflowGraph,
         layout: RunLayout,
         settings: RunSettings,
-        executor: Executor,
         earlier: Earlier,
-        shared: Slots | None = None,
+        helpers: Helpers,
     ) -> None:
-        super().__init__(graph, layout, settings, executor, earlier, shared)
+        super().__init__(graph, layout, settings, earlier, helpers)
         self._finished = earlier.finished
         self._reused = earlier.reused
         self._known = KnownResults(settings)

@@ -14,6 +14,7 @@ from dflow.engine.expressions.derived import derived
 from dflow.engine.model import (
     ArtifactFrom,
     ArtifactList,
+    CustomArtifact,
     Expr,
     HttpArtifact,
     Literal,
@@ -73,7 +74,9 @@ def resolve(value: Value, values: Mapping[str, str | None]) -> str | None:
             return expressions.substitute(source, values, strict=STRICT)
 
 
-def resolve_artifact(source: ArtifactSource, scope: Scope) -> ArtifactValue | None:
+def resolve_artifact(  # noqa: PLR0911 - one for each kind
+    source: ArtifactSource, scope: Scope
+) -> ArtifactValue | None:
     """The artifact that a source names; None when its producer was skipped or left it out.
 
     Raises:
@@ -88,10 +91,12 @@ def resolve_artifact(source: ArtifactSource, scope: Scope) -> ArtifactValue | No
         case HttpArtifact(url):
             text = resolve(url, scope.values)
             return None if text is None else ArtifactValue("", url=text)
-        case StoredArtifact(key, sub_path):
+        case CustomArtifact():
+            return ArtifactValue("", custom=source)
+        case StoredArtifact(key, sub_path, element):
             text = resolve(key, scope.values)
-            inside = _inside(sub_path, scope.values)
-            return None if text is None else ArtifactValue(stored_at(scope.store, text)).within(inside)
+            found = None if text is None else ArtifactValue(stored_at(scope.store, text), key=text)
+            return _part(found, _inside(sub_path, scope.values), element)
         case LocalArtifact(path, sub_path, element):
             return _part(ArtifactValue(path), sub_path, element)
         case ArtifactFrom(value, sub_path, element):
@@ -126,7 +131,7 @@ def _part(found: ArtifactValue | None, sub_path: str | None, element: tuple[str,
     if found is None or (sub_path is None and element is None):
         return found
     if found.is_nowhere:
-        raise ExpressionError(f"an artifact that is one text or one file of a server has no part {sub_path!r}")
+        raise ExpressionError(f"an artifact that each step gets for itself has no part {sub_path!r}")
     found = found.within(sub_path)
     return found if element is None else _element(found, element)
 

@@ -14,6 +14,7 @@ from dflow.engine.records import record
 from dflow.engine.state import read_text, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["RunSettings", "load_settings", "save_settings"]
@@ -40,6 +41,9 @@ class RunSettings:
         kill_grace: seconds between SIGTERM and SIGKILL.
         durability: what a finished step survives: ``"kill"`` (the end of any process) or ``"power"`` (the end of the
             machine too; each step waits for the disk).
+        objects: which object store artifacts with keys come from, in the words of who opens it; None for none.
+        keep_outputs: the outputs of leaf steps go to that store.
+        key_prefix: what their keys begin with.
     """
 
     pool_workers: int | None = None
@@ -52,6 +56,9 @@ class RunSettings:
     library: str = ""
     kill_grace: float = 5.0
     durability: str = "kill"
+    objects: Mapping[str, Any] | None = None
+    keep_outputs: bool = False
+    key_prefix: str = ""
 
     def __post_init__(self) -> None:
         for name, value, allowed in (

@@ -55,6 +55,19 @@ class Store:
             if again is not None and place.is_dir():
                 _forget(place, again)
 
+    def place_for(self, key: str) -> Path:
+        """Where something can be put that comes under a key from elsewhere; the directories above are made.
+
+        Raises:
+            ExpressionError: the key is none.
+            LeafError: it lies below a file.
+            StateError: the file system refuses.
+        """
+        place = Path(stored_at(str(self.root), key))
+        with writing(place):
+            self._make_folder(place, key)
+        return place
+
     def _make_folder(self, place: Path, key: str) -> None:
         """Make the directories that a key lies in; a link to a directory becomes a directory of links."""
         self.root.mkdir(exist_ok=True)

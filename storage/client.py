@@ -64,3 +64,7 @@ class StorageClient(abc.ABC):
     def exists(self, key: str) -> bool:
         """Whether there is an object of that key."""
         return key in self.list(key)
+
+    def __str__(self) -> str:
+        """What to call the store in messages: no secrets."""
+        return f"the store of {type(self).__name__}"

@@ -14,6 +14,7 @@ from dflow.config import configured_secrets, is_remote
 from dflow.engine.errors import ConfigError
 from dflow.engine.phase import Phase
 from dflow.exporters.argo.lint import Finding, Severity, lint, lint_text
+from dflow.storage.folder import FolderClient
 
 if TYPE_CHECKING:
     import argparse
@@ -43,7 +44,7 @@ def export(options: argparse.Namespace) -> int:
         _write(options.output, text)
         if made.uploads:
             folder = manifests.uploads_folder(options.output)
-            upload(made.uploads, manifests.FolderStore(folder))
+            upload(made.uploads, FolderClient(folder))
             manifests.write_plan(made, folder)
             say(f"{options.output}, and {len(made.uploads)} objects for the artifact store in {folder}")
     for finding in findings:

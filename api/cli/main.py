@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dflow import __version__
+from dflow.cli.keeping import gc_options, pack_options, unpack_options
 from dflow.config import is_remote
 from dflow.engine.errors import DflowError
 
@@ -24,7 +25,16 @@ _EPILOG = """examples:
   dflow logs my-wf-x3k9a train       what a step printed
   dflow retry my-wf-x3k9a            run what failed once more
 """
-_MODULES = {"doctor": "doctor", "graph": "graph", "export": "argo", "lint_file": "argo", "run_manifest": "argo"}
+_MODULES = {
+    "doctor": "doctor",
+    "graph": "graph",
+    "export": "argo",
+    "lint_file": "argo",
+    "run_manifest": "argo",
+    "gc": "gc",
+    "pack": "pack",
+    "unpack": "pack",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -149,6 +159,17 @@ def _ending_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _verb(verbs, "terminate", "end all running steps of a run at once", "terminate")
     _verb(verbs, "stop", "end all running steps of a run; it becomes Failed", "stop")
     _verb(verbs, "delete", "delete the directory of a run", "delete")
+    _keeping_verbs(verbs)
+
+
+def _keeping_verbs(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    cleaning = verbs.add_parser("gc", help="show which runs, or parts of them, can be deleted, and delete them")
+    gc_options(_with_json(cleaning))
+    cleaning.set_defaults(function=_late("gc"))
+    pack_options(_verb(verbs, "pack", "write a run, with all that it needs, into one file", "pack"))
+    unpacking = verbs.add_parser("unpack", help="make a run of what dflow pack has written")
+    unpack_options(unpacking)
+    unpacking.set_defaults(function=_late("unpack"))
 
 
 def _verb(

@@ -7,7 +7,7 @@ import runpy
 import sys
 from typing import TYPE_CHECKING, Any
 
-from dflow import building
+from dflow import artifacts, building
 from dflow.engine.errors import ConfigError
 from dflow.workflow import Workflow
 
@@ -87,7 +87,8 @@ def _recording(made: list[Workflow], submitted: list[Workflow]) -> Iterator[None
     for name, function in replaced.items():
         setattr(Workflow, name, function)
     try:
-        yield
+        with artifacts.kept_here():
+            yield
     finally:
         for name, function in originals.items():
             setattr(Workflow, name, function)

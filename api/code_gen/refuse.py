@@ -19,8 +19,6 @@ _RECORDS = {
     model.SuspendTemplate: "is a suspend template",
     model.ResourceTemplate: "is a resource template",
     model.RawArtifact: "has a raw artifact",
-    model.StoredArtifact: "has an artifact of an object store",
-    model.HttpArtifact: "has an artifact from a URL",
 }
 _FIELDS = {
     model.Call: ("depends",),
@@ -45,7 +43,7 @@ def refuse_what_cannot_be_written(graph: model.WorkflowGraph) -> None:
     Raises:
         UnsupportedError: it cannot; lists everything.
     """
-    found = unsayable(graph)
+    found = [*unsayable(graph), *_classes(graph)]
     if found:
         raise UnsupportedError("\n".join(["the API cannot say everything that this workflow says:", *_listed(found)]))
 
@@ -58,18 +56,30 @@ def unsayable(graph: model.WorkflowGraph) -> list[str]:
     return found
 
 
+def _classes(graph: model.WorkflowGraph) -> list[str]:
+    """Artifacts of classes that are in the graph as a whole, and in no script."""
+    found = {record.loader.name: None for record in _records(graph) if isinstance(record, model.CustomArtifact)}
+    return [f"the workflow has an artifact of the class {name!r}" for name in found]
+
+
+def _records(record: Any) -> Iterator[Any]:
+    """A record, and all that it holds."""
+    if isinstance(record, tuple):
+        for item in record:
+            yield from _records(item)
+    elif dataclasses.is_dataclass(record):
+        yield record
+        for field in dataclasses.fields(record):
+            yield from _records(getattr(record, field.name))
+
+
 def _listed(lines: list[str]) -> list[str]:
     return [f"  - {line}" for line in lines]
 
 
 def _offences(record: Any) -> Iterator[str]:
-    if isinstance(record, tuple):
-        for item in record:
-            yield from _offences(item)
-    elif dataclasses.is_dataclass(record):
-        yield from _own(record)
-        for field in dataclasses.fields(record):
-            yield from _offences(getattr(record, field.name))
+    for one in _records(record):
+        yield from _own(one)
 
 
 def _own(record: Any) -> Iterator[str]:
@@ -79,12 +89,20 @@ def _own(record: Any) -> Iterator[str]:
         if getattr(record, name) != type(record).__dataclass_fields__[name].default:
             yield f"has {name!r}" if not isinstance(record, model.Call) else f"has a task with {name!r}"
     match record:
+        case model.StoredArtifact(key) if not isinstance(key, model.Literal):
+            yield "has an artifact of an object store whose key has tags"
         case model.Call(hooks=hooks):
             yield from (f"has a hook {h.name!r}" for h in hooks if HOOKS.get(h.name, ("", None))[1] != h.phases)
             yield from (f"has a hook of the hook {h.name!r}" for h in hooks if h.call.hooks)
         case model.WorkflowGraph(kubernetes=str(text)):
             unknown = sorted(set(json.loads(text)) - set(FOR_KUBERNETES))
             yield from (f"has {name!r} for a cluster" for name in unknown)
+        case model.ScriptTemplate():
+            yield from _of_script(record)
+
+
+def _of_script(record: model.ScriptTemplate) -> Iterator[str]:
+    match record:
         case model.ScriptTemplate(language=language) if language not in _LANGUAGES:
             yield f"is a script in {language!r}"
         case model.ScriptTemplate(language="container", script=script) if script is not None:

@@ -133,10 +133,10 @@ class Values:
 
     def artifact(self, source: model.ArtifactSource, scope: Scope | None = None) -> Piece:
         """Where an artifact comes from."""
+        found = self._existing(source)
+        if found is not None:
+            return found
         match source:
-            case model.LocalArtifact(path, sub_path, element):
-                head = f"{self._names.ours('LocalArtifact')}({quote(path)})"
-                return _part(head, sub_path, element)
             case model.ArtifactList(members, is_dict):
                 pieces = [(key, self.artifact(member, scope)) for key, member in members]
                 if is_dict:
@@ -154,6 +154,20 @@ class Values:
             if artifact_source(given, Problems()) == source:
                 return quote(given)
         raise UnsupportedError(f"the API cannot say where an artifact comes from: {source!r}")
+
+    def _existing(self, source: model.ArtifactSource) -> Piece | None:
+        """An artifact that no step of the workflow makes; None for another."""
+        match source:
+            case model.LocalArtifact(path, sub_path, element, urn):
+                more = f", urn={quote(urn)}" if urn else ""
+                return _part(f"{self._names.ours('LocalArtifact')}({quote(path)}{more})", sub_path, element)
+            case model.StoredArtifact(model.Literal(key), sub_path, element, count, urn):
+                more = f', path_list=[{{"order": index}} for index in range({count})]' if count else ""
+                more += f", urn={quote(urn)}" if urn else ""
+                return _part(f"{self._names.ours('S3Artifact')}({quote(key)}{more})", sub_path, element)
+            case model.HttpArtifact(url):
+                return call(self._names.ours("HTTPArtifact"), self._text(url, _compiles(url, text_value)))
+        return None
 
 
 def type_piece(kind: str | None) -> str | None:

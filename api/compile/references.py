@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
-from dflow.engine.model import ArtifactFrom, ArtifactList, Expr, Ref, Sequence, Text
+from dflow.engine.model import ArtifactFrom, ArtifactList, Expr, HttpArtifact, Ref, Sequence, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def mentioned(value: Value | ArtifactSource | None) -> frozenset[Name]:  # noqa:
         ExpressionError: the value holds a wrong expression.
     """
     match value:
-        case ArtifactFrom(inner, _):
+        case ArtifactFrom(inner, _) | HttpArtifact(inner):
             return mentioned(inner)
         case ArtifactList(members):
             return frozenset().union(*(mentioned(source) for _, source in members))

@@ -6,13 +6,25 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dflow import common
+from dflow.artifact_sources import key_of
 from dflow.declared import Named
-from dflow.engine import expressions
-from dflow.engine.errors import ExpressionError
-from dflow.engine.model import ArtifactFrom, ArtifactList, Expr, Literal, LocalArtifact, Ref, Text
+from dflow.engine import expressions, model
+from dflow.engine.errors import ExpressionError, PayloadError
+from dflow.engine.model import (
+    ArtifactFrom,
+    ArtifactList,
+    Expr,
+    HttpArtifact,
+    Literal,
+    LocalArtifact,
+    Ref,
+    StoredArtifact,
+    Text,
+)
 from dflow.expression import MISSING, quoted
 from dflow.io import ArgoVar, InputArtifact, InputParameter, OutputArtifact, type_to_str
 from dflow.python.check import fits
+from dflow.python.payload import pack_op
 from dflow.python.values import decode, encode
 
 if TYPE_CHECKING:
@@ -89,16 +101,35 @@ def artifact_source(given: Any, problems: Problems) -> ArtifactSource | None:  #
             return ArtifactFrom(Ref(str(given)[2:-2]), given._sub_path, _element(given, problems))
         case ArgoVar() if not isinstance(given, Named):
             return ArtifactFrom(Expr(given.expr))
-        case common.LocalArtifact():
-            return LocalArtifact(given.local_path, given._sub_path, _element(given, problems))
         case list() | tuple() | dict() if given:
             return _several(given, problems)
         case str():
             value = text_value(given, problems)
             if isinstance(value, (Ref, Expr)):
                 return ArtifactFrom(value)
+    return _existing(given, problems)
+
+
+def _existing(given: Any, problems: Problems) -> ArtifactSource | None:  # noqa: PLR0911 - one for each kind
+    """An artifact that no step of the workflow makes."""
+    match given:
+        case common.LocalArtifact():
+            return LocalArtifact(given.local_path, given._sub_path, _element(given, problems), given.urn or None)
+        case common.S3Artifact() if given.key:
+            count = len({str(item.get("order")).partition(".")[0] for item in given.path_list}) or None
+            element, urn = _element(given, problems), given.urn or None
+            return StoredArtifact(Literal(given.key), given._sub_path, element, count, urn)
+        case common.HTTPArtifact():
+            return HttpArtifact(text_value(given.url, problems))
+        case common.CustomArtifact():
+            return _custom(given, problems)
+        case model.CustomArtifact():  # of a graph that became objects again
+            return given
+    urn = getattr(given, "urn", None) or None
     if getattr(given, "local_path", None) is not None:
-        return LocalArtifact(str(given.local_path))
+        return LocalArtifact(str(given.local_path), urn=urn)
+    if key_of(given):
+        return StoredArtifact(Literal(str(key_of(given))), urn=urn)
     problems.add(_why_no_artifact(given))
     return None
 
@@ -108,6 +139,18 @@ def _element(given: Any, problems: Problems) -> tuple[str, ...] | None:
     if any("{{" in key for key in given._element):
         problems.add("an element of an artifact needs a constant index; use Slices for one that is known later")
     return given._element or None
+
+
+def _custom(given: common.CustomArtifact, problems: Problems) -> ArtifactSource | None:
+    """An artifact of a class of the user's, or what it is redirected to."""
+    if given.redirect is not None:
+        return artifact_source(given.redirect, problems)
+    try:
+        loader = model.OpPayload(**pack_op(type(given), "artifact class", "download"))
+        return model.CustomArtifact(loader, str(given.get_urn()))
+    except PayloadError as exc:
+        problems.add(str(exc))
+        return None
 
 
 def _several(given: Any, problems: Problems) -> ArtifactSource:
@@ -131,7 +174,7 @@ def _why_no_artifact(given: Any) -> str:
     if isinstance(given, (list, tuple, dict)):
         return "an empty list of artifacts cannot be given; leave it out, and declare the input optional"
     if isinstance(given, common.S3Artifact):
-        return "an artifact in an object store cannot be used locally in this version"
+        return "the S3Artifact has no key"
     return f"{_short(given)} is no artifact; use upload_artifact(...) or step.outputs.artifacts[...]"
 
 

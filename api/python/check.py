@@ -102,7 +102,7 @@ def _is_typed_dict(kind: type) -> bool:
 def _typeguard(value: Any, kind: Any) -> str | None:
     try:
         from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
-    except ImportError:
+    except (ImportError, SyntaxError, TypeError, AttributeError):  # it may be of another Python than this
         return _plain(value, kind)
     try:
         check_type(value, kind, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)

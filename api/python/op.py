@@ -80,6 +80,60 @@ class OP(ABC):
         """What was given by :meth:`set_output`."""
         return dict(self.__dict__.get("outputs", {}))
 
+    def get_input_artifact_storage_key(self, name: str) -> str:
+        """The key of an input artifact, inside of ``execute``.
+
+        Of one that has a key in a store, that key. Else, on this machine, its path in the run directory, which is the
+        store of a run: that of the step which has made it; of one from outside of the run, its absolute path.
+        """
+        from dflow.python.places import artifact_key
+
+        return artifact_key(self._own_step(name, self.get_input_sign()), "inputs", name)
+
+    def get_output_artifact_storage_key(self, name: str) -> str:
+        """The key that an output artifact will have, inside of ``execute``: its path in the run directory."""
+        from dflow.python.places import artifact_key
+
+        return artifact_key(self._own_step(name, self.get_output_sign()), "outputs", name)
+
+    def get_input_artifact_link(self, name: str) -> str:
+        """The URL of an input artifact, inside of ``execute``: on this machine ``file://…`` in the step's directory."""
+        from dflow.python.places import artifact_link
+
+        return artifact_link(self._own_step(name, self.get_input_sign()), "inputs", name)
+
+    def get_output_artifact_link(self, name: str) -> str:
+        """The URL that an output artifact will have, inside of ``execute``: on this machine ``file://…``."""
+        from dflow.python.places import artifact_link
+
+        return artifact_link(self._own_step(name, self.get_output_sign()), "outputs", name)
+
+    def register_output_artifact(self, name: str, namespace: str, dataset_name: str, **kwargs: Any) -> None:
+        """Have ``config["lineage"]`` told of an output artifact when the step has succeeded, inside of ``execute``.
+
+        Args:
+            kwargs: are given to ``register_artifact`` of the client; they must be JSON.
+        """
+        from dflow.python.places import note_registration
+
+        step = self._own_step(name, self.get_output_sign())
+        note_registration(step, name, namespace, dataset_name, kwargs)
+
+    def _own_step(self, name: str, sign: OPIOSign) -> str:
+        """The directory of the step that this OP runs as, for one of its artifacts.
+
+        Raises:
+            KeyError: no such artifact is declared.
+            RuntimeError: it does not run as a step.
+        """
+        if not isinstance(sign.get(name), Artifact):
+            known = ", ".join(repr(n) for n, kind in sign.items() if isinstance(kind, Artifact)) or "none"
+            raise KeyError(f"OP {op_name(self)}: artifact {name!r} is not declared; declared are {known}")
+        step = self.__dict__.get("_step")
+        if step is None:
+            raise RuntimeError(f"OP {op_name(self)}: artifacts have a place only while the OP runs as a step")
+        return str(step)
+
     @staticmethod
     def exec_sign_check(func: Callable[..., Any]) -> Callable[..., Any]:
         """Decorator for ``execute``: check what comes in and what goes out against the signs."""

@@ -22,8 +22,12 @@ from dflow.python.op import FunctionOP, op_name
 __all__ = ["pack_op"]
 
 
-def pack_op(op: Any) -> Dict[str, Any]:
+def pack_op(op: Any, what: str = "OP", method: str = "execute") -> Dict[str, Any]:
     """The payload of an OP class or instance, as fields of ``engine.model.OpPayload``.
+
+    Args:
+        what: in messages; other classes and objects of the user's travel in the same way.
+        method: that of its methods which is called where it is sent to.
 
     Raises:
         PayloadError: it holds something that cannot be pickled; the message says where.
@@ -40,7 +44,7 @@ def pack_op(op: Any) -> Dict[str, Any]:
     }
     if _is_importable(op, definition):
         return {"kind": "import", **fields}
-    data, version = _pickled(op, name, definition.__module__)
+    data, version = _pickled(op, (what, name, method), definition.__module__)
     return {
         "kind": "pickle",
         "data": data,
@@ -89,14 +93,14 @@ def _spec_of(module: str, places: Any) -> Any:
     return None
 
 
-def _pickled(op: Any, name: str, module: str) -> Tuple[str, str]:
+def _pickled(op: Any, words: Tuple[str, str, str], module: str) -> Tuple[str, str]:
     import cloudpickle
 
     try:
         with _by_value(module):
             return base64.b64encode(cloudpickle.dumps(op)).decode(), str(cloudpickle.__version__)
     except Exception as exc:
-        raise PayloadError(_why_not(op, name, exc)) from exc
+        raise PayloadError(_why_not(op, words, exc)) from exc
 
 
 @contextlib.contextmanager
@@ -116,12 +120,15 @@ def _by_value(module: str) -> Iterator[None]:
             cloudpickle.unregister_pickle_by_value(sys.modules[module])
 
 
-def _why_not(op: Any, name: str, exc: BaseException) -> str:
+def _why_not(op: Any, words: Tuple[str, str, str], exc: BaseException) -> str:
+    what, name, method = words
     culprit = next((place for place, value in _parts(op) if not _can_travel(value)), None)
     where = "" if culprit is None else f": {culprit} cannot be pickled"
-    module = "" if culprit and culprit.startswith("its attribute") else ", or put the OP in a module beside the script"
+    is_own = culprit is not None and culprit.startswith("its attribute")
+    module = "" if is_own else f", or put the {what} in a module beside the script"
     return (
-        f"OP {name} cannot be sent to the process that runs it{where} ({exc}). Make that object inside execute{module}"
+        f"{what} {name} cannot be sent to the process that runs it{where} ({exc}). "
+        f"Make that object inside {method}{module}"
     )
 
 

@@ -21,10 +21,18 @@ from dflow import (
     upload_packages,
 )
 from dflow.argo_submit import submit_export
-from dflow.argo_uploads import object_store, upload
+from dflow.argo_uploads import upload
 from dflow.artifacts import download_artifact
 from dflow.cli import main
-from dflow.engine.errors import ConfigError, ExportError, RunNotFound, StateError, StepFailed, UnsupportedError
+from dflow.engine.errors import (
+    ConfigError,
+    ExportError,
+    RunNotFound,
+    StateError,
+    StepFailed,
+    StorageError,
+    UnsupportedError,
+)
 from dflow.exporters.argo.export import Export, Upload
 from dflow.exporters.argo.server import ArgoServer, ServerConflict, ServerUnavailable, WorkflowNotFound
 from dflow.exporters.argo.server.connection import Limits
@@ -32,6 +40,8 @@ from dflow.io import InputParameter
 from dflow.manifests import export_workflow
 from dflow.op_template import ShellOPTemplate
 from dflow.python import OP, Artifact, PythonOPTemplate, Slices, TransientError
+from dflow.storage import StorageClient
+from dflow.storage.archives import pack
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
 
@@ -52,18 +62,26 @@ def argo(monkeypatch):
         yield server
 
 
-class Store:
-    """An artifact store in memory."""
+class Store(StorageClient):
+    """An object store in memory."""
 
     def __init__(self):
-        self.objects, self.asked = {}, []
+        self.objects = {}
 
-    def exists(self, key):
-        self.asked.append(key)
-        return key in self.objects
-
-    def put(self, key, path):
+    def upload(self, key, path):
         self.objects[key] = Path(path).read_bytes()
+
+    def download(self, key, path):
+        Path(path).write_bytes(self.objects[key])
+
+    def list(self, prefix, recursive=False):
+        return sorted(key for key in self.objects if key.startswith(prefix))
+
+    def copy(self, src, dst):
+        self.objects[dst] = self.objects[src]
+
+    def get_md5(self, key):
+        return ""
 
 
 def shell(script="echo hi", **more):
@@ -197,8 +215,9 @@ def with_python(name="wf"):
     return wf
 
 
-def test_without_a_store_nothing_is_created_and_the_keys_are_named(argo):
-    with pytest.raises(UnsupportedError, match=r"objects? in the artifact store.*dflow/.*storage_client.*Nothing was"):
+def test_without_a_store_that_answers_nothing_is_created(argo):
+    s3_config["endpoint"] = "127.0.0.1:1"
+    with pytest.raises(StorageError, match=r"127\.0\.0\.1:1"):
         with_python().submit()
     assert argo.requests == []
 
@@ -228,7 +247,7 @@ def test_packages_of_the_whole_session_are_brought_along(argo, tmp_path):
 
 def test_a_failing_store_leaves_no_workflow_behind(argo):
     class Broken(Store):
-        def put(self, key, path):
+        def upload(self, key, path):
             raise OSError("the store is full")
 
     s3_config["storage_client"] = Broken()
@@ -264,30 +283,11 @@ def test_texts_files_directories_and_packed_ones(tmp_path):
     }
     (tmp_path / "x.tgz").write_bytes(store.objects["packed.tgz"])
     with tarfile.open(tmp_path / "x.tgz") as archive:
-        files = {m.name: archive.extractfile(m).read() for m in archive if m.isfile()}
+        files = {m.name: archive.extractfile(m).read() for m in archive if not m.isdir()}
     assert files == {"data/a.txt": b"a", "data/link.txt": b"a", "data/sub/b.txt": b"b"}
     (tmp_path / "y.tgz").write_bytes(store.objects["packed-file.tgz"])
     with tarfile.open(tmp_path / "y.tgz") as archive:
         assert archive.getnames() == ["a.txt"]
-
-
-def test_a_storage_client_of_the_user_guide_will_do(tmp_path):
-    class Client:
-        def __init__(self):
-            self.keys = {"old": b""}
-
-        def upload(self, key, path):
-            self.keys[key] = Path(path).read_bytes()
-
-        def list(self, prefix, recursive=False):
-            return [key for key in self.keys if key.startswith(prefix)]
-
-    client = Client()
-    upload([Upload("old", text="new"), Upload("ol", text="1")], object_store(client))
-    assert client.keys == {"old": b"", "ol": b"1"}
-    assert object_store(None) is None
-    with pytest.raises(UnsupportedError, match=r"'my\.module:Client'"):
-        object_store("my.module:Client")
 
 
 def test_an_export_with_other_objects_or_with_errors_is_not_sent(argo):
@@ -428,7 +428,8 @@ def test_a_step_tells_what_the_server_knows(argo):
     assert step.outputs.artifacts["log"].key == "wf/log.tgz"
     assert step.get_duration() == 60.0
     assert step.path is None
-    with pytest.raises(UnsupportedError, match="object stores"):
+    s3_config["storage_client"] = Store()
+    with pytest.raises(FileNotFoundError, match=r"nothing under the key 'wf/log.tgz' in the store of Store"):
         download_artifact(step.outputs.artifacts["log"])
 
 
@@ -753,8 +754,9 @@ def test_the_newest_and_the_ambiguous(argo, capsys):
 
 
 @pytest.mark.parametrize("mode", ["debug", "argo"])
-def test_artifacts_of_this_machine_are_part_of_the_plan(argo, tmp_path, mode):
+def test_artifacts_reach_the_store_whenever_they_were_uploaded(argo, tmp_path, mode):
     config["mode"] = mode
+    store = s3_config["storage_client"] = Store()
     (tmp_path / "foo.txt").write_text("foo")
     artifact = upload_artifact(tmp_path / "foo.txt")
 
@@ -764,9 +766,10 @@ def test_artifacts_of_this_machine_are_part_of_the_plan(argo, tmp_path, mode):
 
     wf = Workflow("wf")
     wf.add(Step("a", PythonOPTemplate(read, image="python:3.11"), artifacts={"foo": artifact}))
-    store = s3_config["storage_client"] = Store()
+    assert bool(store.objects) == (mode == "argo")
     wf.submit(mode="argo")
-    assert any(content == b"foo" or b"foo" in content for content in store.objects.values())
+    keys = [key for key in store.objects if "upload" in key]
+    assert any(store.objects[key] == b"foo" or key.endswith(".tgz") for key in keys)
     assert list(argo.workflows) == [wf.id]
 
 
@@ -796,15 +799,35 @@ def test_a_step_whose_files_are_in_the_cluster_is_not_reused_here_until_they_are
     with_log.outputs.artifacts["log"] = OutputArtifact(path="/tmp/log")
     local = Workflow("local")
     local.add(Step("a", with_log, key="k"))
-    text = r"step 'k' of .* output artifact 'log' is in the object store of its cluster \(key 'wf/log.tgz'\); fetch it"
-    with pytest.raises(UnsupportedError, match=text):
+    store = s3_config["storage_client"] = Store()
+    text = r"step 'k' of .* output artifact 'log', nothing is under the key 'wf/log.tgz'"
+    with pytest.raises(StorageError, match=text):
         local.submit(mode="debug", reuse_step=[step])
-    with pytest.raises(UnsupportedError, match=text):
+    with pytest.raises(StorageError, match=text):
         export_workflow(local, reuse_step=[step], name="wf-1")
     (tmp_path / "fetched").write_text("fetched")
+    assert store.objects == {}
     step.modify_output_artifact("log", upload_artifact("fetched"))
     local.id = None
     local.submit(mode="debug", reuse_step=[step])
     found = local.query_step(key="k")
     assert (found.phase, found.reusedFrom) == ("Succeeded", wf.id)
     assert Path(found.outputs.artifacts["log"].local_path, "fetched").read_text() == "fetched"
+
+
+def test_what_a_step_left_in_the_store_of_its_cluster_is_fetched_for_reuse_and_download(argo, tmp_path):
+    wf = submitted(argo)
+    outputs = {"artifacts": [{"name": "log", "path": "/tmp/log", "s3": {"key": "wf/log.tgz"}}]}
+    argo.set_status(wf.id, nodes_of(wf, outputs=outputs).as_status())
+    (tmp_path / "log").write_text("of the pod")
+    store = s3_config["storage_client"] = Store()
+    store.upload("wf/log.tgz", pack(tmp_path / "log", tmp_path / "packed.tgz"))
+    step = wf.query_step(key="k")[0]
+    (copy,) = download_artifact(step.outputs.artifacts["log"], path="copies")
+    assert (Path(copy).name, Path(copy).read_text()) == ("log", "of the pod")
+    with_log = shell("echo ran > /tmp/log")
+    with_log.outputs.artifacts["log"] = OutputArtifact(path="/tmp/log")
+    local = Workflow("local")
+    local.add(Step("a", with_log, key="k"))
+    local.submit(mode="debug", reuse_step=[step])
+    assert Path(local.query_step(key="k").outputs.artifacts["log"].local_path).read_text() == "of the pod"

@@ -59,6 +59,8 @@ S3_VALUES = {
     "secret_key": ("s", "s"),
     "secure": ("1", True),
     "bucket_name": ("b", "b"),
+    "region": ("eu", "eu"),
+    "session_token": ("t", "t"),
     "repo_key": ("k", "k"),
     "repo": ('{"r": 1}', {"r": 1}),
     "repo_type": ("oss", "oss"),

@@ -13,7 +13,9 @@ import pytest
 from dflow import (
     DAG,
     ContainerOPTemplate,
+    CustomArtifact,
     HookStep,
+    HTTPArtifact,
     HTTPOPTemplate,
     InputArtifact,
     InputParameter,
@@ -21,6 +23,7 @@ from dflow import (
     OutputArtifact,
     OutputParameter,
     PythonScriptOPTemplate,
+    S3Artifact,
     Secret,
     ShellOPTemplate,
     Step,
@@ -391,6 +394,44 @@ def whole_templates() -> Workflow:
     op = PythonOPTemplate(Everything, memoize_key="k")
     last = Step("d", op, parameters={"i": 1, "l": [], "u": 1})
     return of(Step("a", steps), Step("b", tasks), Step("c", kept), last)
+
+
+@fixture
+def stored() -> Workflow:
+    several = [{"dflow_list_item": "a", "order": 0}, {"dflow_list_item": "b", "order": 1}]
+    sources = [
+        S3Artifact("k.tgz", several, urn="urn:1"),
+        S3Artifact("k").sub_path("a/b"),
+        S3Artifact("k", several)[1]["x"],
+    ]
+    template = shell()
+    template.inputs.artifacts["in"] = InputArtifact(path="/tmp/in")
+    return of(*(Step(f"s{i}", template, artifacts={"in": source}) for i, source in enumerate(sources)))
+
+
+class Own(CustomArtifact):
+    """An artifact of a class of the user's."""
+
+    def get_urn(self) -> str:
+        return "urn"
+
+    def download(self, name: str, path: str) -> None:
+        """Gets nothing."""
+
+
+@fixture
+def outside() -> Workflow:
+    template = shell()
+    template.inputs.artifacts["in"] = InputArtifact(path="/tmp/in")
+    sources = [HTTPArtifact("https://h/{{workflow.name}}"), LocalArtifact("/d", urn="urn:1").sub_path("a")]
+    return of(*(Step(f"s{i}", template, artifacts={"in": source}) for i, source in enumerate(sources)))
+
+
+@fixture
+def of_a_class() -> Workflow:
+    template = shell()
+    template.inputs.artifacts["in"] = InputArtifact(path="/tmp/in")
+    return of(Step("a", template, artifacts={"in": Own()}))
 
 
 @fixture

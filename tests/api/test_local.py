@@ -12,10 +12,11 @@ from dflow import ShellOPTemplate, Step, Task, Workflow
 from dflow.compile import compile_workflow
 from dflow.engine.errors import LeaseHeld, RunNotFound
 from dflow.engine.lease import is_running, lease
+from dflow.engine.around import Around
 from dflow.engine.runner import create_run, run
 from dflow.engine.state import read_text
 from dflow.executors import make_executor
-from dflow.local import run_settings
+from dflow.run_settings import run_settings
 
 
 def detached(script: str) -> Workflow:
@@ -110,7 +111,7 @@ def test_a_run_has_said_all_before_it_is_let_go(tmp_path):
     wf.add(Step("a", ShellOPTemplate("t", script="true")))
     graph = compile_workflow(wf)
     layout, told = create_run(tmp_path / "w-1", graph, run_settings(graph)), []
-    result = run(layout, make_executor, tell=lambda found: told.append((found, is_running(layout))))
+    result = run(layout, make_executor, around=Around(tell=lambda found: told.append((found, is_running(layout)))))
     assert told == [(result, True)]
     assert not is_running(layout)
 

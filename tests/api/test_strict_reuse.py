@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from dflow import InputParameter, Inputs, OutputParameter, Outputs, ShellOPTemplate, Step, Steps, Workflow
+from dflow import (
+    InputArtifact,
+    InputParameter,
+    Inputs,
+    OutputParameter,
+    Outputs,
+    ShellOPTemplate,
+    Step,
+    Steps,
+    Workflow,
+    upload_artifact,
+)
 
 
 def flow(n, script="echo {{inputs.parameters.n}} > /tmp/x", **arguments):
@@ -97,3 +110,37 @@ def test_a_reused_script_is_not_run_by_a_retry_of_the_run(made):
     wf.submit(reuse_step=[made])
     wf.retry()
     assert wf.query_step(key="k").reusedFrom == made.workflow
+
+
+def _reading(text: str, folder: str, **how: object) -> Workflow:
+    """A workflow of one step that reads a list of two files."""
+    for name, content in (("a.txt", text), ("b.txt", "b")):
+        Path(folder).mkdir(exist_ok=True)
+        Path(folder, name).write_text(content)
+    template = ShellOPTemplate("read", image="alpine", script="cat /tmp/in/*/*.txt > /tmp/out.txt")
+    template.inputs.artifacts["in"] = InputArtifact(path="/tmp/in")
+    template.outputs.parameters["n"] = OutputParameter(value_from_path="/tmp/out.txt")
+    wf = Workflow("reading")
+    data = upload_artifact([f"{folder}/a.txt", f"{folder}/b.txt"])
+    wf.add(Step("read", template, artifacts={"in": data}, key="read"))
+    wf.submit(**how)
+    return wf
+
+
+def test_input_artifacts_are_compared_by_what_is_in_them():
+    made = _reading("a", "one").query_step(key="read")[0]
+    same = _reading("a", "two", reuse_step=[made], reuse="strict").query_step(key="read")[0]
+    assert (same.phase, same.reusedFrom) == ("Succeeded", made.workflow)
+    other = _reading("A", "three", reuse_step=[made], reuse="strict").query_step(key="read")[0]
+    assert other.phase == "Error"
+    assert "differs in: input artifact in; leave it out" in other.message
+    warned = _reading("A", "three", reuse_step=[made]).query_step(key="read")[0]
+    assert warned.reusedFrom == made.workflow, "contents are read only where that was asked for"
+
+
+def test_an_input_that_is_gone_cannot_be_compared():
+    made = _reading("a", "one").query_step(key="read")[0]
+    Path("one", "a.txt").unlink()
+    refused = _reading("a", "two", reuse_step=[made], reuse="strict").query_step(key="read")[0]
+    assert refused.phase == "Error"
+    assert "input artifact in (it cannot be compared:" in refused.message

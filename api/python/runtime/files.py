@@ -137,14 +137,24 @@ def linker(method: str) -> Callable[[Path, Path], None]:
 
     A folder becomes a folder of hard links, not one link: a program that looks through an artifact, or copies it,
     sees files. Where its files cannot be linked, being on another file system, it is one link after all.
+
+    In a container, which ``DFLOW_CONTAINER`` gives the run's directory, what lies outside of that goes with the container,
+    so it is copied.
     """
     from dflow.engine.state import link_or_copy
 
+    away = os.environ.get("DFLOW_CONTAINER")
+
     def link(source: Path, target: Path) -> None:
-        way = method
-        if method == "symlink" and source.is_dir():
+        way = "copy" if away and not _is_inside(source, away) else method
+        if way == "symlink" and source.is_dir():
             os.makedirs(str(target.parent), exist_ok=True)
             way = "link" if source.stat().st_dev == target.parent.stat().st_dev else method
         link_or_copy(source, target, way)
 
     return link
+
+
+def _is_inside(path: Path, folder: str) -> bool:
+    real = os.path.realpath(str(path))
+    return real.startswith(os.path.realpath(folder) + os.sep)

@@ -14,7 +14,7 @@ from dflow.python.opio import OPIO
 from dflow.python.runtime.files import check_existence, read_inputs, write_output, write_outputs
 from dflow.python.runtime.payload import extend_path, find_op
 
-__all__ = ["Prepared", "main"]
+__all__ = ["Prepared", "main", "report_failure"]
 
 UNEXPECTED, FATAL, TRANSIENT = 1, 2, 75
 
@@ -70,7 +70,7 @@ def main(arguments: List[str], prepared: Prepared | None = None) -> int:
     except KeyboardInterrupt:
         raise
     except BaseException as exc:  # noqa: BLE001 - whatever an OP raises is reported; none of it is ours to handle
-        return _report(step, exc)
+        return report_failure(step, exc)
     finally:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
@@ -82,9 +82,9 @@ def _run(prepared: Prepared, step: str, key: str | None, workflow: str) -> None:
     op = prepared.op()
     method = prepared.spec.get("save", "symlink")
     progress = os.environ.get("ARGO_PROGRESS_FILE") or f"{step}/.progress"
-    op.__dict__.update(key=key, workflow_name=workflow, _progress_file=progress)
+    op.__dict__.update(key=key, workflow_name=workflow, _progress_file=progress, _step=step)
     present = os.listdir(step) if prepared.present is None else prepared.present
-    for stale in (".error", ".missing"):
+    for stale in (".error", ".missing", ".lineage"):
         if stale in present:  # of an earlier attempt in this directory
             os.unlink(f"{step}/{stale}")
     if ".slices" in present:
@@ -118,8 +118,12 @@ def _left(step: str, exc: SystemExit) -> int:
     return code or UNEXPECTED
 
 
-def _report(step: str, exc: BaseException) -> int:
-    """Print the OP's own part of the traceback, and leave the reason for the engine."""
+def report_failure(step: str, exc: BaseException, what: str = "") -> int:
+    """Print the user's own part of a traceback, and leave the reason for the engine; the exit status.
+
+    Args:
+        what: the beginning of the reason.
+    """
     from dflow.python.runtime.report import kind_of, summary, trimmed, write_error
 
     if os.environ.get("DFLOW_TRACEBACK") == "full":
@@ -129,6 +133,6 @@ def _report(step: str, exc: BaseException) -> int:
     else:
         sys.stderr.write(trimmed(exc))
     kind = kind_of(exc)
-    message = summary(exc)
+    message = what + summary(exc)
     write_error(Path(step), message, type(exc).__name__, kind)
     return {"transient": TRANSIENT, "fatal": FATAL}.get(kind, UNEXPECTED)

@@ -38,7 +38,8 @@ def extend_path(spec: Dict[str, Any], op_file: Path, step: Path) -> None:
         users = [entry for entry in given if not _is_of_interpreter(entry)]
         same = spec["op"].get("python") in (None, _version())
         order = [*first, *users, *left, *(given if same else ())]
-    sys.path[:] = list(dict.fromkeys(order))
+    last = os.environ.get("DFLOW_PACKAGES")  # what the runtime uses, for an image that has none of it
+    sys.path[:] = list(dict.fromkeys([*order, *([last] if last else [])]))
 
 
 def _is_of_interpreter(entry: str) -> bool:
@@ -46,7 +47,7 @@ def _is_of_interpreter(entry: str) -> bool:
 
 
 def find_op(payload: Dict[str, Any], file: Path) -> Any:
-    """An OP class, or an instance.
+    """An OP class or an instance; or another object that travels as one, ``payload["what"]`` in words.
 
     Raises:
         PayloadError: it cannot be found or made here; the message says why.
@@ -54,6 +55,10 @@ def find_op(payload: Dict[str, Any], file: Path) -> Any:
     if payload["kind"] == "import":
         return _imported(payload, file)
     return _unpickled(payload, file) if payload.get("python") == _version() else _from_source(payload)
+
+
+def _said(payload: Dict[str, Any]) -> str:
+    return f"{payload.get('what', 'OP')} {payload['name']}"
 
 
 def _version() -> str:
@@ -72,7 +77,7 @@ def _imported(payload: Dict[str, Any], file: Path) -> Any:
             found = getattr(found, name)
     except (ImportError, AttributeError) as exc:
         raise PayloadError(
-            f"OP {payload['name']} cannot be imported from {payload['module']} by {sys.executable}: {exc}"
+            f"{_said(payload)} cannot be imported from {payload['module']} by {sys.executable}: {exc}"
         ) from exc
     return found
 
@@ -85,7 +90,7 @@ def _unpickled(payload: Dict[str, Any], file: Path) -> Any:
         found = pickle.loads(base64.b64decode(payload["data"]))  # noqa: S301 - nobody else could write it
     except Exception as exc:
         raise PayloadError(
-            f"OP {payload['name']} cannot be unpickled here ({type(exc).__name__}: {exc}); it was pickled by "
+            f"{_said(payload)} cannot be unpickled here ({type(exc).__name__}: {exc}); it was pickled by "
             f"cloudpickle {payload.get('cloudpickle')}; define it in a module"
         ) from exc
     _publish(found)
@@ -95,7 +100,7 @@ def _unpickled(payload: Dict[str, Any], file: Path) -> Any:
 def _publish(op: Any) -> None:
     """Give this ``__main__`` the names of the script's that came with the OP: values name their classes by them."""
     main = sys.modules["__main__"]
-    signs = (op.get_input_sign(), op.get_output_sign())
+    signs = (op.get_input_sign(), op.get_output_sign()) if hasattr(op, "get_input_sign") else ()
     rest: List[Any] = [op, type(op), *(type_of(sign) for side in signs for sign in side.values())]
     seen: Dict[int, Any] = {}
     while rest:
@@ -134,13 +139,14 @@ def _from_source(payload: Dict[str, Any]) -> Any:
     source = payload.get("source")
     if not source:
         raise PayloadError(
-            f"OP {payload['name']} was packed by Python {payload.get('python')}, this is {_version()}, and its source "
+            f"{_said(payload)} was packed by Python {payload.get('python')}, this is {_version()}, and its source "
             "was not to be had; define it in a module"
         )
     module = types.ModuleType("dflow_op_source")
     sys.modules[module.__name__] = module
-    exec(compile(source, f"<source of OP {payload['name']}>", "exec"), module.__dict__)  # noqa: S102 - the user\'s own OP
+    exec(compile(source, f"<source of {_said(payload)}>", "exec"), module.__dict__)  # noqa: S102 - the user\'s own OP
     found = getattr(module, payload["qualname"].split(".")[-1], None)
-    if found is None or not (isinstance(found, OP) or (isinstance(found, type) and issubclass(found, OP))):
-        raise PayloadError(f"the source of OP {payload['name']} defines no OP of that name")
+    is_op = isinstance(found, OP) or (isinstance(found, type) and issubclass(found, OP))
+    if found is None or not (is_op or "what" in payload):
+        raise PayloadError(f"the source of {_said(payload)} defines no {payload.get('what', 'OP')} of that name")
     return found

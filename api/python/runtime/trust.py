@@ -25,7 +25,7 @@ def refuse_if_others_can_write(file: Path) -> None:
     for place in (str(file), *map(str, list(file.parents)[:3])):
         if writable_by_others(place):
             raise PayloadError(
-                f"{place} can be written by others, so the OP in it is not trusted; "
+                f"{place} can be written by others, so the code in it is not trusted; "
                 f"if it is yours: chmod go-w '{place}'"
             )
 

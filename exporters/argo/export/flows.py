@@ -21,6 +21,7 @@ from dflow.engine.model import (
     PythonOpTemplate,
     Ref,
     StepsTemplate,
+    StoredArtifact,
 )
 from dflow.exporters.argo.export.hoisting import names_of
 
@@ -117,6 +118,8 @@ class Flows:
             return Literal(str(_elements(Path(source.path))))
         if isinstance(source, ArtifactList):
             return Literal(str(len(source.members)))
+        if isinstance(source, StoredArtifact):
+            return None if source.count is None else Literal(str(source.count))
         if isinstance(source, ArtifactFrom) and isinstance(source.value, Ref) and not source.element:
             *path, kind, name = source.value.path.split(".")
             return Ref(".".join((*path, "parameters", count_name(name)))) if kind == "artifacts" else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dflow.engine.model import (
     ArtifactFrom,
     ArtifactList,
+    CustomArtifact,
     DagTemplate,
     Expr,
     HttpArtifact,
@@ -51,6 +52,9 @@ __all__ = [
     "types_of",
     "whole_of",
 ]
+
+_ARCHIVES = (".tgz", ".tar.gz", ".tar", ".zip")
+"""Endings of keys whose object is unpacked for a pod."""
 
 
 def parameter_path(side: str, name: str) -> str:
@@ -244,7 +248,9 @@ def members_of(name: str, source: ArtifactSource, context: Context) -> list[dict
 
 def whole_of(source: ArtifactSource) -> ArtifactSource:
     """The artifact that an element is taken of."""
-    return replace(source, element=None) if isinstance(source, (ArtifactFrom, LocalArtifact)) else source
+    if isinstance(source, (ArtifactFrom, LocalArtifact, StoredArtifact)):
+        return replace(source, element=None)
+    return source
 
 
 def source_of(source: ArtifactSource, context: Context) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind
@@ -254,25 +260,39 @@ def source_of(source: ArtifactSource, context: Context) -> dict[str, Any]:  # no
             key = context.flows.key_of(context.inside, source)
             if key is not None:
                 return {"s3": {"key": f"{key}/{sub_path}" if sub_path else key}, "archive": {"none": {}}}
-            if element:
-                context.problems.append(
-                    "an element of an artifact (artifact[i]) can be given to a Python OP only, by its step"
-                )
+            _refuse_element(element, context)
             return filled(**{"from": text_of(value)}, subPath=sub_path)
         case LocalArtifact(path, sub_path, element):
-            if element:
-                context.problems.append(
-                    "an element of an artifact (artifact[i]) can be given to a Python OP only, by its step"
-                )
+            _refuse_element(element, context)
             key = context.upload(Upload(context.key("upload", tree_digest(path)), path=path))
             return {"s3": {"key": f"{key}/{sub_path}" if sub_path else key}, "archive": {"none": {}}}
         case StoredArtifact(key_value, sub_path):
             key = text_of(key_value)
-            return {"s3": {"key": f"{key}/{sub_path}" if sub_path else key}, "archive": {"none": {}}}
+            if not key.endswith(_ARCHIVES):
+                return {"s3": {"key": f"{key}/{sub_path}" if sub_path else key}, "archive": {"none": {}}}
+            if sub_path:
+                context.problems.append(
+                    f"a part ({sub_path!r}) of the archive {key!r} cannot be taken; upload it with archive=None"
+                )
+            return {"s3": {"key": key}}
         case RawArtifact(data):
             return {"raw": {"data": text_of(data)}}
         case HttpArtifact(url):
             return {"http": {"url": text_of(url)}}
-        case ArtifactList():
-            context.problems.append("a list or dict of artifacts can be given to a Python OP only, by its step")
+        case CustomArtifact() | ArtifactList():
+            context.problems.append(_why_not(source))
     return {}
+
+
+def _why_not(source: CustomArtifact | ArtifactList) -> str:
+    if isinstance(source, CustomArtifact):
+        return (
+            f"an artifact of the class {source.loader.name!r} cannot be exported: it is brought by a process beside "
+            "the step; have its OP get it, or set its redirect to an artifact of a store"
+        )
+    return "a list or dict of artifacts can be given to a Python OP only, by its step"
+
+
+def _refuse_element(element: tuple[str, ...] | None, context: Context) -> None:
+    if element:
+        context.problems.append("an element of an artifact (artifact[i]) can be given to a Python OP only, by its step")

@@ -231,7 +231,7 @@ def test_container_without_a_command():
     [
         ("data.txt", "'data.txt' is no artifact; use upload_artifact(...)"),
         (3, "3 is no artifact"),
-        (S3Artifact(key="k"), "object store"),
+        (S3Artifact(), "the S3Artifact has no key"),
     ],
 )
 def test_what_is_no_artifact(source, text):

@@ -257,7 +257,7 @@ def test_what_is_no_artifact_in_a_list_is_named():
 def test_an_element_can_be_downloaded():
     data = upload_artifact(put([["a", "b"], ["c"]]))
     assert texts(download_artifact(data[0], path="got")) == ["a", "b"]
-    assert texts(download_artifact(data[0][1], path="got")) == ["b"]
+    assert texts(download_artifact(data[0][1], path="got")) == "b"
 
 
 def test_the_content_of_an_artifact_is_the_value_of_a_parameter():

@@ -1,0 +1,68 @@
+"""How a run of this machine is run: the settings that it keeps, from ``config`` and this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dflow
+from dflow.config import config, s3_config
+from dflow.engine.errors import ConfigError
+from dflow.engine.model import PythonOpTemplate
+from dflow.engine.runnable import from_elsewhere
+from dflow.engine.settings import RunSettings
+from dflow.python import upload_packages
+from dflow.stores import describe
+
+if TYPE_CHECKING:
+    from dflow.engine.model import WorkflowGraph
+
+__all__ = ["run_settings", "warn_of_what_is_ignored"]
+
+_log = logging.getLogger("dflow")
+_IGNORED = ("volumes", "mounts", "init_containers", "sidecars", "pvcs")
+
+
+def run_settings(graph: WorkflowGraph) -> RunSettings:
+    """The settings of a run.
+
+    Raises:
+        ConfigError: one of them is wrong.
+    """
+    packages = [os.path.abspath(str(p)) for p in upload_packages]
+    packages += [p for t in graph.templates if isinstance(t, PythonOpTemplate) for p in t.packages]
+    for package in packages:
+        if not os.path.exists(package):
+            raise ConfigError(f"there is no package {package}, which upload_packages or python_packages= names")
+    keeps_outputs = bool(config["debug_s3"])
+    return RunSettings(
+        pool_workers=config["debug_pool_workers"],
+        copy_method=str(config["debug_copy_method"]),
+        save_copy_method=str(config["debug_save_copy_method"]),
+        isolation=str(config["isolation"]),
+        durability=str(config["durability"]),
+        python=sys.executable,
+        module_path=tuple(os.path.abspath(p) for p in sys.path),
+        packages=tuple(dict.fromkeys(packages)),
+        library=str(Path(next(iter(dflow.__path__))).absolute()),
+        objects=describe() if keeps_outputs or from_elsewhere(graph) else None,
+        keep_outputs=keeps_outputs,
+        key_prefix=str(s3_config["prefix"] or ""),
+    )
+
+
+def warn_of_what_is_ignored(graph: WorkflowGraph) -> None:
+    """One warning for what would change the result on Kubernetes, and is not done here."""
+    found: dict[str, str] = {}
+    for template in graph.templates:
+        text: Any = getattr(getattr(template, "pod", None), "kubernetes", None) or ""
+        for name in _IGNORED:
+            if f'"{name}":' in text:
+                found.setdefault(name, template.name)
+    if found:
+        _log.warning(
+            "local runs ignore %s", ", ".join(f"{name} (template {template!r})" for name, template in found.items())
+        )

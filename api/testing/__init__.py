@@ -1,0 +1,1 @@
+"""Checks for what users write themselves: object stores (``dflow.testing.storage``)."""

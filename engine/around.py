@@ -1,0 +1,51 @@
+"""What surrounds a run: the parts that the engine is given, each of which it can do without but the executor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dflow.engine.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dflow.engine.ports import Executor, Lineage, ObjectStore
+    from dflow.engine.runner import RunResult
+    from dflow.engine.shipping import Shipping
+    from dflow.engine.slots import Slots
+
+__all__ = ["Around", "Helpers"]
+
+
+@record(frozen=True, slots=True)
+class Around:
+    """What a run is given from outside.
+
+    Attributes:
+        shared: places for leaf steps that it shares with the run around it, if there is one.
+        tell: is told of the end while the run is still held: who waits until nobody holds it finds all that was said.
+        open_store: gives the object store that the settings of the run mean.
+        lineage: is told of leaf steps that have succeeded.
+    """
+
+    shared: Slots | None = None
+    tell: Callable[[RunResult], None] | None = None
+    open_store: Callable[[Mapping[str, Any]], ObjectStore] | None = None
+    lineage: Lineage | None = None
+
+
+@record(frozen=True, slots=True)
+class Helpers:
+    """Who does what for the scheduler of one attempt.
+
+    Attributes:
+        executor: runs the programs of leaf steps.
+        shared: as in :class:`Around`.
+        shipping: brings artifacts from and to an object store; None when there is none.
+        lineage: as in :class:`Around`.
+    """
+
+    executor: Executor
+    shared: Slots | None = None
+    shipping: Shipping | None = None
+    lineage: Lineage | None = None

@@ -1,0 +1,170 @@
+"""What a batch scheduler has to offer: four commands, and names for what it says of a job."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from dflow.engine.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from dflow.executors.batch.options import Resources
+
+__all__ = ["Cause", "Ended", "Full", "Refused", "Scheduler", "Seen", "State", "Submission", "Unanswered"]
+
+
+class Refused(Exception):
+    """The scheduler will not have the job, and says why."""
+
+
+class Unanswered(Exception):
+    """The scheduler did not answer: what it was told to do may have been done, or not."""
+
+
+class Full(Exception):
+    """The scheduler takes no more jobs of this user for now."""
+
+
+class State(Enum):
+    """Where a job is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ENDING = "ending"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_active(self) -> bool:
+        """The scheduler still has something to do with it, for all that is known."""
+        return self in (State.WAITING, State.RUNNING, State.UNKNOWN)
+
+
+class Cause(Enum):
+    """Why a job ended: the words for the user, the exit code if there is no other, and whether it may run again."""
+
+    DONE = ("it ended", 1, False)
+    FAILED = ("the scheduler says that it failed", 1, False)
+    TIME_LIMIT = ("the scheduler ended it: time limit", 143, False)
+    OUT_OF_MEMORY = ("the scheduler ended it: out of memory", 137, False)
+    CANCELLED = ("the scheduler ended it: cancelled from outside", 143, False)
+    PREEMPTED = ("the scheduler ended it: preempted", 143, True)
+    NODE_FAILURE = ("the scheduler ended it: node failure", 137, True)
+
+    def __init__(self, words: str, code: int, lost: bool) -> None:  # noqa: FBT001 - the members above
+        self.words = words
+        self.code = code
+        self.lost = lost
+
+    @property
+    def is_outside(self) -> bool:
+        """The job was ended by something that was not the job."""
+        return self not in (Cause.DONE, Cause.FAILED)
+
+
+@record(frozen=True, slots=True)
+class Ended:
+    """Why a job ended, as the scheduler knows it.
+
+    Attributes:
+        by: who cancelled it.
+        code: its exit code.
+    """
+
+    cause: Cause
+    by: str | None = None
+    code: int | None = None
+
+    @property
+    def words(self) -> str:
+        """For the user."""
+        return f"{self.cause.words} by {self.by}" if self.by else self.cause.words
+
+
+@record(frozen=True, slots=True)
+class Seen:
+    """What a query says of a job.
+
+    Attributes:
+        reason: why it waits or has ended, in the scheduler's words.
+        tag: the job's name.
+        ended: why, of a job that has ended.
+    """
+
+    state: State
+    reason: str = ""
+    tag: str = ""
+    ended: Ended | None = None
+
+
+@record(frozen=True, slots=True)
+class Submission:
+    """A job script to submit.
+
+    Attributes:
+        script: the file.
+        tag: the job's name, which no other job has.
+        cwd: where the job works.
+        log: where the scheduler puts what the script and it itself print.
+    """
+
+    script: Path
+    tag: str
+    cwd: Path
+    log: Path
+
+
+class Scheduler(Protocol):
+    """A scheduler. Commands may be called from one event loop at the same time.
+
+    Attributes:
+        name: as it stands in the file that tells of a job.
+        own_id: an expression of the shell that gives, within a job, its id.
+        own_variables: beginnings of the names of variables that the scheduler sets for each job.
+    """
+
+    name: str
+    own_id: str
+    own_variables: tuple[str, ...]
+
+    def header(self, resources: Resources) -> list[str]:
+        """The lines of a job script that say what it asks for."""
+        ...
+
+    async def submit(self, submission: Submission) -> str:
+        """Submit a job.
+
+        Returns:
+            Its id.
+
+        Raises:
+            Refused: for good.
+            Full: for now.
+            Unanswered: perhaps it was submitted.
+        """
+        ...
+
+    async def query(self, ids: Collection[str]) -> Mapping[str, Seen]:
+        """What is known of these jobs, and perhaps of others of this user, with one command.
+
+        A job that is not in the answer is not known to the scheduler.
+
+        Raises:
+            Unanswered: nothing can be said.
+        """
+        ...
+
+    async def cancel(self, ids: Collection[str]) -> None:
+        """Have these jobs end; one that has ended is no error.
+
+        Raises:
+            Unanswered: perhaps they end.
+        """
+        ...
+
+    async def explain(self, ids: Collection[str]) -> Mapping[str, Ended]:
+        """Why these jobs ended, of those that the scheduler still remembers; empty where it cannot be said."""
+        ...

@@ -1,0 +1,182 @@
+"""Slurm: ``sbatch``, ``squeue`` and ``scancel``; ``sacct``, where there is accounting, for why a job ended."""
+
+from __future__ import annotations
+
+import math
+import os
+import pwd
+import re
+from typing import TYPE_CHECKING
+
+from dflow.executors.batch.commands import say
+from dflow.executors.batch.ports import Cause, Ended, Full, Refused, Seen, State, Unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from dflow.executors.batch.options import Resources
+    from dflow.executors.batch.ports import Submission
+
+__all__ = ["Slurm"]
+
+_ACTIVE = {
+    "PENDING": State.WAITING,
+    "CONFIGURING": State.WAITING,
+    "REQUEUED": State.WAITING,
+    "REQUEUE_HOLD": State.WAITING,
+    "REQUEUE_FED": State.WAITING,
+    "RESV_DEL_HOLD": State.WAITING,
+    "SPECIAL_EXIT": State.WAITING,
+    "RUNNING": State.RUNNING,
+    "SUSPENDED": State.RUNNING,
+    "STOPPED": State.RUNNING,
+    "RESIZING": State.RUNNING,
+    "SIGNALING": State.RUNNING,
+    "STAGE_OUT": State.RUNNING,
+    "COMPLETING": State.ENDING,
+}
+_ENDED = {
+    "COMPLETED": Cause.DONE,
+    "FAILED": Cause.FAILED,
+    "TIMEOUT": Cause.TIME_LIMIT,
+    "DEADLINE": Cause.TIME_LIMIT,
+    "OUT_OF_MEMORY": Cause.OUT_OF_MEMORY,
+    "NODE_FAIL": Cause.NODE_FAILURE,
+    "BOOT_FAIL": Cause.NODE_FAILURE,
+    "PREEMPTED": Cause.PREEMPTED,
+    "CANCELLED": Cause.CANCELLED,
+    "REVOKED": Cause.CANCELLED,
+}
+_NO_ANSWER = re.compile(
+    r"unable to contact|timed out|connection (refused|reset|timed)|communication connection failure|temporarily unable"
+    r"|resource temporarily unavailable|slurm(ctld|_persist)|zero bytes were transmitted|in standby|not responding"
+    r"|unexpected message|transport endpoint|authenticat|munge|no route to host|cannot run",
+    re.IGNORECASE,
+)
+_FULL = re.compile(r"MaxSubmitJob|job submit limit|MaxJobCount|JobHeldUser|too many jobs", re.IGNORECASE)
+_PREFIX = re.compile(r"^sbatch: (error: )?(Batch job submission failed: )?")
+_FIELDS = 4
+
+
+class Slurm:
+    """Slurm, from 20.11 on.
+
+    A query asks for all jobs of this user, those included that ended within the last minutes, with their end.
+
+    Args:
+        patience: how long a command may take.
+    """
+
+    name = "slurm"
+    own_id = "${SLURM_JOB_ID:-}"
+    own_variables = ("SLURM_", "SLURMD_", "SRUN_", "PMI", "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE")
+
+    def __init__(self, patience: float = 60.0) -> None:
+        self._patience = patience
+        self._user = pwd.getpwuid(os.getuid()).pw_name
+        self._accounting = True
+
+    def header(self, resources: Resources) -> list[str]:
+        """``#SBATCH`` lines. A job is not requeued: what runs it again begins in a fresh directory."""
+        asked = (
+            ("nodes", resources.nodes),
+            ("cpus-per-task", resources.cpus),
+            ("gpus-per-node", resources.gpus),
+            ("mem", resources.memory),
+            ("partition", resources.queue),
+            ("time", None if resources.time is None else _clock(resources.time)),
+            ("account", resources.account),
+        )
+        lines = [f"#SBATCH --{name}={value}" for name, value in asked if value is not None]
+        extra = [line if line.startswith("#") else f"#SBATCH {line}" for line in resources.extra]
+        return [*lines, "#SBATCH --no-requeue", *extra]
+
+    async def submit(self, submission: Submission) -> str:
+        """``sbatch``."""
+        argv = (
+            "sbatch",
+            "--parsable",
+            f"--job-name={submission.tag}",
+            f"--chdir={submission.cwd}",
+            f"--output={_plain(str(submission.log))}",
+            "--open-mode=append",
+            str(submission.script),
+        )
+        said = await say(argv, patience=self._patience)
+        if said.code == 0:
+            lines = said.output.split()
+            known = lines[-1].partition(";")[0] if lines else ""
+            if not known.isdigit():
+                raise Unanswered(f"sbatch said {said.words!r}, which is no job")
+            return known
+        if _FULL.search(said.words):
+            raise Full(said.words)
+        if _NO_ANSWER.search(said.words):
+            raise Unanswered(said.words)
+        raise Refused("; ".join(_PREFIX.sub("", line) for line in said.errors.splitlines() if line) or said.words)
+
+    async def query(self, ids: Collection[str]) -> Mapping[str, Seen]:
+        """``squeue``, of all jobs of this user."""
+        del ids
+        argv = ("squeue", "--noheader", f"--user={self._user}", "--states=all", "--format=%A|%T|%r|%j")
+        said = await say(argv, patience=self._patience)
+        if said.code != 0:
+            raise Unanswered(said.words)
+        return dict(_seen(line) for line in said.output.splitlines() if line.count("|") >= _FIELDS - 1)
+
+    async def cancel(self, ids: Collection[str]) -> None:
+        """``scancel``; of jobs that have ended it says so, which is no error."""
+        said = await say(("scancel", "--quiet", *ids), patience=self._patience)
+        if said.code != 0 and _NO_ANSWER.search(said.words):
+            raise Unanswered(said.words)
+
+    async def explain(self, ids: Collection[str]) -> Mapping[str, Ended]:
+        """``sacct``; empty where there is no accounting."""
+        if not self._accounting:
+            return {}
+        argv = ("sacct", "--noheader", "--allocations", "--parsable2", "--format=JobIDRaw,State,ExitCode")
+        said = await say((*argv, f"--jobs={','.join(ids)}"), patience=self._patience)
+        if said.code != 0 or not said.output.strip():
+            self._accounting = "disabled" not in said.words
+            return {}
+        known = (_ended(line.split("|")) for line in said.output.splitlines() if line.count("|") == 2)
+        return {number: ended for number, ended in known if ended is not None}
+
+
+def _seen(line: str) -> tuple[str, Seen]:
+    number, word, reason, tag = line.split("|", _FIELDS - 1)
+    if word in _ENDED:
+        return number, Seen(State.ENDED, reason, tag, Ended(_ENDED[word]))
+    return number, Seen(_ACTIVE.get(word, State.UNKNOWN), reason, tag)
+
+
+def _ended(fields: list[str]) -> tuple[str, Ended | None]:
+    """A line of accounting, such as ``17|CANCELLED by 1000|0:15``."""
+    number, state, exit_code = fields
+    word, _, by = state.partition(" by ")
+    cause = _ENDED.get(word.rstrip("+"))
+    if cause is None:
+        return number, None
+    code, _, signal = exit_code.partition(":")
+    status = int(code) if code.isdigit() else 0
+    if not status and signal.isdigit() and int(signal):
+        status = 128 + int(signal)
+    return number, Ended(cause, _user_named(by) if by else None, status or None)
+
+
+def _user_named(number: str) -> str:
+    try:
+        return pwd.getpwuid(int(number)).pw_name
+    except (KeyError, ValueError):
+        return number
+
+
+def _clock(seconds: float) -> str:
+    """Hours, minutes and seconds; Slurm counts whole minutes, so it is rounded up to these."""
+    minutes = max(math.ceil(seconds / 60), 1)
+    return f"{minutes // 60}:{minutes % 60:02}:00"
+
+
+def _plain(path: str) -> str:
+    """A file name in which Slurm replaces nothing."""
+    return path.replace("%", "%%")
