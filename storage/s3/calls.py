@@ -25,6 +25,7 @@ __all__ = ["Calls", "Stat"]
 
 T = TypeVar("T")
 _PART_SIZE = "dflow-part-size"
+_CRC = "dflow-crc32-of-parts"
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _KEYED = ("x-amz-server-side-encryption-customer-algorithm", "x-amz-server-side-encryption-aws-kms-key-id")
 
@@ -38,12 +39,14 @@ class Stat:
         etag: without quotes; the MD5 sum of an object that was sent in one go; ``sum of sums-number`` of parts.
         part_size: bytes of each part but the last; 0 where it is not known.
         is_md5: whether the etag is made of MD5 sums, which those of some encrypted objects are not.
+        crc: over the CRCs of its parts, see ``sums``; empty where it is not known.
     """
 
     size: int
     etag: str
     part_size: int = 0
     is_md5: bool = True
+    crc: str = ""
 
     @property
     def md5(self) -> str:
@@ -166,9 +169,10 @@ class Calls:
 
         return self.retried(attempt)
 
-    def begin(self, key: str, part_size: int) -> str:
+    def begin(self, key: str, part_size: int, crc: str) -> str:
         """Begin an upload in parts; gives its id."""
         headers = {"Content-Type": "application/octet-stream", f"X-Amz-Meta-{_PART_SIZE}": str(part_size)}
+        headers |= {f"X-Amz-Meta-{_CRC}": crc} if crc else {}
         return self.retried(lambda client: multipart.begin(client, self._bucket, key, headers))
 
     def put_part(self, key: str, upload: str, number: int, data: memoryview, stop: threading.Event) -> str:
@@ -197,4 +201,5 @@ def stat_of(headers: Mapping[str, str], size: int) -> Stat:
     small = {name.lower(): value for name, value in headers.items()}
     part_size = small.get(f"x-amz-meta-{_PART_SIZE}", "")
     plain = "kms" not in small.get("x-amz-server-side-encryption", "") and not any(map(small.get, _KEYED))
-    return Stat(size, small.get("etag", "").strip('"'), int(part_size) if part_size.isdecimal() else 0, plain)
+    length = int(part_size) if part_size.isdecimal() else 0
+    return Stat(size, small.get("etag", "").strip('"'), length, plain, small.get(f"x-amz-meta-{_CRC}", ""))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dflow.engine.records import record
 from dflow.storage.retrying import Stopped
 from dflow.storage.s3.calls import Stat, stat_of
 from dflow.storage.s3.errors import Damaged, Refused, Truncated, is_transient
+from dflow.storage.s3.sums import Crc, crc_of_parts, md5_sum
 from dflow.storage.s3.upload import PART, etag_of_parts
 from dflow.storage.s3.workers import in_order
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from dflow.storage.progress import Meter
     from dflow.storage.s3.calls import Calls
+    from dflow.storage.s3.sums import Sum
     from dflow.storage.s3.target import Target
     from urllib3 import BaseHTTPResponse
 
@@ -79,7 +80,8 @@ class _Download:
         self._target.cut(self._stat.size)
         if self._stat.size <= PART:
             self.read_on(first)
-            self._check(first.sums.hexdigest(), [first.sums.digest()])
+            found = first.sums.digest()
+            self._check(found.hex(), [found])
             return
         with metered(self._stat.size) as self._meter:
             self._meter.add(first.position)
@@ -87,7 +89,7 @@ class _Download:
 
     def _first(self) -> _Reading:
         """Read the beginning, which is all of a small object, with a request that asks for no more."""
-        reading = _Reading(self, _Range(0, PART))
+        reading = _Reading(self, _Range(0, PART), md5_sum())
 
         def attempt() -> None:
             try:
@@ -110,25 +112,36 @@ class _Download:
 
     def _rest(self, first: _Reading) -> None:
         """Read the other ranges, at once, and take their sums in order."""
-        size, etag = self._stat.size, self._stat.etag
-        parts = self._stat.part_size if etag.endswith(f"-{-(-size // (self._stat.part_size or size))}") else 0
+        stat, size = self._stat, self._stat.size
+        by_crc = bool(stat.crc and stat.part_size)
+        parts = stat.part_size if by_crc or stat.etag.endswith(f"-{-(-size // (stat.part_size or size))}") else 0
         length = parts or PART
-        first.range = _Range(0, min(length, size))
         ranges = [_Range(begin, min(begin + length, size)) for begin in range(0, size, length)]
-        whole = hashlib.md5(usedforsecurity=False)
-        sums = []
+        first.go_on_to(ranges[0].end, self._crc_until(first.position) if by_crc else None)
+        whole, sums = md5_sum(), []
 
         def read(part: _Range) -> tuple[_Range, bytes]:
-            reading = first if part.begin == 0 else _Reading(self, part)
+            reading = first if part.begin == 0 else _Reading(self, part, Crc() if by_crc else md5_sum())
             reading.is_summed = bool(parts)
             return part, reading.finish()
 
-        for part, md5 in in_order(read, ranges, self._stop):
-            sums.append(md5)
-            if self._stat.md5:
+        for part, found in in_order(read, ranges, self._stop):
+            sums.append(found)
+            if stat.md5 and not by_crc:
                 for begin in range(part.begin, part.end, _HASHED):
                     whole.update(self._target.read(begin, min(_HASHED, part.end - begin)))
-        self._check(whole.hexdigest(), sums if parts else [])
+        if by_crc:
+            if crc_of_parts(sums) != stat.crc:
+                raise Damaged("what has arrived has another CRC than what was sent")
+        else:
+            self._check(whole.digest().hex(), sums if parts else [])
+
+    def _crc_until(self, end: int) -> Crc:
+        """The CRC of what is there of the first range: when that began, nobody knew which sum the object has."""
+        crc = Crc()
+        for begin in range(0, end, _HASHED):
+            crc.update(self._target.read(begin, min(_HASHED, end - begin)))
+        return crc
 
     def _check(self, md5: str, sums: list[bytes]) -> None:
         """Compare the sum of all, or those of the parts, with what the server says."""
@@ -167,9 +180,9 @@ class _Download:
 class _Reading:
     """How far one range has been read."""
 
-    def __init__(self, download: _Download, wanted: _Range) -> None:
+    def __init__(self, download: _Download, wanted: _Range, sums: Sum) -> None:
         self.range, self.position = wanted, wanted.begin
-        self.sums: Any = hashlib.md5(usedforsecurity=False)
+        self.sums = sums
         self.is_summed = True
         self._download = download
 
@@ -181,7 +194,12 @@ class _Reading:
     def restart(self, end: int) -> None:
         """Begin again, with another end."""
         self.range, self.position = _Range(self.range.begin, end), self.range.begin
-        self.sums = hashlib.md5(usedforsecurity=False)
+        self.sums = md5_sum()
+
+    def go_on_to(self, end: int, sums: Sum | None) -> None:
+        """Read to another end, and take another sum, if one is given that has what was read."""
+        self.range = _Range(self.range.begin, end)
+        self.sums = self.sums if sums is None else sums
 
     def receive(self, answer: BaseHTTPResponse) -> None:
         """Take the bytes of an answer; what came before it broke stays."""
@@ -197,8 +215,7 @@ class _Reading:
     def finish(self) -> bytes:
         """Read to the end; gives the MD5 sum."""
         self._download.read_on(self)
-        digest: bytes = self.sums.digest()
-        return digest
+        return self.sums.digest()
 
 
 def _stat_of_range(answer: BaseHTTPResponse) -> Stat:

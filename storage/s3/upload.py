@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dflow.storage.retrying import Stopped
 from dflow.storage.s3.errors import Damaged, Refused
 from dflow.storage.s3.multipart import Part
+from dflow.storage.s3.sums import crc_of_file
 from dflow.storage.s3.unfinished import Upload, slip
 from dflow.storage.s3.workers import in_order
 
@@ -164,7 +165,7 @@ class _InParts:
 
     def _begun(self) -> Upload:
         size = part_size_for(self._file.size)
-        upload = Upload(self._calls.begin(self._key, size), size)
+        upload = Upload(self._calls.begin(self._key, size, crc_of_file(self._file, size)), size)
         self._note.write(upload)
         return upload
 

@@ -7,12 +7,15 @@ import os
 import pickle
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 from dflow.engine.errors import ObjectNotFound, StateError, StorageError
 from dflow.storage.s3 import S3Client
 from dflow.storage.s3.copying import copy
+from dflow.storage.s3.local_file import LocalFile
+from dflow.storage.s3.sums import crc_of_file
 from dflow.storage.s3.upload import PART
 
 pytestmark = pytest.mark.s3
@@ -84,6 +87,25 @@ def test_what_others_have_stored_in_parts_is_read(client, minio, make_file, same
     client.download("x", str(tmp_path / "back"))
     assert same(path, tmp_path / "back")
     minio.fget_object(client.settings.bucket, "x", str(tmp_path / "theirs"))
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_large_object_is_checked_by_the_crc_that_was_stored_with_it(client, minio, make_file, tmp_path, right):
+    path = make_file(2 * PART + 5)
+    with LocalFile(str(path)) as file:
+        crc = crc_of_file(file, PART) if right else "00000000"
+    metadata = {"dflow-part-size": str(PART), "dflow-crc32-of-parts": crc}
+    minio.fput_object(client.settings.bucket, "x", str(path), part_size=PART, metadata=metadata)
+    with nullcontext() if right else pytest.raises(StorageError, match="CRC"):
+        client.download("x", str(tmp_path / "back"))
+    assert (tmp_path / "back").exists() == right
+    client.upload("y", str(path))
+    assert client.stat("y").crc == crc_of_file_at(path)
+
+
+def crc_of_file_at(path):
+    with LocalFile(str(path)) as file:
+        return crc_of_file(file, PART)
 
 
 def test_a_large_object_is_copied_in_parts(client, make_file, same, tmp_path):
