@@ -258,12 +258,14 @@ def path_list_of_artifact(art: Any, **kwargs: Any) -> List[Any]:
     return [item["dflow_list_item"] for item in catalog_of_artifact(art, **kwargs)]
 
 
-def catalog_of_artifact(art: Any, **kwargs: Any) -> List[Item]:
+def catalog_of_artifact(art: Any, storage_client: Any = None, **kwargs: Any) -> List[Item]:
     """The elements of an artifact: ``{"dflow_list_item": path, "order": index or key}`` for each.
 
     Args:
+        storage_client: of its object store, in place of the configured one.
         kwargs: settings of the object store, in place of those of ``s3_config``.
     """
+    kwargs = kwargs if storage_client is None else {**kwargs, "storage_client": storage_client}
     with _private_folder() as folder, opened(art, folder, kwargs) as source:
         return sorted(source.items() or [], key=lambda item: _rank(item["order"]))
 

@@ -66,6 +66,8 @@ def export_workflow(workflow: Workflow, reuse_step: Any = None, **options: Any) 
         "namespace": workflow.namespace or None,
         "library": bundle(),
         "key_prefix": prefix,
+        "store": str(s3_config["repo_type"] or "s3"),
+        "repository": s3_config["repo_key"],
         **options,
     }
     return export(graph, Options(**given))

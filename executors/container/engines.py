@@ -24,7 +24,7 @@ from dflow.executors.subprocess import SubprocessExecutor
 if TYPE_CHECKING:
     from dflow.executors.container.options import ContainerOptions
 
-__all__ = ["RUN_LABEL", "Engine", "Ending"]
+__all__ = ["Ending", "Engine", "last_line", "refuse_if_missing", "text_from"]
 
 RUN_LABEL, ENGINE_LABEL = "dflow.run", "dflow.engine"
 _PATIENCE = 60.0
@@ -53,6 +53,7 @@ class Engine:
     def __init__(self, options: ContainerOptions) -> None:
         self.words: tuple[str, ...] = ()
         self._options = options
+        self._rm = ("rm", "-f", "-t", "0") if options.engine == "podman" else ("rm", "-f")
         self._me = f"{os.getpid()}-{start_time(os.getpid()) or 0}"
         self._guard: Guard | None = None
         self._images: dict[str, str] = {}
@@ -82,7 +83,7 @@ class Engine:
                 await self._sweep(run)
                 self._swept.add(str(run))
             if self._guard is None:
-                self._guard = Guard(self._options.program, f"{ENGINE_LABEL}={self._me}")
+                self._guard = Guard(self._options.program, f"{ENGINE_LABEL}={self._me}", self._rm)
 
     async def image(self, wanted: str, job: Job) -> str:
         """The name of an image that is on this machine, brought if need be; one job at a time brings it.
@@ -105,7 +106,7 @@ class Engine:
 
     async def remove(self, name: str) -> None:
         """End a container at once if it runs, and remove it."""
-        await self._ask("rm", "-f", name)
+        await self._ask(*self._rm, name)
 
     def leave(self, name: str) -> None:
         """A container has ended and can go; several go at once."""
@@ -115,13 +116,13 @@ class Engine:
         """Remove what has ended, when that is worth a process."""
         if len(self._ended) >= _AT_ONCE:
             names, self._ended = self._ended, []
-            await self._ask("rm", "-f", *names)
+            await self._ask(*self._rm, *names)
 
     def close(self) -> None:
         """Remove what has ended. It can be used again."""
         if self._ended:
             names, self._ended = self._ended, []
-            _answer(self._options.program, "rm", "-f", *names)
+            _answer(self._options.program, *self._rm, *names)
         if self._guard is not None:
             self._guard.dismiss()
             self._guard = None
@@ -134,11 +135,7 @@ class Engine:
 
     async def _learn(self) -> tuple[str, ...]:
         options = self._options
-        if shutil.which(options.program) is None:
-            raise LeafError(
-                f"there is no program {options.program!r} to run containers with: install {options.engine}, or say "
-                f"where it is: ContainerExecutor({options.engine}='/path/to/{options.engine}')"
-            )
+        refuse_if_missing(options)
         if options.engine == "podman":
             init = any(Path(folder, "catatonit").exists() for folder in _INITS) or shutil.which("catatonit")
             return (*(("--init",) if init else ()), *identity("podman", rootless=os.geteuid() != 0))
@@ -159,7 +156,7 @@ class Engine:
         if found := set(out.split()):
             _, out, _ = await self._ask("ps", "-aq", "--filter", own[0], "--filter", own[1])
             if left := found - set(out.split()):
-                await self._ask("rm", "-f", *sorted(left))
+                await self._ask(*self._rm, *sorted(left))
 
     async def _bring(self, wanted: str, job: Job) -> str:
         options, full = self._options, qualified(self._options.engine, wanted)
@@ -177,6 +174,15 @@ class Engine:
             reason = outcome.message or last_line(text_from(job.log, begin))
             raise LeafError(f"cannot pull image {wanted!r}: {reason}; mend that, or {advice}")
         return full
+
+
+def refuse_if_missing(options: ContainerOptions) -> None:
+    """Raise LeafError where the engine is not installed."""
+    if shutil.which(options.program) is None:
+        raise LeafError(
+            f"there is no program {options.program!r} to run containers with: install {options.engine}, or say "
+            "where it is, in the executor's options"
+        )
 
 
 def _answer(*words: str) -> tuple[int, str, str]:
@@ -202,5 +208,5 @@ def text_from(log: Path, begin: int) -> str:
 def last_line(text: str) -> str:
     """What an engine says of its failure: its last complaint, else its last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    complaints = [line for line in lines if line.lower().startswith(("error", "docker:", "fatal"))]
+    complaints = [line for line in lines if line.lower().startswith(("error", "docker:", "fatal", "[fatal"))]
     return (complaints or lines or ["it says nothing"])[-1]

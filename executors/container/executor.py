@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ import anyio
 from dflow.engine.errors import LeafError
 from dflow.engine.ports import Capabilities, Job, Outcome
 from dflow.engine.process import end_steps
-from dflow.executors.container.engines import Engine, last_line, text_from
+from dflow.executors.container.engines import Engine, last_line, refuse_if_missing, text_from
 from dflow.executors.container.mounts import Mounts
 from dflow.executors.container.singularity import exec_words, image_source
 from dflow.executors.container.words import Launch, as_in_image, run_words
@@ -30,6 +31,7 @@ __all__ = ["ContainerExecutor"]
 _CANNOT_START, _KILLED = 126, 137
 _OF_ENGINE = (125, 126, 127)
 _FATAL = 255
+_NOT_BEGUN = re.compile(r"^(?:ERROR \(catatonit:\d+\): failed to exec|\[FATAL tini \(\d+\)\] exec ).*\Z", re.MULTILINE)
 _PACKAGES = ("cloudpickle", "jsonpickle", "typeguard", "typing_extensions")
 _PACKAGES_AT = "/.dflow/packages"
 
@@ -107,7 +109,8 @@ class ContainerExecutor:
         if code == 0 and self._options.engine == "podman":
             return Outcome(0)
         ending = await engine.ending(name)
-        if ending is not None and ending.started:
+        text = text_from(job.log, begin) if code in _OF_ENGINE or code == 1 else ""
+        if ending is not None and ending.started and not _NOT_BEGUN.search(text):
             limit = (job.resources.get("limits") or {}).get("memory")
             hint = None
             if ending.exit_code == _KILLED and (ending.out_of_memory or limit):
@@ -116,7 +119,7 @@ class ContainerExecutor:
             return Outcome(ending.exit_code, hint=hint)
         if ending is None and code not in _OF_ENGINE:
             return Outcome(code or _CANNOT_START, message=None if code else f"the container {name} is gone")
-        return Outcome(_CANNOT_START, message=f"cannot start {job.argv[:1]}: {last_line(text_from(job.log, begin))}")
+        return Outcome(_CANNOT_START, message=f"cannot start {' '.join(job.argv[:1])!r}: {last_line(text)}")
 
     async def _remove(self, name: str, step: Path, engine: Engine) -> None:
         await engine.remove(name)
@@ -128,6 +131,7 @@ class ContainerExecutor:
         if self._options.pull == "Never" and "://" in image:
             text = f"image {image!r} is no file, and image_pull_policy is 'Never': make one with: {self._options.program}"
             return Outcome(_CANNOT_START, message=f"{text} pull image.sif {image}")
+        refuse_if_missing(self._options)
         begin = _size(job.log)
         launch = exec_words(self._options, job, image, self._mounts(job))
         try:

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Guard"]
 
-_SCRIPT = """cat >/dev/null
+_SCRIPT = """program=$0 label=$1
+shift
+cat >/dev/null
 for pause in 0 1 4; do
   sleep $pause
-  ids=$("$0" ps -aq --filter "label=$1") && [ -n "$ids" ] && "$0" rm -f $ids
+  ids=$("$program" ps -aq --filter "label=$label") && [ -n "$ids" ] && "$program" "$@" $ids
 done >/dev/null 2>&1"""
 
 
 class Guard:
-    """Removes all containers with a label when this process is gone, however it went."""
+    """Removes all containers with a label when this process is gone, however it went.
 
-    def __init__(self, program: str, label: str) -> None:
+    Args:
+        remove: the words of the program that end and remove containers.
+    """
+
+    def __init__(self, program: str, label: str, remove: Sequence[str]) -> None:
         self._process = subprocess.Popen(
-            ("/bin/sh", "-c", _SCRIPT, program, label),
+            ("/bin/sh", "-c", _SCRIPT, program, label, *remove),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -30,10 +42,8 @@ class Guard:
     def dismiss(self) -> None:
         """There is nothing to remove any more."""
         process = self._process
-        try:
-            os.killpg(process.pid, 9)
-        except ProcessLookupError:
-            pass
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if process.stdin is not None:
             process.stdin.close()

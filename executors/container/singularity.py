@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from dflow.executors.container.options import ContainerOptions
 
 __all__ = ["exec_words", "image_source"]
+
+_PASSED = ("APPTAINERENV_", "SINGULARITYENV_")
 
 
 def image_source(image: str) -> str:
@@ -34,10 +37,17 @@ def exec_words(options: ContainerOptions, job: Job, image: str, mounts: Sequence
     words += ("--pwd", str(job.cwd))
     if not options.network:
         words += ("--net", "--network", "none")
-    prefix = options.engine.upper()
-    env = {**os.environ, f"{prefix}_NO_EVAL": "1"}  # values are not expanded as by a shell
+    prefix = _prefix(options)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(_PASSED)}
+    env[f"{prefix}_NO_EVAL"] = "1"  # values are not expanded as by a shell
     env.update({f"{prefix}ENV_{name}": value for name, value in variables(job).items() if name != "HOME"})
     return Launch((*words, *options.extra_args, image, *job.argv), env)
+
+
+def _prefix(options: ContainerOptions) -> str:
+    """What the program's variables begin with; where Apptainer is installed it answers to both names."""
+    found = os.path.realpath(shutil.which(options.program) or options.program)
+    return "APPTAINER" if options.engine == "apptainer" or Path(found).name == "apptainer" else "SINGULARITY"
 
 
 def _mount(mount: Mount) -> tuple[str, str]:

@@ -13,10 +13,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["IMAGE", "containers", "docker_socket", "make_image", "make_old_image", "podman", "why_not"]
+__all__ = [
+    "CONFIGURATION",
+    "IMAGE",
+    "containers",
+    "docker_socket",
+    "make_image",
+    "make_old_image",
+    "make_sif",
+    "podman",
+    "why_not",
+]
 
 IMAGE = "localhost/dflow-tests:1"
 SCRIPT = Path(__file__).with_name("image.sh")
+CONFIGURATION = Path(__file__).with_name("containers.conf")
 
 
 def why_not() -> str:
@@ -50,6 +61,15 @@ def make_old_image(version: str) -> str | None:
     make_image()
     _run("python", name, IMAGE, str(found[-1]))
     return name
+
+
+def make_sif(image: str, folder: Path) -> Path:
+    """An image as a file of Apptainer's."""
+    archive, made = folder / "image.tar", folder / "image.sif"
+    podman("save", "-q", image, "-o", str(archive))
+    done = subprocess.run(("apptainer", "-q", "build", made, f"docker-archive:{archive}"), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return made
 
 
 def containers(run: Path | None = None) -> list[str]:

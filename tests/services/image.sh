@@ -15,7 +15,8 @@ packages="base-files base-passwd bash coreutils dash findutils grep sed tar gzip
 
 make_image() {
   podman image exists "$name" && return
-  local work; work=$(mktemp -d)
+  [ -e /etc/containers/policy.json ] || echo '{"default": [{"type": "insecureAcceptAnything"}]}' >/etc/containers/policy.json
+  work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   mkdir "$work/debs" "$work/root"
   # shellcheck disable=SC2086
@@ -32,9 +33,9 @@ make_image() {
 add_python() { # image, directory
   podman image exists "$name" && return
   local made; made=$(podman create "$1" true)
-  tar -C "$2" --exclude=test --exclude='*.a' --exclude=__pycache__ --exclude=site-packages -c bin lib |
-    podman cp - "$made:/usr/local"
-  podman commit -q "$made" "$name"
+  tar -C "$2" --transform='s,^,local/,S' --exclude=test --exclude='*.a' --exclude=__pycache__ --exclude=site-packages -c bin lib |
+    podman cp - "$made:/usr"
+  podman commit -q -c 'ENV LD_LIBRARY_PATH=/usr/local/lib' "$made" "$name"
   podman rm "$made"
 }
 

@@ -48,7 +48,7 @@ def export(graph: WorkflowGraph, options: Options | None = None) -> Export:
     context.inside = graph.entrypoint
     if options.reused:
         add_caches(context)
-    spec = _spec(graph, context)
+    spec = _in_store(_spec(graph, context), options.store)
     documents = tuple(caches(context))
     try:
         json.dumps([spec, *documents], ensure_ascii=False).encode()
@@ -63,6 +63,7 @@ def export(graph: WorkflowGraph, options: Options | None = None) -> Export:
 
 def _spec(graph: WorkflowGraph, context: Context) -> dict[str, Any]:
     given = json.loads(graph.kubernetes or "{}")
+    repository = given.get("artifact_repo_key") or context.options.repository
     templates = [context.templates[name] for name in sorted(_used(graph, context))]
     for name, text in graph.parameters:
         refuse_tags(f"workflow parameter {name!r} has", Literal(text), context)
@@ -81,12 +82,24 @@ def _spec(graph: WorkflowGraph, context: Context) -> dict[str, Any]:
         "hooks": hooks_of(graph.hooks, "workflow", "", context),
         "podGC": {"strategy": given["pod_gc_strategy"]} if given.get("pod_gc_strategy") else None,
         "imagePullSecrets": [{"name": name} for name in given.get("image_pull_secrets", [])],
-        "artifactRepositoryRef": {"key": given["artifact_repo_key"]} if given.get("artifact_repo_key") else None,
+        "artifactRepositoryRef": {"key": repository} if repository else None,
         "volumeClaimTemplates": volume_claims(pods),
         **deadline_of(graph.deadline, context),
         "templates": templates,
     }
     return {name: value for name, value in spec.items() if value}
+
+
+def _in_store(given: Any, kind: str) -> Any:
+    """The same with the keys of artifacts in a store of that kind; they are made for S3."""
+    if kind == "s3":
+        return given
+    if isinstance(given, list):
+        return [_in_store(item, kind) for item in given]
+    if not isinstance(given, dict):
+        return given
+    is_artifact = "name" in given and isinstance(given.get("s3"), dict)
+    return {kind if is_artifact and name == "s3" else name: _in_store(value, kind) for name, value in given.items()}
 
 
 def _used(graph: WorkflowGraph, context: Context) -> set[str]:

@@ -64,6 +64,8 @@ class Options:
         library: the directories of the ``dflow`` package and of what it needs, which Python OPs bring along; none when
             their images have it.
         key_prefix: what all keys in the artifact store begin with.
+        store: the kind of the cluster's artifact store: ``s3`` or ``oss``.
+        repository: key of the cluster's artifact repository, where the workflow names none.
         reused: what steps of other runs gave; steps of the same key take it instead of running.
         schedule, cron: of a CronWorkflow: when it runs, and more fields of its spec.
     """
@@ -76,6 +78,8 @@ class Options:
     python_image: str = "python:3.11"
     library: tuple[str, ...] = ()
     key_prefix: str = "dflow"
+    store: str = "s3"
+    repository: str | None = None
     reused: tuple[Reused, ...] = ()
     schedule: str | None = None
     cron: Mapping[str, Any] = field(default_factory=dict)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import stat
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -59,19 +62,15 @@ def test_an_argument_that_no_program_can_get_cannot_start(executor, fake, job, w
 
 def test_arguments_environment_and_directory_arrive_as_they_are(either, job, tmp_path):
     odd = "it's \"a\" $HOME `x` \\ %j\n#\u00e9\udcff *"
-    wanted = job("a b'c", argv=("sh", "-c", 'printf "%s|" "$@" "$ODD" "$(pwd)"; env > "../env"; cat', "sh", odd, ""))
+    program = "import os, sys; print([sys.argv[1:], os.environ.copy(), os.getcwd()])"
+    wanted = job("a b'c", argv=(sys.executable, "-c", program, odd, ""))
     env = {**os.environ, "ODD": odd, "BASH_FUNC_f%%": "() { :; }", "UID": "7", "DFLOW_STEP_PATH": "/elsewhere"}
-    outcome = _run(either, type(wanted)(**{**_fields(wanted), "env": env}))
-    assert outcome.exit_code == 0
-    said = os.fsdecode((tmp_path / "run/a b'c/log.txt").read_bytes())
-    assert said == f"{odd}||{odd}|{tmp_path}/run/a b'c/workdir|"
-    found = os.fsdecode((tmp_path / "run/a b'c/env").read_bytes())
-    assert "BASH_FUNC_f%%=() { :; }\n" in found
-    assert "DFLOW_STEP_PATH=/elsewhere" not in found
-
-
-def _fields(job):
-    return {name: getattr(job, name) for name in ("name", "argv", "cwd", "env", "log", "timeout", "grace", "step")}
+    assert _run(either, replace(wanted, env=env)).exit_code == 0
+    arguments, found, cwd = ast.literal_eval(wanted.log.read_text())
+    assert arguments == [odd, ""]
+    assert cwd == f"{tmp_path}/run/a b'c/workdir"
+    assert (found["ODD"], found["BASH_FUNC_f%%"], found["PATH"]) == (odd, "() { :; }", env["PATH"])
+    assert "DFLOW_STEP_PATH" not in found
 
 
 def test_what_the_scheduler_sets_is_not_overwritten(executor, fake, job, monkeypatch, tmp_path):

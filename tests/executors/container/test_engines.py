@@ -1,0 +1,173 @@
+"""Other engines than podman, and engines that do not do what is asked of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from dflow import InputArtifact, Inputs, OutputArtifact, Outputs, ShellOPTemplate, Step, Workflow, upload_artifact
+from dflow.engine.phase import Phase
+from dflow.executors.container import ContainerOptions
+from dflow.python import OP, PythonOPTemplate
+
+from .conftest import Runner
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
+from image import IMAGE, docker_socket, make_sif
+
+
+def _alone(template, **fields):
+    workflow = Workflow("wf")
+    workflow.add(Step("a", template, **fields))
+    return workflow
+
+
+def _said(tmp_path, **options):
+    """The message of a step that cannot start."""
+    runner = Runner(tmp_path, **options)
+    result = runner.go(_alone(ShellOPTemplate("shell", script="true")))
+    assert (result.phase, result.failures[0].phase) == (Phase.FAILED, Phase.ERROR)
+    return result.failures[0].message
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"])
+def test_an_engine_that_is_not_installed_is_named(tmp_path, engine):
+    said = _said(tmp_path, engine=engine, image="x", executable=f"/no/such/{engine}")
+    assert f"there is no program '/no/such/{engine}' to run containers with: install {engine}" in said
+
+
+@pytest.mark.parametrize("engine", ["singularity", "apptainer"])
+def test_singularity_that_is_not_installed_is_named(tmp_path, engine):
+    said = _said(tmp_path, engine=engine, image="x", pull=None, executable=f"/no/such/{engine}")
+    assert f"there is no program '/no/such/{engine}' to run containers with: install {engine}" in said
+
+
+def test_a_daemon_that_does_not_answer_is_named(tmp_path):
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon at unix:///x' >&2\nexit 1\n")
+    program.chmod(0o755)
+    said = _said(tmp_path, engine="docker", image="x", executable=str(program))
+    assert "does not answer: Cannot connect to the Docker daemon at unix:///x; start its daemon" in said
+
+
+def test_a_template_without_an_image_is_told_so(tmp_path):
+    assert "names no image" in _said(tmp_path, engine="podman")
+
+
+def test_never_pulling_says_what_to_do_for_singularity(tmp_path):
+    assert "is no file, and image_pull_policy is 'Never'" in _said(tmp_path, engine="apptainer", image="alpine")
+
+
+@pytest.mark.podman
+def test_an_image_that_is_not_here_is_not_pulled_when_that_is_forbidden(tmp_path, image):
+    said = _said(tmp_path, image="localhost/no-such:1")
+    assert said == (
+        "image 'localhost/no-such:1' is not on this machine, and image_pull_policy is 'Never': "
+        "bring it with: podman pull localhost/no-such:1"
+    )
+
+
+@pytest.mark.podman
+@pytest.mark.parametrize("policy", ["Always", "IfNotPresent", None])
+def test_an_image_that_cannot_be_pulled_is_named(tmp_path, image, policy):
+    said = _said(tmp_path, image="localhost:1/no-such:1", pull=policy)
+    assert said.startswith("cannot pull image 'localhost:1/no-such:1': Error: ")
+    assert said.endswith("bring it with: podman pull localhost:1/no-such:1")
+
+
+@pytest.mark.podman
+def test_an_image_with_a_short_name_is_found_on_this_machine(tmp_path, image):
+    runner = Runner(tmp_path, image=image.removeprefix("localhost/"))
+    assert runner.go(_alone(ShellOPTemplate("shell", script="true"))).phase is Phase.SUCCEEDED
+
+
+@pytest.mark.podman
+def test_limits_that_are_no_quantities_are_refused(tmp_path, image):
+    template = ShellOPTemplate("shell", script="true", limits={"memory": "much"})
+    result = Runner(tmp_path, image=image).go(_alone(template))
+    assert "the limit of memory is 'much'; it must be a quantity" in result.failures[0].message
+
+
+@pytest.mark.podman
+def test_dockers_client_runs_steps(tmp_path, image, monkeypatch):
+    if shutil.which("docker") is None:
+        pytest.skip("there is no docker client")
+    with docker_socket(tmp_path) as address:
+        monkeypatch.setenv("DOCKER_HOST", address)
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+        runner = Runner(tmp_path, engine="docker", image=image)
+        (tmp_path / "a:b.txt").write_text("data")
+        template = ShellOPTemplate(
+            "shell",
+            script="cat /in.txt > /out && touch made && exit $(cat /in.txt | wc -c)",
+            inputs=Inputs(artifacts={"in": InputArtifact(path="/in.txt")}),
+            outputs=Outputs(artifacts={"out": OutputArtifact(path="/out")}),
+        )
+        result = runner.go(_alone(template, artifacts={"in": upload_artifact(tmp_path / "a:b.txt")}))
+        assert result.failures[0].exit_code == 4, result
+        assert (runner.step("a") / "outputs" / "artifacts" / "out").read_text() == "data"
+        assert (runner.step("a") / "workdir" / "made").stat().st_uid == os.geteuid()
+        assert runner.left() == []
+
+
+@pytest.fixture(scope="session")
+def sif(image, tmp_path_factory):
+    """The image as a file."""
+    if shutil.which("apptainer") is None:
+        pytest.skip("there is no apptainer")
+    return make_sif(IMAGE, tmp_path_factory.mktemp("sif"))
+
+
+@pytest.mark.podman
+@pytest.mark.parametrize("engine", ["apptainer", "singularity"])
+def test_apptainer_runs_scripts_and_ops(tmp_path, sif, engine, monkeypatch):
+    monkeypatch.setenv("OF_THE_ENGINE", "leaks")
+    runner = Runner(tmp_path, engine=engine, image=str(sif), network=True)
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.txt").write_text("one")
+    template = ShellOPTemplate(
+        "shell",
+        script="env && cat /in/data/a.txt > /out/copy && ! touch /in/data/x",
+        inputs=Inputs(artifacts={"data": InputArtifact(path="/in")}),
+        outputs=Outputs(artifacts={"out": OutputArtifact(path="/out/copy")}),
+        envs={"MINE": "a, b=$(c) 'd'"},
+    )
+
+    @OP.function
+    def double(x: int) -> {"y": int}:
+        return {"y": 2 * x}
+
+    workflow = _alone(template, artifacts={"data": upload_artifact(data)})
+    workflow.add(Step("b", PythonOPTemplate(double), parameters={"x": 4}))
+    result = runner.go(workflow)
+    assert result.phase is Phase.SUCCEEDED, runner.log("a")
+    assert "OF_THE_ENGINE" not in runner.log("a")
+    assert "MINE=a, b=$(c) 'd'\n" in runner.log("a")
+    assert (runner.step("a") / "outputs" / "artifacts" / "out").read_text() == "one"
+    assert runner.output("b", "y") == "8"
+
+
+@pytest.mark.podman
+def test_apptainer_is_ended_with_all_that_it_started(tmp_path, sif):
+    runner = Runner(tmp_path, engine="apptainer", image=str(sif))
+    result = runner.go(_alone(ShellOPTemplate("shell", script="trap '' TERM; sleep 987.5 & wait; sleep 987.5", timeout=2)))
+    assert "time limit" in result.failures[0].message
+    running = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline")]
+    assert not any(b"987.5" in words for words in running)
+
+
+@pytest.mark.podman
+def test_an_image_that_apptainer_cannot_open_is_named(tmp_path, sif):
+    (tmp_path / "bad.sif").write_text("no image")
+    said = _said(tmp_path, engine="apptainer", image=str(tmp_path / "bad.sif"), network=True)
+    assert said.startswith(f"apptainer cannot run {tmp_path}/bad.sif: FATAL:")
+
+
+@pytest.mark.parametrize(("field", "value"), [("engine", "rkt"), ("pull", "Sometimes")])
+def test_options_that_there_are_not_are_refused(field, value):
+    with pytest.raises(Exception, match=f"is '{value}'; it must be one of"):
+        ContainerOptions(**{"engine": "podman", field: value})
