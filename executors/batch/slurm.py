@@ -98,7 +98,7 @@ class Slurm:
             "--parsable",
             f"--job-name={submission.tag}",
             f"--chdir={submission.cwd}",
-            f"--output={_plain(str(submission.log))}",
+            f"--output={_output(str(submission.log))}",
             "--open-mode=append",
             str(submission.script),
         )
@@ -177,6 +177,6 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:00"
 
 
-def _plain(path: str) -> str:
-    """A file name in which Slurm replaces nothing."""
-    return path.replace("%", "%%")
+def _output(path: str) -> str:
+    """Where Slurm's own words go; it cannot be kept from replacing parts of some names."""
+    return "/dev/null" if "%" in path or "\\" in path else path

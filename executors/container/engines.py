@@ -24,7 +24,7 @@ from dflow.executors.subprocess import SubprocessExecutor
 if TYPE_CHECKING:
     from dflow.executors.container.options import ContainerOptions
 
-__all__ = ["Ending", "Engine", "last_line", "refuse_if_missing", "text_from"]
+__all__ = ["Ending", "Engine", "last_line", "refuse_if_missing", "size_of", "text_from"]
 
 RUN_LABEL, ENGINE_LABEL = "dflow.run", "dflow.engine"
 _PATIENCE = 60.0
@@ -137,8 +137,7 @@ class Engine:
         options = self._options
         refuse_if_missing(options)
         if options.engine == "podman":
-            init = any(Path(folder, "catatonit").exists() for folder in _INITS) or shutil.which("catatonit")
-            return (*(("--init",) if init else ()), *identity("podman", rootless=os.geteuid() != 0))
+            return (*_init(), *identity("podman", rootless=os.geteuid() != 0))
         code, out, err = await self._ask("info", "--format", "{{.SecurityOptions}}")
         if code != 0:
             raise LeafError(
@@ -167,13 +166,19 @@ class Engine:
         advice = f"bring it with: {options.program} pull {full}"
         if options.pull == "Never":
             raise LeafError(f"image {wanted!r} is not on this machine, and image_pull_policy is 'Never': {advice}")
-        begin = job.log.stat().st_size if job.log.exists() else 0
+        begin = size_of(job.log)
         pull = Job(job.name, (options.program, "pull", full), Path("/"), dict(os.environ), job.log, grace=job.grace)
         outcome = await SubprocessExecutor().run(pull)
         if outcome.exit_code != 0:
             reason = outcome.message or last_line(text_from(job.log, begin))
             raise LeafError(f"cannot pull image {wanted!r}: {reason}; mend that, or {advice}")
         return full
+
+
+def _init() -> tuple[str, ...]:
+    """Podman's word for a first process that passes signals on, where it is installed."""
+    found = any(Path(folder, "catatonit").exists() for folder in _INITS) or shutil.which("catatonit")
+    return ("--init",) if found else ()
 
 
 def refuse_if_missing(options: ContainerOptions) -> None:
@@ -196,6 +201,11 @@ def _answer(*words: str) -> tuple[int, str, str]:
     except OSError as exc:
         return 126, "", str(exc.strerror)
     return done.returncode, done.stdout, done.stderr
+
+
+def size_of(log: Path) -> int:
+    """Where a log ends now."""
+    return log.stat().st_size if log.exists() else 0
 
 
 def text_from(log: Path, begin: int) -> str:

@@ -14,7 +14,7 @@ import anyio
 from dflow.engine.errors import LeafError
 from dflow.engine.ports import Capabilities, Job, Outcome
 from dflow.engine.process import end_steps
-from dflow.executors.container.engines import Engine, last_line, refuse_if_missing, text_from
+from dflow.executors.container.engines import Engine, last_line, refuse_if_missing, size_of, text_from
 from dflow.executors.container.mounts import Mounts
 from dflow.executors.container.singularity import exec_words, image_source
 from dflow.executors.container.words import Launch, as_in_image, run_words
@@ -31,7 +31,9 @@ __all__ = ["ContainerExecutor"]
 _CANNOT_START, _KILLED = 126, 137
 _OF_ENGINE = (125, 126, 127)
 _FATAL = 255
-_NOT_BEGUN = re.compile(r"^(?:ERROR \(catatonit:\d+\): failed to exec|\[FATAL tini \(\d+\)\] exec ).*\Z", re.MULTILINE)
+_NOT_BEGUN = re.compile(
+    r"^(?:ERROR \(catatonit:\d+\): failed to exec|\[FATAL tini \(\d+\)\] exec ).*\n?\Z", re.MULTILINE
+)
 _PACKAGES = ("cloudpickle", "jsonpickle", "typeguard", "typing_extensions")
 _PACKAGES_AT = "/.dflow/packages"
 
@@ -91,7 +93,7 @@ class ContainerExecutor:
         launch = run_words(self._options, job, image, self._mounts(job), name, (*engine.words, *engine.labels(step)))
         if job.timeout is not None:
             job = replace(job, timeout=max(job.timeout - (anyio.current_time() - began), 0.001))
-        begin = _size(job.log)
+        begin = size_of(job.log)
         try:
             outcome = await self._client.run(_client_job(job, launch))
             if outcome.timed_out or outcome.message is not None:
@@ -129,10 +131,12 @@ class ContainerExecutor:
         """By Singularity or Apptainer, whose containers are processes of ours."""
         step = job.step or job.cwd
         if self._options.pull == "Never" and "://" in image:
-            text = f"image {image!r} is no file, and image_pull_policy is 'Never': make one with: {self._options.program}"
+            text = (
+                f"image {image!r} is no file, and image_pull_policy is 'Never': make one with: {self._options.program}"
+            )
             return Outcome(_CANNOT_START, message=f"{text} pull image.sif {image}")
         refuse_if_missing(self._options)
-        begin = _size(job.log)
+        begin = size_of(job.log)
         launch = exec_words(self._options, job, image, self._mounts(job))
         try:
             outcome = await self._client.run(replace(_client_job(job, launch), step=step))
@@ -158,15 +162,8 @@ class ContainerExecutor:
 
 
 def _client_job(job: Job, launch: Launch) -> Job:
-    return Job(
-        job.name,
-        launch.argv,
-        Path("/"),
-        launch.env,
-        job.log,
-        timeout=job.timeout,
-        grace=job.grace,
-    )
+    root = Path("/")
+    return Job(job.name, launch.argv, root, launch.env, job.log, timeout=job.timeout, grace=job.grace)
 
 
 def _packages() -> tuple[str, ...]:
@@ -174,7 +171,3 @@ def _packages() -> tuple[str, ...]:
     specs = [find_spec(name) for name in _PACKAGES]
     places = [[*(spec.submodule_search_locations or ()), spec.origin][0] for spec in specs if spec is not None]
     return tuple(os.path.realpath(place) for place in places if place)
-
-
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0

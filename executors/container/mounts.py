@@ -19,10 +19,26 @@ _MANY_ENTRIES = 100_000
 _MANY_FILES = 64
 _NOT_THEIRS = frozenset({"workflows"})
 _WHOLE = frozenset(
-    "/ /bin /boot /dev /etc /lib /lib32 /lib64 /opt /proc /root /run /sbin /sys /tmp /usr /usr/bin /usr/lib /usr/local "
-    "/usr/sbin /var".split()
+    (
+        "/",
+        "/bin",
+        "/boot",
+        "/dev",
+        "/etc",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/opt",
+        "/proc",
+        "/root",
+        "/run",
+        "/sbin",
+        "/sys",
+    )
+) | frozenset(("/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/sbin", "/var"))  # noqa: S108 - refused
+_SYSTEM = tuple(
+    f"/{name}/" for name in ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
 )
-_SYSTEM = tuple(f"/{name}/" for name in ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr"))
 _NEVER = ("/dev/", "/proc/", "/sys/")
 
 
@@ -100,7 +116,9 @@ class Mounts:
     def _take(self, path: str, real: str, *, is_own: bool) -> None:
         if path in _WHOLE or real in _WHOLE or path.startswith(_NEVER):
             if is_own:
-                raise LeafError(f"an input is {path}, which a container cannot get as a whole: name what is needed of it")
+                raise LeafError(
+                    f"an input is {path}, which a container cannot get as a whole: name what is needed of it"
+                )
             return
         if not is_own and path.startswith(_SYSTEM):  # it is the image's own there
             return

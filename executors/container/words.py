@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Launch", "as_in_image", "identity", "qualified", "run_words", "variables"]
 
-_CLIENTS = ("BUILDAH", "CONTAINER", "DOCKER", "GO", "HTTP", "LD_", "NO_PROXY", "PODMAN", "REGISTRY", "STORAGE", "TMP", "XDG")
+_CLIENTS = (
+    "BUILDAH",
+    "CONTAINER",
+    "DOCKER",
+    "GO",
+    "HTTP",
+    "LD_",
+    "NO_PROXY",
+    "PODMAN",
+    "REGISTRY",
+    "STORAGE",
+    "TMP",
+    "XDG",
+)
 _SHELL = ("/bin/sh", "-c")
 _WRAPPED = 4
 

@@ -67,14 +67,18 @@ def make_sif(image: str, folder: Path) -> Path:
     """An image as a file of Apptainer's."""
     archive, made = folder / "image.tar", folder / "image.sif"
     podman("save", "-q", image, "-o", str(archive))
-    done = subprocess.run(("apptainer", "-q", "build", made, f"docker-archive:{archive}"), capture_output=True, check=False)
+    done = subprocess.run(
+        ("apptainer", "-q", "build", made, f"docker-archive:{archive}"), capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return made
 
 
 def containers(run: Path | None = None) -> list[str]:
     """The names of containers that there are, of a run or of any, those that have ended among them."""
-    return podman("ps", "-a", "--format", "{{.Names}}", "--filter", f"label=dflow.run{f'={run}' if run else ''}").split()
+    return podman(
+        "ps", "-a", "--format", "{{.Names}}", "--filter", f"label=dflow.run{f'={run}' if run else ''}"
+    ).split()
 
 
 @contextmanager

@@ -138,8 +138,8 @@ def linker(method: str) -> Callable[[Path, Path], None]:
     A folder becomes a folder of hard links, not one link: a program that looks through an artifact, or copies it,
     sees files. Where its files cannot be linked, being on another file system, it is one link after all.
 
-    In a container, which ``DFLOW_CONTAINER`` gives the run's directory, what lies outside of that goes with the container,
-    so it is copied.
+    What lies outside of the run's directory is gone with the container that a step runs in, so it is copied there;
+    ``DFLOW_CONTAINER`` says that there is one, and names that directory.
     """
     from dflow.engine.state import link_or_copy
 

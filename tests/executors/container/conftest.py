@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
 from image import CONFIGURATION, containers, make_image, why_not
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dflow import Workflow
 
@@ -93,6 +94,12 @@ def image() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONTAINERS_CONF", str(CONFIGURATION))
         yield make_image()
+
+
+@pytest.fixture
+def make_runner(tmp_path: Path) -> Callable[..., Runner]:
+    """Runs workflows with the options that are given."""
+    return partial(Runner, tmp_path)
 
 
 @pytest.fixture

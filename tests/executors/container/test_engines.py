@@ -13,8 +13,6 @@ from dflow.engine.phase import Phase
 from dflow.executors.container import ContainerOptions
 from dflow.python import OP, PythonOPTemplate
 
-from .conftest import Runner
-
 sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
 from image import IMAGE, docker_socket, make_sif
 
@@ -25,45 +23,45 @@ def _alone(template, **fields):
     return workflow
 
 
-def _said(tmp_path, **options):
+def _said(make_runner, **options):
     """The message of a step that cannot start."""
-    runner = Runner(tmp_path, **options)
+    runner = make_runner(**options)
     result = runner.go(_alone(ShellOPTemplate("shell", script="true")))
     assert (result.phase, result.failures[0].phase) == (Phase.FAILED, Phase.ERROR)
     return result.failures[0].message
 
 
 @pytest.mark.parametrize("engine", ["podman", "docker"])
-def test_an_engine_that_is_not_installed_is_named(tmp_path, engine):
-    said = _said(tmp_path, engine=engine, image="x", executable=f"/no/such/{engine}")
+def test_an_engine_that_is_not_installed_is_named(engine, make_runner):
+    said = _said(make_runner, engine=engine, image="x", executable=f"/no/such/{engine}")
     assert f"there is no program '/no/such/{engine}' to run containers with: install {engine}" in said
 
 
 @pytest.mark.parametrize("engine", ["singularity", "apptainer"])
-def test_singularity_that_is_not_installed_is_named(tmp_path, engine):
-    said = _said(tmp_path, engine=engine, image="x", pull=None, executable=f"/no/such/{engine}")
+def test_singularity_that_is_not_installed_is_named(engine, make_runner):
+    said = _said(make_runner, engine=engine, image="x", pull=None, executable=f"/no/such/{engine}")
     assert f"there is no program '/no/such/{engine}' to run containers with: install {engine}" in said
 
 
-def test_a_daemon_that_does_not_answer_is_named(tmp_path):
+def test_a_daemon_that_does_not_answer_is_named(tmp_path, make_runner):
     program = tmp_path / "docker"
     program.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon at unix:///x' >&2\nexit 1\n")
     program.chmod(0o755)
-    said = _said(tmp_path, engine="docker", image="x", executable=str(program))
+    said = _said(make_runner, engine="docker", image="x", executable=str(program))
     assert "does not answer: Cannot connect to the Docker daemon at unix:///x; start its daemon" in said
 
 
-def test_a_template_without_an_image_is_told_so(tmp_path):
-    assert "names no image" in _said(tmp_path, engine="podman")
+def test_a_template_without_an_image_is_told_so(make_runner):
+    assert "names no image" in _said(make_runner, engine="podman")
 
 
-def test_never_pulling_says_what_to_do_for_singularity(tmp_path):
-    assert "is no file, and image_pull_policy is 'Never'" in _said(tmp_path, engine="apptainer", image="alpine")
+def test_never_pulling_says_what_to_do_for_singularity(make_runner):
+    assert "is no file, and image_pull_policy is 'Never'" in _said(make_runner, engine="apptainer", image="alpine")
 
 
 @pytest.mark.podman
-def test_an_image_that_is_not_here_is_not_pulled_when_that_is_forbidden(tmp_path, image):
-    said = _said(tmp_path, image="localhost/no-such:1")
+def test_an_image_that_is_not_here_is_not_pulled_when_that_is_forbidden(image, make_runner):
+    said = _said(make_runner, image="localhost/no-such:1")
     assert said == (
         "image 'localhost/no-such:1' is not on this machine, and image_pull_policy is 'Never': "
         "bring it with: podman pull localhost/no-such:1"
@@ -72,33 +70,33 @@ def test_an_image_that_is_not_here_is_not_pulled_when_that_is_forbidden(tmp_path
 
 @pytest.mark.podman
 @pytest.mark.parametrize("policy", ["Always", "IfNotPresent", None])
-def test_an_image_that_cannot_be_pulled_is_named(tmp_path, image, policy):
-    said = _said(tmp_path, image="localhost:1/no-such:1", pull=policy)
+def test_an_image_that_cannot_be_pulled_is_named(image, policy, make_runner):
+    said = _said(make_runner, image="localhost:1/no-such:1", pull=policy)
     assert said.startswith("cannot pull image 'localhost:1/no-such:1': Error: ")
     assert said.endswith("bring it with: podman pull localhost:1/no-such:1")
 
 
 @pytest.mark.podman
-def test_an_image_with_a_short_name_is_found_on_this_machine(tmp_path, image):
-    runner = Runner(tmp_path, image=image.removeprefix("localhost/"))
+def test_an_image_with_a_short_name_is_found_on_this_machine(image, make_runner):
+    runner = make_runner(image=image.removeprefix("localhost/"))
     assert runner.go(_alone(ShellOPTemplate("shell", script="true"))).phase is Phase.SUCCEEDED
 
 
 @pytest.mark.podman
-def test_limits_that_are_no_quantities_are_refused(tmp_path, image):
+def test_limits_that_are_no_quantities_are_refused(image, make_runner):
     template = ShellOPTemplate("shell", script="true", limits={"memory": "much"})
-    result = Runner(tmp_path, image=image).go(_alone(template))
+    result = make_runner(image=image).go(_alone(template))
     assert "the limit of memory is 'much'; it must be a quantity" in result.failures[0].message
 
 
 @pytest.mark.podman
-def test_dockers_client_runs_steps(tmp_path, image, monkeypatch):
+def test_dockers_client_runs_steps(tmp_path, image, monkeypatch, make_runner):
     if shutil.which("docker") is None:
         pytest.skip("there is no docker client")
     with docker_socket(tmp_path) as address:
         monkeypatch.setenv("DOCKER_HOST", address)
         monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-        runner = Runner(tmp_path, engine="docker", image=image)
+        runner = make_runner(engine="docker", image=image)
         (tmp_path / "a:b.txt").write_text("data")
         template = ShellOPTemplate(
             "shell",
@@ -123,9 +121,9 @@ def sif(image, tmp_path_factory):
 
 @pytest.mark.podman
 @pytest.mark.parametrize("engine", ["apptainer", "singularity"])
-def test_apptainer_runs_scripts_and_ops(tmp_path, sif, engine, monkeypatch):
+def test_apptainer_runs_scripts_and_ops(tmp_path, sif, engine, monkeypatch, make_runner):
     monkeypatch.setenv("OF_THE_ENGINE", "leaks")
-    runner = Runner(tmp_path, engine=engine, image=str(sif), network=True)
+    runner = make_runner(engine=engine, image=str(sif), network=True)
     data = tmp_path / "data"
     data.mkdir()
     (data / "a.txt").write_text("one")
@@ -138,7 +136,7 @@ def test_apptainer_runs_scripts_and_ops(tmp_path, sif, engine, monkeypatch):
     )
 
     @OP.function
-    def double(x: int) -> {"y": int}:
+    def double(x: int) -> {"y": int}:  # noqa: F821, UP037 - names of outputs
         return {"y": 2 * x}
 
     workflow = _alone(template, artifacts={"data": upload_artifact(data)})
@@ -152,18 +150,20 @@ def test_apptainer_runs_scripts_and_ops(tmp_path, sif, engine, monkeypatch):
 
 
 @pytest.mark.podman
-def test_apptainer_is_ended_with_all_that_it_started(tmp_path, sif):
-    runner = Runner(tmp_path, engine="apptainer", image=str(sif))
-    result = runner.go(_alone(ShellOPTemplate("shell", script="trap '' TERM; sleep 987.5 & wait; sleep 987.5", timeout=2)))
+def test_apptainer_is_ended_with_all_that_it_started(sif, make_runner):
+    runner = make_runner(engine="apptainer", image=str(sif))
+    result = runner.go(
+        _alone(ShellOPTemplate("shell", script="trap '' TERM; sleep 987.5 & wait; sleep 987.5", timeout=2))
+    )
     assert "time limit" in result.failures[0].message
     running = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline")]
     assert not any(b"987.5" in words for words in running)
 
 
 @pytest.mark.podman
-def test_an_image_that_apptainer_cannot_open_is_named(tmp_path, sif):
+def test_an_image_that_apptainer_cannot_open_is_named(tmp_path, sif, make_runner):
     (tmp_path / "bad.sif").write_text("no image")
-    said = _said(tmp_path, engine="apptainer", image=str(tmp_path / "bad.sif"), network=True)
+    said = _said(make_runner, engine="apptainer", image=str(tmp_path / "bad.sif"), network=True)
     assert said.startswith(f"apptainer cannot run {tmp_path}/bad.sif: FATAL:")
 
 

@@ -31,8 +31,6 @@ from dflow.engine.runner import create_run
 from dflow.engine.settings import RunSettings
 from dflow.python import PythonOPTemplate, Slices
 
-from .conftest import Runner
-
 sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
 from image import containers, make_old_image, podman
 
@@ -164,7 +162,7 @@ def test_an_op_that_is_pickled_runs_with_the_cloudpickle_of_this_machine(runner)
     from dflow.python import OP
 
     @OP.function
-    def local(x: int) -> {"y": int}:
+    def local(x: int) -> {"y": int}:  # noqa: F821, UP037 - names of outputs
         return {"y": x + 1}
 
     result = runner.go(_workflow(Step("a", PythonOPTemplate(local), parameters={"x": 1})))
@@ -201,7 +199,11 @@ def test_slices_run_in_containers_of_their_own(runner, tmp_path, ops):
                     output_artifact=["out"], create_dir=True)  # fmt: skip
     template = PythonOPTemplate(ops.Double, slices=slices, python_packages=[ops.__file__])
     step = Step(
-        "a", template, parameters={"number": [1, 2, 3]}, artifacts={"file": upload_artifact(files)}, with_param=[0, 1, 2]
+        "a",
+        template,
+        parameters={"number": [1, 2, 3]},
+        artifacts={"file": upload_artifact(files)},
+        with_param=[0, 1, 2],
     )
     result = runner.go(_workflow(step))
     assert result.phase is Phase.SUCCEEDED
@@ -260,7 +262,9 @@ def test_limits_are_those_of_the_template(runner):
     assert "out of memory: its limit is 64Mi" in result.failures[0].message
 
 
-@pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("exit 125", 125), ("exit 127", 127), ("sh -c 'kill -9 $$'; exit $?", 137)])
+@pytest.mark.parametrize(
+    ("script", "code"), [("exit 3", 3), ("exit 125", 125), ("exit 127", 127), ("sh -c 'kill -9 $$'; exit $?", 137)]
+)
 def test_the_exit_code_is_the_programs(runner, script, code):
     result = runner.go(_alone(script))
     assert (result.phase, result.failures[0].exit_code) == (Phase.FAILED, code)
@@ -281,9 +285,10 @@ def test_what_is_printed_is_there_while_the_step_runs(runner):
     assert runner.log("a") == "early\nlate\n"
 
 
-def test_outputs_result_is_what_a_container_printed(tmp_path, image):
-    runner = Runner(tmp_path / "graphs" / "of-manifests", image=image)
-    script = ScriptTemplate("shell", "shell", "echo out; echo err >&2", result=True, pod=Pod(command=("/usr/bin/bash",)))
+def test_outputs_result_is_what_a_container_printed(make_runner, image):
+    runner = make_runner(image=image)
+    runner.folder = runner.folder / "graphs" / "of-manifests"
+    script = ScriptTemplate("shell", "shell", "echo out; echo err >&2", result=True, pod=Pod(command=("/bin/bash",)))
     create_run(
         runner.layout.root,
         WorkflowGraph("wf", "main", (StepsTemplate("main", ((Call("a", "shell"),),)), script)),

@@ -140,3 +140,8 @@ def test_module_beside_the_script_comes_before_one_of_its_name(tmp_path):
         print(wf.query_step("a").outputs.parameters["text"].value)
     """
     assert run_script(tmp_path, text) == "beside"
+
+
+def test_packages_for_an_image_that_has_none_come_last(places, tmp_path, monkeypatch):
+    monkeypatch.setenv("DFLOW_PACKAGES", str(tmp_path / "packages"))
+    assert places(given=["script"], own=[LIB, MINE])[-2:] == [MINE, "packages"]

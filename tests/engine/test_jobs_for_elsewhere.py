@@ -1,0 +1,88 @@
+"""What an executor is told of a job that it runs in an image or on another machine, and what it tells of its end."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from dflow.engine.model import Call, Pod, ScriptTemplate
+from dflow.engine.phase import Phase
+from dflow.engine.ports import Capabilities, Outcome
+from dflow.engine.runner import run
+
+
+class Recorder:
+    """Takes jobs and ends them as it is told."""
+
+    def __init__(self, outcome=Outcome(0), **capabilities):
+        self.capabilities = Capabilities(**capabilities)
+        self.outcome = outcome
+        self.jobs = []
+
+    async def run(self, job):
+        self.jobs.append(job)
+        return self.outcome
+
+    def close(self):
+        pass
+
+
+def _job(runner, graph, recorder):
+    runner.create(graph)
+    return run(runner.layout, lambda settings: recorder)
+
+
+@pytest.fixture
+def alone(steps):
+    """A workflow of one script with these fields of its pod."""
+
+    def make(result=False, **fields):
+        template = ScriptTemplate("shell", "shell", "true", pod=Pod(**fields), result=result)
+        return steps(Call("a", "shell"), templates=[template])
+
+    return make
+
+
+def test_the_environment_of_the_template_is_told_apart_from_the_engines(argo, alone, monkeypatch):
+    monkeypatch.setenv("OF_THE_ENGINE", "1")
+    monkeypatch.setenv("TOKEN", "secret")
+    secrets = (("TOKEN", "name", "key"), ("MISSING", "name", "key"))
+    recorder = Recorder()
+    _job(argo, alone(env=(("MINE", "a"),), secret_env=secrets), recorder)
+    (job,) = recorder.jobs
+    assert job.env["OF_THE_ENGINE"] == "1"
+    assert set(job.own_env) == {
+        "ARGO_PROGRESS_FILE", "DFLOW_STEP_PATH", "MINE", "PYTHONUNBUFFERED", "TMPDIR", "TOKEN"}  # fmt: skip
+    assert job.own_env.items() <= job.env.items()
+
+
+def test_image_and_resources_are_those_of_the_template(argo, alone):
+    resources = {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}}
+    recorder = Recorder()
+    _job(argo, alone(image="x:1", kubernetes=json.dumps({**resources, "node_selector": {}})), recorder)
+    assert (recorder.jobs[0].image, recorder.jobs[0].resources) == ("x:1", resources)
+
+
+def test_a_template_that_says_nothing_has_neither(argo, alone):
+    recorder = Recorder()
+    _job(argo, alone(), recorder)
+    assert (recorder.jobs[0].image, recorder.jobs[0].resources) == (None, {})
+
+
+def test_a_program_is_not_looked_for_here_where_jobs_find_others(argo, alone):
+    recorder = Recorder(Outcome(1), own_programs=True)
+    _job(argo, alone(result=True, command=("no-such-program",)), recorder)
+    assert recorder.jobs[0].argv[4] == "no-such-program"
+
+
+def test_a_program_is_looked_for_here_where_jobs_find_it(argo, alone):
+    recorder = Recorder(Outcome(1))
+    result = _job(argo, alone(result=True, command=("no-such-program",)), recorder)
+    assert recorder.jobs == []
+    assert "there is no such program" in result.failures[0].message
+
+
+def test_what_an_exit_code_means_is_what_the_executor_says(argo, alone):
+    result = _job(argo, alone(), Recorder(Outcome(137, hint="killed, out of memory: its limit is 1Gi")))
+    assert result.failures[0].phase is Phase.FAILED
+    assert result.failures[0].message == "exit code 137 (killed, out of memory: its limit is 1Gi)"
