@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dflow.engine.errors import UnsupportedError
 from dflow.engine.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from dflow.engine.layout import RunLayout
+    from dflow.engine.model import ExecutorSpec
     from dflow.engine.ports import Executor, Lineage, ObjectStore
     from dflow.engine.runner import RunResult
     from dflow.engine.shipping import Shipping
     from dflow.engine.slots import Slots
 
-__all__ = ["Around", "Helpers"]
+__all__ = ["Around", "Helpers", "Others"]
 
 
 @record(frozen=True, slots=True)
@@ -26,12 +29,14 @@ class Around:
         tell: is told of the end while the run is still held: who waits until nobody holds it finds all that was said.
         open_store: gives the object store that the settings of the run mean.
         lineage: is told of leaf steps that have succeeded.
+        make_other: makes the executor that a call names, in place of that of the run.
     """
 
     shared: Slots | None = None
     tell: Callable[[RunResult], None] | None = None
     open_store: Callable[[Mapping[str, Any]], ObjectStore] | None = None
     lineage: Lineage | None = None
+    make_other: Callable[[ExecutorSpec, RunLayout], Executor] | None = None
 
 
 @record(frozen=True, slots=True)
@@ -40,12 +45,40 @@ class Helpers:
 
     Attributes:
         executor: runs the programs of leaf steps.
+        others: those that calls name, in place of it.
         shared: as in :class:`Around`.
         shipping: brings artifacts from and to an object store; None when there is none.
         lineage: as in :class:`Around`.
     """
 
     executor: Executor
+    others: Others
     shared: Slots | None = None
     shipping: Shipping | None = None
     lineage: Lineage | None = None
+
+
+class Others:
+    """The executors that calls name, each made when it is first needed."""
+
+    def __init__(self, make: Callable[[ExecutorSpec], Executor] | None) -> None:
+        self._make = make
+        self._made: dict[ExecutorSpec, Executor] = {}
+
+    def of(self, spec: ExecutorSpec) -> Executor:
+        """The executor that a call names.
+
+        Raises:
+            ConfigError: its settings are wrong.
+            UnsupportedError: there is none of that kind.
+        """
+        if spec not in self._made:
+            if self._make is None:
+                raise UnsupportedError(f"there is no executor {spec.kind!r} here")
+            self._made[spec] = self._make(spec)
+        return self._made[spec]
+
+    def close(self) -> None:
+        """End what they keep."""
+        for executor in self._made.values():
+            executor.close()

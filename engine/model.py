@@ -56,6 +56,7 @@ __all__ = [
     "ContinueOn",
     "CustomArtifact",
     "DagTemplate",
+    "ExecutorSpec",
     "Expr",
     "Hook",
     "HttpArtifact",
@@ -181,6 +182,19 @@ class Hook:
 
 
 @record(frozen=True, slots=True)
+class ExecutorSpec:
+    """An executor in the words of who makes it.
+
+    Attributes:
+        kind: which one, such as ``"container"``.
+        config: its settings as JSON, without secrets.
+    """
+
+    kind: str
+    config: str = "{}"
+
+
+@record(frozen=True, slots=True)
 class Call:
     """One step or task: a template with arguments.
 
@@ -194,6 +208,7 @@ class Call:
         loop: run one copy for each item; None means one alone.
         hooks: other calls, made when this one starts or ends.
         isolation: overrides the template's.
+        executor: where the program runs, when that is not a process of this machine.
     """
 
     name: str
@@ -209,6 +224,7 @@ class Call:
     hooks: tuple[Hook, ...] = ()
     isolation: str | None = None
     depends: str | None = None
+    executor: ExecutorSpec | None = None
 
 
 @record(frozen=True, slots=True)

@@ -25,12 +25,16 @@ class Capabilities:
         timeouts: it ends a job after ``Job.timeout``.
         cancel: cancelling ``run`` ends the job, with everything it started.
         own_programs: jobs find other programs than there are here, those of an image for one.
+        elsewhere: jobs run on other machines, so they take no place of this one, and they outlive the engine; it has
+            ``adopt(step)`` then, which tells whether an earlier engine has left a job in a step's directory that
+            ``run`` can go on with.
     """
 
     parallel: bool = True
     timeouts: bool = True
     cancel: bool = True
     own_programs: bool = False
+    elsewhere: bool = False
 
 
 @record(frozen=True, slots=True)

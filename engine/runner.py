@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from dflow.engine import codec
-from dflow.engine.around import Around, Helpers
+from dflow.engine.around import Around, Helpers, Others
 from dflow.engine.control import take_requests, wants_again
 from dflow.engine.errors import DflowError, LeaseLost, StateError
 from dflow.engine.layout import RunLayout
@@ -165,7 +165,8 @@ def run(
         while True:
             executor = make_executor(settings)
             earlier = look_back(layout, again)
-            helpers = Helpers(executor, around.shared, shipping, around.lineage)
+            others = Others(None if around.make_other is None else lambda spec: around.make_other(spec, layout))
+            helpers = Helpers(executor, others, around.shared, shipping, around.lineage)
             scheduler = Scheduler(graph, layout, settings, earlier, helpers)
             attempt = _Attempt(layout, scheduler, hold)
             try:
@@ -173,6 +174,7 @@ def run(
                 phase = attempt.run()
             finally:
                 executor.close()
+                others.close()
                 scheduler.close()
             again = attempt.again
             if again is None:

@@ -14,9 +14,9 @@ from dflow.engine.runner import run
 class Recorder:
     """Takes jobs and ends them as it is told."""
 
-    def __init__(self, outcome=Outcome(0), **capabilities):
+    def __init__(self, outcome=None, **capabilities):
         self.capabilities = Capabilities(**capabilities)
-        self.outcome = outcome
+        self.outcome = outcome or Outcome(0)
         self.jobs = []
 
     async def run(self, job):
@@ -29,7 +29,7 @@ class Recorder:
 
 def _job(runner, graph, recorder):
     runner.create(graph)
-    return run(runner.layout, lambda settings: recorder)
+    return run(runner.layout, lambda _: recorder)
 
 
 @pytest.fixture

@@ -142,8 +142,6 @@ def test_our_own_time_limit_is_exact(service, executor, job):
 def test_a_job_whose_node_is_gone_is_lost(service, executor, job, until):
     def act(number):
         _call("scontrol", "update", f"NodeName={os.uname().nodename}", "State=DOWN", "Reason=test")
-        time.sleep(1)
-        _call("scontrol", "update", f"NodeName={os.uname().nodename}", "State=RESUME")
 
     outcome = _ended_by(executor(**{**REAL, "grace": 3.0}), job("a", "sleep 60"), act, until)
     assert outcome.lost

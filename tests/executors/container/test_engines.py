@@ -59,6 +59,60 @@ def test_never_pulling_says_what_to_do_for_singularity(make_runner):
     assert "is no file, and image_pull_policy is 'Never'" in _said(make_runner, engine="apptainer", image="alpine")
 
 
+@pytest.fixture
+def pretended(tmp_path, make_runner):
+    """Makes a runner with a program in the place of podman, which brings images as it is told and runs nothing."""
+
+    def make(pull="touch $0.present", pull_policy=None):
+        program = tmp_path / "podman"
+        program.write_text(
+            f"""#!/bin/sh
+            echo "$1 $2" >>$0.calls
+            case $1 in
+            image) test -e $0.present ;;
+            pull) {pull} ;;
+            esac"""
+        )
+        program.chmod(0o755)
+        return make_runner(executable=str(program), image="quay.io/a:1", pull=pull_policy)
+
+    return make
+
+
+def _calls(tmp_path):
+    words = [line.split()[0] for line in (tmp_path / "podman.calls").read_text().splitlines()]
+    return [word for word in words if word in ("image", "pull", "run")]
+
+
+def _two():
+    made = Workflow("wf")
+    made.add([Step(name, ShellOPTemplate("shell", script="true")) for name in ("a", "b")])
+    return made
+
+
+@pytest.mark.parametrize("policy", [None, "IfNotPresent"])
+def test_an_image_is_brought_once_for_steps_side_by_side(tmp_path, pretended, policy):
+    assert pretended(pull="sleep 0.3; touch $0.present", pull_policy=policy).go(_two()).phase is Phase.SUCCEEDED
+    calls = _calls(tmp_path)
+    assert (calls.count("pull"), calls.count("run")) == (1, 2)
+    assert calls.index("pull") < calls.index("run")
+
+
+@pytest.mark.parametrize(("policy", "pulls"), [("Always", 1), ("IfNotPresent", 0), ("Never", 0)])
+def test_an_image_that_is_here_is_brought_when_that_is_asked_for(tmp_path, pretended, policy, pulls):
+    runner = pretended(pull_policy=policy)
+    (tmp_path / "podman.present").touch()
+    assert runner.go(_two()).phase is Phase.SUCCEEDED
+    assert _calls(tmp_path).count("pull") == pulls
+
+
+def test_bringing_an_image_counts_as_the_steps_time(pretended):
+    result = pretended(pull="exec sleep 60", pull_policy=None).go(
+        _alone(ShellOPTemplate("shell", script="true", timeout=1))
+    )
+    assert "time limit of 1 s" in result.failures[0].message
+
+
 @pytest.mark.podman
 def test_an_image_that_is_not_here_is_not_pulled_when_that_is_forbidden(image, make_runner):
     said = _said(make_runner, image="localhost/no-such:1")

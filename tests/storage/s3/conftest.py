@@ -14,7 +14,7 @@ from dflow.storage.s3 import S3Client, S3Settings
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
 
-from faults import FaultyProxy
+from faulty_proxy import FaultyProxy
 from s3_server import S3Server, why_not
 
 if TYPE_CHECKING:
