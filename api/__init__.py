@@ -16,8 +16,11 @@ _HOME = {
     "ArgoWorkflow": "argo_objects",
     "AutonamedDict": "io",
     "ContainerOPTemplate": "op_template",
+    "ContainerExecutor": "executor",
+    "Context": "context",
     "CustomArtifact": "common",
     "DAG": "dag",
+    "Executor": "executor",
     "HTTPArtifact": "common",
     "HTTPOPTemplate": "op_template",
     "HookStep": "step",
@@ -71,8 +74,11 @@ __all__ = [
     "ArgoStep",
     "ArgoWorkflow",
     "AutonamedDict",
+    "ContainerExecutor",
     "ContainerOPTemplate",
+    "Context",
     "CustomArtifact",
+    "Executor",
     "HTTPArtifact",
     "HTTPOPTemplate",
     "HookStep",
@@ -133,7 +139,9 @@ if TYPE_CHECKING:
     from dflow.code_gen import gen_code
     from dflow.common import CustomArtifact, HTTPArtifact, LineageClient, LocalArtifact, S3Artifact
     from dflow.config import config, s3_config, set_config, set_s3_config
+    from dflow.context import Context
     from dflow.dag import DAG
+    from dflow.executor import ContainerExecutor, Executor
     from dflow.io import (
         AutonamedDict,
         IfExpression,

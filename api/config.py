@@ -97,6 +97,7 @@ _SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "debug_failfast": (False, _boolean),
     "raise_for_group": (False, _boolean),
     "dispatcher_debug": (False, _boolean),
+    "dispatcher_interval": (30, _number),
     "dereference_symlink": (False, _boolean),
     "isolation": ("fork", _text),
     "durability": ("kill", _text),

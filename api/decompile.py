@@ -10,6 +10,7 @@ from dflow.common import HTTPArtifact, LocalArtifact, S3Artifact
 from dflow.compile.values import RawText
 from dflow.dag import DAG
 from dflow.engine import model
+from dflow.executor import DirectExecutor
 from dflow.io import ArgoVar, InputArtifact, InputParameter, OutputArtifact, OutputParameter
 from dflow.loops import ArgoSequence
 from dflow.op_template import (
@@ -181,6 +182,9 @@ def _arguments(call: model.Call) -> dict[str, Any]:
         "key": _given(call.key),
         "timeout": _given(call.timeout),
         "isolation": call.isolation,
+        "executor": None
+        if call.executor is None
+        else DirectExecutor(call.executor.kind, json.loads(call.executor.config)),
         "continue_on_failed": call.continue_on.failed,
         "continue_on_error": call.continue_on.error,
         "continue_on_num_success": call.continue_on.num_success,

@@ -26,7 +26,7 @@ from dflow.engine.reuse import save_reused
 from dflow.engine.runner import create_run, load_graph, run, write_graph
 from dflow.engine.settings import load_settings
 from dflow.engine.state import read_text, write_text
-from dflow.executors import make_executor
+from dflow.executors import make_executor, make_other
 from dflow.python.code import keep_code, use_code
 from dflow.run_settings import run_settings, warn_of_what_is_ignored
 from dflow.stores import open_store
@@ -248,7 +248,7 @@ def continue_run(
         use_code(layout, code)
     registrar = lineage.open_registrar(layout)
     try:
-        around = Around(nested.shared_slots(), partial(_tell, layout), open_store, registrar)
+        around = Around(nested.shared_slots(), partial(_tell, layout), open_store, registrar, make_other)
         make = partial(make_executor, ahead=server)
         result = run(layout, make, again=again, takeover=takeover, around=around)
     except KeyboardInterrupt:

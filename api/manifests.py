@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +18,7 @@ from dflow.exporters.argo.export import Export, Options, Upload, export, to_yaml
 from dflow.exporters.argo.load import documents_of, load, load_text
 from dflow.exporters.argo.load.reading import Choice, chosen
 from dflow.python import upload_packages
+from dflow.python.own import own_module
 from dflow.reusable import reusable
 from dflow.storage.archives import unpack
 
@@ -104,21 +104,10 @@ def _with_packages(template: Template) -> Template:
     if not isinstance(template, PythonOpTemplate):
         return template
     given = [*template.packages, *(os.path.abspath(str(path)) for path in upload_packages)]
-    own = _own_module(template.op.module) if template.op.kind == "import" else None
+    own = own_module(template.op.module) if template.op.kind == "import" else None
     if own is not None and Path(own).name not in {Path(package).name for package in given}:
         given.append(own)
     return replace(template, packages=tuple(dict.fromkeys(given)))
-
-
-def _own_module(module: str | None) -> str | None:
-    """The file or directory of a module of the user's own; None for one that is installed, or comes with Python."""
-    top = (module or "").partition(".")[0]
-    spec = find_spec(top) if top and top not in sys.stdlib_module_names and top != "dflow" else None
-    if spec is None or spec.origin is None:
-        return None
-    places = [*(spec.submodule_search_locations or ()), spec.origin]
-    is_installed = any(part in ("site-packages", "dist-packages") for part in Path(spec.origin).parts)
-    return None if is_installed else str(places[0])
 
 
 def text_of(made: Export) -> str:

@@ -15,6 +15,7 @@ from dflow.engine.model import PythonOpTemplate
 from dflow.engine.runnable import from_elsewhere
 from dflow.engine.settings import RunSettings
 from dflow.python import upload_packages
+from dflow.python.own import own_module
 from dflow.stores import describe
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def run_settings(graph: WorkflowGraph) -> RunSettings:
     """
     packages = [os.path.abspath(str(p)) for p in upload_packages]
     packages += [p for t in graph.templates if isinstance(t, PythonOpTemplate) for p in t.packages]
+    packages += _modules_for_images(graph)
     for package in packages:
         if not os.path.exists(package):
             raise ConfigError(f"there is no package {package}, which upload_packages or python_packages= names")
@@ -52,6 +54,19 @@ def run_settings(graph: WorkflowGraph) -> RunSettings:
         keep_outputs=keeps_outputs,
         key_prefix=str(s3_config["prefix"] or ""),
     )
+
+
+def _modules_for_images(graph: WorkflowGraph) -> list[str]:
+    """The modules of the user's own that OPs in containers are imported from: an image has none of them."""
+    templates = {template.name: template for template in graph.templates}
+    calls = [c for t in graph.templates for group in getattr(t, "groups", ()) for c in group]
+    calls += [c for t in graph.templates for c in getattr(t, "tasks", ())]
+    found = []
+    for call in calls:
+        template = templates[call.template]
+        if call.executor is not None and call.executor.kind == "container" and isinstance(template, PythonOpTemplate):
+            found.append(own_module(template.op.module) if template.op.kind == "import" else None)
+    return [place for place in dict.fromkeys(found) if place is not None]
 
 
 def warn_of_what_is_ignored(graph: WorkflowGraph) -> None:

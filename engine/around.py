@@ -10,10 +10,10 @@ from dflow.engine.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dflow.engine.layout import RunLayout
     from dflow.engine.model import ExecutorSpec
     from dflow.engine.ports import Executor, Lineage, ObjectStore
     from dflow.engine.runner import RunResult
+    from dflow.engine.settings import RunSettings
     from dflow.engine.shipping import Shipping
     from dflow.engine.slots import Slots
 
@@ -36,7 +36,7 @@ class Around:
     tell: Callable[[RunResult], None] | None = None
     open_store: Callable[[Mapping[str, Any]], ObjectStore] | None = None
     lineage: Lineage | None = None
-    make_other: Callable[[ExecutorSpec, RunLayout], Executor] | None = None
+    make_other: Callable[[ExecutorSpec, RunSettings], Executor] | None = None
 
 
 @record(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Helpers:
 class Others:
     """The executors that calls name, each made when it is first needed."""
 
-    def __init__(self, make: Callable[[ExecutorSpec], Executor] | None) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[ExecutorSpec, RunSettings], Executor] | None, settings: RunSettings) -> None:
+        self._make, self._settings = make, settings
         self._made: dict[ExecutorSpec, Executor] = {}
 
     def of(self, spec: ExecutorSpec) -> Executor:
@@ -75,7 +75,7 @@ class Others:
         if spec not in self._made:
             if self._make is None:
                 raise UnsupportedError(f"there is no executor {spec.kind!r} here")
-            self._made[spec] = self._make(spec)
+            self._made[spec] = self._make(spec, self._settings)
         return self._made[spec]
 
     def close(self) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 from dflow.engine import leaf
-from dflow.engine.errors import CopyError, ExpressionError, LeafError, StateError, UnsafeArtifact
+from dflow.engine.elsewhere import Elsewhere, job_left_behind
+from dflow.engine.errors import CopyError, DflowError, ExpressionError, LeafError, StateError, UnsafeArtifact
 from dflow.engine.model import HttpTemplate
 from dflow.engine.names import leaf_names
 from dflow.engine.phase import Phase
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from dflow.engine.layout import RunLayout, StepLayout
     from dflow.engine.leaf import LeafTemplate, ProgramTemplate
     from dflow.engine.node import Node
-    from dflow.engine.ports import Outcome
+    from dflow.engine.ports import Executor, Outcome
     from dflow.engine.settings import RunSettings
 
 __all__ = ["LeafRunner"]
@@ -58,6 +59,8 @@ class LeafRunner:
         self._layout = layout
         self._settings = settings
         self._executor = helpers.executor
+        self._others = helpers.others
+        self._elsewhere = Elsewhere(layout)
         self._commits = commits
         self._globals = names
         self._environment = dict(os.environ)
@@ -118,6 +121,13 @@ class LeafRunner:
         self, node: Node, template: ProgramTemplate, values: Mapping[str, str | None]
     ) -> tuple[Outcome, float | None]:
         """Run the program of a leaf; how it ended, and the seconds that it had."""
+        executor = self._executor_of(node)
+        begun = self._elsewhere.found(node, executor) if executor.capabilities.elsewhere else None
+        if begun is not None:
+            node.place = begun
+            self._commits.begin(node, again=False)
+            limit = leaf.time_limit(node, template, values)
+            return await executor.run(job_left_behind(node, begun, limit, self._settings.kill_grace)), limit
         self._commits.begin(node)
         if self._shipping is not None:
             await self._shipping.bring(node, template)
@@ -125,20 +135,37 @@ class LeafRunner:
             failed, limit = await self._get_inputs(node, template, node.place, values)
             if failed is not None:
                 return failed, limit
-        own = self._executor.capabilities.own_programs
+        own = executor.capabilities.own_programs
         job = leaf.prepare(node, template, values, self._settings, self._environment, own_programs=own)
         if node.deadline is not None:  # RT-04
             left = max(round(node.deadline - time.time(), 3), 0.001)
             job = replace(job, timeout=left if job.timeout is None else min(left, job.timeout))
         if node.place is None or not gives_result(template):
-            return await self._executor.run(job), job.timeout
+            return await executor.run(job), job.timeout
         follower = Follower(node.place)
         self._followed.add(follower)
         try:
-            return await self._executor.run(job), job.timeout
+            return await executor.run(job), job.timeout
         finally:
             self._followed.discard(follower)
             follower.copy()
+
+    def is_elsewhere(self, node: Node) -> bool:
+        """Whether the program of a node runs on another machine, and takes no place of this one."""
+        if node.call is None or node.call.executor is None:
+            return False
+        try:
+            return self._others.of(node.call.executor).capabilities.elsewhere
+        except DflowError:
+            return False  # said when it is run
+
+    def _executor_of(self, node: Node) -> Executor:
+        if node.call is None or node.call.executor is None:
+            return self._executor
+        try:
+            return self._others.of(node.call.executor)
+        except DflowError as exc:
+            raise LeafError(str(exc)) from exc
 
     async def _get_inputs(
         self, node: Node, template: ProgramTemplate, step: StepLayout, values: Mapping[str, str | None]

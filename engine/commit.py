@@ -43,11 +43,17 @@ class Commits:
         self._open: dict[str, Node] = {}
         self.guard: Callable[[], None] = _free
 
-    def begin(self, node: Node) -> None:
-        """A node starts. An unfinished directory in its place is set aside."""
+    def begin(self, node: Node, *, again: bool = True) -> None:
+        """A node starts. An unfinished directory in its place is set aside, unless it goes on in there.
+
+        Args:
+            again: False: it goes on.
+        """
         self.guard()
         self._open[node.id] = node
-        if node.place is not None:
+        if not again and node.place is not None:
+            write_text(node.place.phase, Phase.RUNNING.value)
+        elif node.place is not None:
             if node.type in ("Pod", "HTTP"):
                 _begin_step(node.place, node.type)
             else:

@@ -15,7 +15,7 @@ from dflow.engine.errors import CopyError, ExpressionError, LeafError, UnsafeArt
 from dflow.engine.groups import Group, LoopGroup
 from dflow.engine.hooks import HookGroup
 from dflow.engine.keeping import Keeper
-from dflow.engine.loop import WorkLoop
+from dflow.engine.loop import Limits, WorkLoop
 from dflow.engine.memo import MemoCache
 from dflow.engine.model import Call
 from dflow.engine.names import exit_names, workflow_names
@@ -63,9 +63,10 @@ class Ends(WorkLoop):
         self._globals = workflow_names(graph, layout)
         self._keeper = Keeper(graph, layout)
         runner = LeafRunner(layout, settings, helpers, self.commits, self._globals, self._keeper)
-        limit = settings.workers() if graph.parallelism is None else graph.parallelism
+        here = settings.workers() if graph.parallelism is None else graph.parallelism
+        limits = Limits(here, graph.parallelism)
         parallel = helpers.executor.capabilities.parallel
-        super().__init__(layout, runner, limit, helpers.shared, parallel=parallel)
+        super().__init__(layout, runner, limits, helpers.shared, parallel=parallel)
         self._graph = graph
         self._templates = {template.name: template for template in graph.templates}
         self._layout = layout

@@ -16,6 +16,7 @@ import anyio
 import anyio.lowlevel
 from dflow.engine.errors import DflowError, StateError
 from dflow.engine.phase import Phase
+from dflow.engine.records import record
 from dflow.engine.slots import Slots
 
 if TYPE_CHECKING:
@@ -28,11 +29,26 @@ if TYPE_CHECKING:
     from dflow.engine.leaf import LeafTemplate
     from dflow.engine.node import Node
 
-__all__ = ["WorkLoop"]
+    _Leaf = tuple[Node, LeafTemplate, Group | None]
+
+__all__ = ["Limits", "WorkLoop"]
 
 _log = logging.getLogger("dflow.engine")
 BATCH = 64
 _LOOK_AGAIN = 0.02  # seconds, while other runs hold the places for leaf steps
+
+
+@record(frozen=True, slots=True)
+class Limits:
+    """How many leaf steps run at once; None means no limit.
+
+    Attributes:
+        here: on this machine.
+        total: with those that run elsewhere.
+    """
+
+    here: int | None
+    total: int | None
 
 
 class WorkLoop(ABC):
@@ -43,16 +59,20 @@ class WorkLoop(ABC):
     """
 
     def __init__(
-        self, layout: RunLayout, runner: LeafRunner, limit: int | None, shared: Slots | None, *, parallel: bool
+        self, layout: RunLayout, runner: LeafRunner, limits: Limits, shared: Slots | None, *, parallel: bool
     ) -> None:
+        limit = limits.here
         self._runner = runner
         self._limit = limit if parallel else 1
+        self._total = limits.total
         self._shared = shared is not None
         self._slots = shared or (Slots.make(layout, limit) if parallel and limit is not None else None)
         self._held: dict[str, int] = {}
         self._starved = False
         self._work: deque[Callable[[], None]] = deque()
-        self._leaves: deque[tuple[Node, LeafTemplate, Group | None]] = deque()
+        self._leaves: deque[_Leaf] = deque()
+        self._away: deque[_Leaf] = deque()
+        self._here = 0
         self._running: dict[str, anyio.CancelScope] = {}
         self._tasks: TaskGroup | None = None
         self._wake = anyio.Event()
@@ -125,9 +145,10 @@ class WorkLoop(ABC):
         self._stopped.set()
         for scope in self._running.values():
             scope.cancel()
-        while self._leaves:
-            node, _, group = self._leaves.popleft()
+        for node, _, group in (*self._leaves, *self._away):
             self._post(partial(self._finish, node, group, Phase.FAILED, why))
+        self._leaves.clear()
+        self._away.clear()
         self._wake.set()
 
     def _allow_steps(self) -> None:
@@ -155,27 +176,35 @@ class WorkLoop(ABC):
         if self._broken is not None:
             self._wake.set()  # nobody else may be left to wake the loop
 
+    def _queue(self, node: Node, template: LeafTemplate, group: Group | None) -> None:
+        """Have a leaf run as soon as there is a place for it."""
+        queue = self._away if self._runner.is_elsewhere(node) else self._leaves
+        queue.append((node, template, group))
+
     def _start_leaves(self, tasks: TaskGroup) -> None:
         self._starved = False
-        while (
-            self._leaves
-            and self._broken is None
-            and not self._suspended
-            and (self._limit is None or len(self._running) < self._limit)
-        ):
+        while self._away and self._may_start(self._total, len(self._running)):
+            self._start(tasks, self._away.popleft())
+        while self._leaves and self._may_start(self._limit, self._here):
             if self._slots is not None:
                 slot = self._slots.take()
                 if slot is None:  # runs in our steps, or around us, have them all
                     self._starved = True
                     return
                 self._held[self._leaves[0][0].id] = slot
-            node, template, group = self._leaves.popleft()
-            self._running[node.id] = scope = anyio.CancelScope()
-            tasks.start_soon(self._run_leaf, node, template, group, scope)
+            self._here += 1
+            self._start(tasks, self._leaves.popleft(), is_here=True)
 
-    async def _run_leaf(
-        self, node: Node, template: LeafTemplate, group: Group | None, scope: anyio.CancelScope
-    ) -> None:
+    def _may_start(self, limit: int | None, running: int) -> bool:
+        is_open = self._broken is None and not self._suspended
+        return is_open and (limit is None or running < limit)
+
+    def _start(self, tasks: TaskGroup, leaf: _Leaf, *, is_here: bool = False) -> None:
+        self._running[leaf[0].id] = scope = anyio.CancelScope()
+        tasks.start_soon(self._run_leaf, leaf, scope, is_here)
+
+    async def _run_leaf(self, leaf: _Leaf, scope: anyio.CancelScope, is_here: bool) -> None:
+        node, template, group = leaf
         try:
             with scope:
                 phase, message = await self._runner.run(node, template)
@@ -187,6 +216,7 @@ class WorkLoop(ABC):
             self._wake.set()
         finally:
             del self._running[node.id]
-            if self._slots is not None:
+            self._here -= is_here
+            if self._slots is not None and is_here:
                 self._slots.give(self._held.pop(node.id))
             self._wake.set()

@@ -165,7 +165,7 @@ def run(
         while True:
             executor = make_executor(settings)
             earlier = look_back(layout, again)
-            others = Others(None if around.make_other is None else lambda spec: around.make_other(spec, layout))
+            others = Others(around.make_other, settings)
             helpers = Helpers(executor, others, around.shared, shipping, around.lineage)
             scheduler = Scheduler(graph, layout, settings, earlier, helpers)
             attempt = _Attempt(layout, scheduler, hold)

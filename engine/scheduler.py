@@ -221,7 +221,7 @@ class Scheduler(Ends):
                 self._finish(node, group, Phase.ERROR, "a resource template runs on a cluster alone")
             case _:
                 node.deadline = None if group is None else group.deadline
-                self._leaves.append((node, template, group))
+                self._queue(node, template, group)
 
     def _pause(self, node: Node, template: SuspendTemplate, group: Group | None) -> None:
         node.phase, node.started = Phase.RUNNING, self._pauses.began(node)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from shutil import which
+from typing import TYPE_CHECKING, Any
+
+from dflow.engine.errors import ConfigError, UnsupportedError
 
 if TYPE_CHECKING:
+    from dflow.engine.model import ExecutorSpec
     from dflow.engine.ports import Executor
     from dflow.engine.settings import RunSettings
     from dflow.executors.first import First
 
-__all__ = ["make_executor"]
+__all__ = ["make_executor", "make_other"]
+
+_ENGINES = ("podman", "docker", "apptainer", "singularity")
 
 
 def make_executor(settings: RunSettings, ahead: First | None = None) -> Executor:
@@ -31,3 +37,43 @@ def make_executor(settings: RunSettings, ahead: First | None = None) -> Executor
     from dflow.executors.fork import ForkExecutor
 
     return ForkExecutor(settings.isolation, settings.python, settings.library, ahead)
+
+
+def make_other(spec: ExecutorSpec, run: RunSettings) -> Executor:
+    """The executor that a call names.
+
+    Raises:
+        ConfigError: its settings are wrong.
+        UnsupportedError: there is none of that kind, or what it needs is not on this machine.
+    """
+    import json
+
+    settings = json.loads(spec.config)
+    try:
+        if spec.kind == "container":
+            return _container(settings, run.python)
+        if spec.kind in ("slurm", "shell"):
+            return _batch(spec.kind, settings)
+    except TypeError as exc:
+        raise ConfigError(f"the settings of the executor {spec.kind!r} are wrong: {exc}") from exc
+    raise UnsupportedError(f"there is no executor {spec.kind!r}")
+
+
+def _container(settings: dict[str, Any], python: str) -> Executor:
+    from dflow.executors.container import ContainerExecutor, ContainerOptions
+
+    engine = settings.pop("engine", "") or next((name for name in _ENGINES if which(name)), "")
+    if not engine:
+        raise UnsupportedError(f"a step is to run in a container, and none of {', '.join(_ENGINES)} is on this machine")
+    return ContainerExecutor(ContainerOptions(engine, **_tuples(settings)), python)
+
+
+def _batch(name: str, settings: dict[str, Any]) -> Executor:
+    from dflow.executors.batch import BatchExecutor, BatchOptions, Resources, scheduler_named
+
+    resources = Resources(**_tuples(settings.pop("resources", {})))
+    return BatchExecutor(scheduler_named(name), BatchOptions(resources=resources, **_tuples(settings)))
+
+
+def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,11 @@ class CallWriter:
             ("continue_on_success_ratio", None if rules.success_ratio is None else repr(rules.success_ratio)),
             ("timeout", self._optional(made.timeout)),
             ("isolation", None if made.isolation is None else quote(made.isolation)),
+            ("executor", None if made.executor is None else self._executor(made.executor)),
         ]
+
+    def _executor(self, made: model.ExecutorSpec) -> Piece:
+        return call(self._names.ours("DirectExecutor"), quote(made.kind), literal(json.loads(made.config)))
 
     def _parameters(self, made: model.Call, scope: Scope) -> Piece | None:
         declared = {p.name: p.type for p in self._templates[made.template].inputs.parameters}

@@ -41,6 +41,7 @@ _OURS = {
     ),
     "dflow.compile.values": ("RawText",),
     "dflow.engine.model": ("Retry",),
+    "dflow.executor": ("DirectExecutor",),
     "dflow.io": ("ArgoVar",),
     "dflow.python": ("PythonOPTemplate", "Slices"),
 }

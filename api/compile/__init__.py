@@ -36,9 +36,8 @@ def compile_workflow(workflow: Workflow) -> WorkflowGraph:
     problems = Problems()
     if workflow.entrypoint is None:
         raise CompileError([f"workflow {workflow.name!r}: it has no steps; add some with wf.add(...)"])
-    compiler = TemplateCompiler(problems)
+    compiler = TemplateCompiler(problems, workflow.context)
     entry, on_exit = compiler.compile(workflow.entrypoint, workflow.name, workflow.on_exit)
-    _refuse_what_is_not_here(workflow, problems)
     templates, names = merge(compiler.templates)
     graph = WorkflowGraph(
         name=workflow.name,
@@ -81,9 +80,3 @@ def _secret_name(given: Any, problems: Problems) -> str | None:
     if name is None:
         problems.add(f"image_pull_secrets: {type(given).__name__} has no name; give that of a secret of the cluster")
     return None if name is None else str(name)
-
-
-def _refuse_what_is_not_here(workflow: Workflow, problems: Problems) -> None:
-    with problems.at(f"workflow {workflow.name!r}"):
-        if workflow.context is not None:
-            problems.add("context= is not available in this version")

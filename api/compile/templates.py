@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dflow.compile.loops import loop_of
 from dflow.compile.ports import as_json, inputs_of, outputs_of
 from dflow.compile.references import call_mentions, mentioned
+from dflow.compile.rendering import Rendering
 from dflow.compile.retries import retry_of
 from dflow.compile.values import artifact_source, parameter_value, text_value
 from dflow.config import config
@@ -49,10 +50,6 @@ _FOR_KUBERNETES = (
     "labels",
 )
 _ISOLATIONS = ("fork", "spawn", "warm")
-_LATER_ON_STEPS = (
-    "executor",
-    "use_resource",
-)
 
 
 class TemplateCompiler:
@@ -62,8 +59,9 @@ class TemplateCompiler:
         templates: what was compiled, in order; calls name templates by their index here, as text.
     """
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, context: Any = None) -> None:
         self.templates: list[model.Template] = []
+        self._rendering = Rendering(problems, context)
         self._problems = problems
         self._index: dict[int, int] = {}
         self._keep_alive: list[OPTemplate] = []
@@ -77,9 +75,10 @@ class TemplateCompiler:
         while waiting:
             template = waiting.pop()
             for call in _calls_of(template):
-                if id(call.template) not in self._index:
-                    self._reserve(call.template)
-                    waiting.append(call.template)
+                rendered = self._rendering.of(call)
+                if id(rendered) not in self._index:
+                    self._reserve(rendered)
+                    waiting.append(rendered)
         for template in self._keep_alive:
             name = template.name if template._named else entry_name if template is entry else _base_name(template)
             self.templates.append(self._one(template, name))
@@ -138,12 +137,11 @@ class TemplateCompiler:
     def _call(self, step: Step) -> model.Call:
         problems = self._problems
         with problems.at(f"{step._what} {step.name!r}"):
-            for attribute in _LATER_ON_STEPS:
-                if getattr(step, attribute) is not None:
-                    problems.add(f"{attribute} is not available in this version")
+            if step.use_resource is not None:
+                problems.add("use_resource is not available in this version")
             return model.Call(
                 name=step.name,
-                template=str(self._index[id(step.template)]),
+                template=str(self._index[id(self._rendering.of(step))]),
                 parameters=tuple(self._argument(step, name, value) for name, value in step.parameters.items()),
                 artifacts=tuple(self._artifact_arguments(step)),
                 when=None if step.when is None else self._condition(step.when),
@@ -159,6 +157,7 @@ class TemplateCompiler:
                 loop=loop_of(step, problems),
                 hooks=tuple(self._hooks(step)),
                 isolation=self._isolation(step.isolation),
+                executor=self._rendering.spec_of(step),
             )
 
     def _hooks(self, step: Step) -> list[model.Hook]:

@@ -51,7 +51,7 @@ class Canceller:
                 ids = await self._ids(collected)
                 for begin in range(0, len(ids), _AT_ONCE):
                     await self._scheduler.cancel(ids[begin : begin + _AT_ONCE])
-            except Unanswered as exc:
+            except Unanswered as exc:  # noqa: PERF203 - seconds apart
                 if time.monotonic() + pause > end:
                     jobs = " ".join(ids) or "perhaps " + " ".join(watched.tag for watched in collected)
                     _log.warning("%s: %s; these jobs are not cancelled: %s", self._scheduler.name, exc, jobs)
@@ -67,7 +67,7 @@ class Canceller:
         doubtful = {watched.tag: watched for watched in collected if watched.doubtful or watched.id is None}
         if doubtful:
             ids.update(claimed for watched in doubtful.values() if (claimed := claimed_id(watched.step)))
-            for known, seen in (await self._scheduler.query([])).items():
+            for known, seen in (await self._scheduler.query([], names=True)).items():
                 if seen.tag in doubtful and seen.state.is_active:
                     ids.add(known)
         for watched in collected:  # of one that was never submitted there is nothing to wait for

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
+from dflow.engine.layout import StepLayout
 from dflow.engine.ports import Capabilities, Outcome
+from dflow.engine.state import read_phase
 from dflow.executors.batch.cancelling import Canceller
 from dflow.executors.batch.monitor import Monitor
 from dflow.executors.batch.options import BatchOptions
@@ -40,7 +42,7 @@ class BatchExecutor:
     run once, however often it was submitted. The time limit of a job counts from when it begins, not while it waits.
     """
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(elsewhere=True)
 
     def __init__(self, scheduler: Scheduler, options: BatchOptions | None = None) -> None:
         self._scheduler = scheduler
@@ -48,6 +50,7 @@ class BatchExecutor:
         self._monitor = Monitor(scheduler, self._options)
         self._canceller = Canceller(scheduler, self._options)
         self._submitter: Submitter | None = None
+        self._told: set[Path] = set()
 
     def close(self) -> None:
         """Nothing is kept for further jobs. Jobs that nobody waits for any more go on."""
@@ -56,16 +59,26 @@ class BatchExecutor:
     def adopt(self, step: Path) -> bool:
         """Whether a directory has a job of an earlier engine, to which :meth:`run` is to go back.
 
-        It may wait, run, have ended, or be about to be submitted or cancelled; it may also be lost, as :meth:`run` will then say.
-        Nothing in the directory may be changed before.
+        It may wait, run, have ended, or be about to be submitted or cancelled; it may also be lost, as :meth:`run`
+        will then say. Nothing in the directory may be changed before. A step that is committed, or whose end this
+        executor has told already, has none: to run it again is to begin anew.
         """
+        phase = read_phase(StepLayout(step))
+        if step in self._told or (phase is not None and phase.is_final):
+            return False
         intent = Intent.read(step)
         return intent is not None and intent.scheduler == self._scheduler.name and intent.state != "cancelled"
 
     async def run(self, job: Job) -> Outcome:
         """Submit the job, or find it again, and wait for its end; when cancelled, cancel it."""
         step = job.log.parent if job.step is None else job.step
+        outcome = await self._run(job, step)
+        self._told.add(step)
+        return outcome
+
+    async def _run(self, job: Job, step: Path) -> Outcome:
         watched, intent = self._attached(step)
+        self._told.discard(step)
         if intent is None:
             try:
                 intent = await anyio.to_thread.run_sync(self._prepare, job, step)

@@ -81,7 +81,7 @@ class Monitor:
                 return
             try:
                 await self._round()
-            except Exception:  # the jobs are still there, and so is who waits for them
+            except Exception:  # noqa: BLE001 - the jobs are still there, and so is who waits for them
                 _log.exception("a round of looking at jobs failed; the next one follows")
 
     async def _rest(self) -> None:
@@ -111,7 +111,7 @@ class Monitor:
         waiting = list(self._watched.values())
         turn = self._next_turn(waiting)
         try:
-            self._seen = await self._scheduler.query([watched.id for watched in waiting if watched.id])
+            self._seen = await self._query(waiting)
         except Unanswered as exc:
             if not self._silent:
                 _log.warning("%s: %s; its jobs are waited for", self._scheduler.name, exc)
@@ -126,17 +126,26 @@ class Monitor:
         chosen = {watched.tag for watched in ended}
         await self._settle([*ended, *(watched for watched in turn if watched.tag not in chosen)])
 
+    async def _query(self, waiting: Sequence[Watched]) -> Mapping[str, Seen]:
+        known = [watched.id for watched in waiting if watched.id is not None]
+        return await self._scheduler.query(known, names=len(known) < len(waiting))
+
     def _is_over(self, watched: Watched, tags: Mapping[str, str], asked: float) -> bool:
         """Take in what the query says of a job; whether it is no longer active."""
         if watched.id is None:
             watched.id = tags.get(watched.tag)
-        seen = self._seen.get(watched.id) if watched.id is not None else None
+        seen = self._of(watched)
         if seen is not None and seen.state.is_active:
             watched.gone = None
             return False
         if watched.gone is None:
             watched.gone = asked
         return True
+
+    def _of(self, watched: Watched) -> Seen | None:
+        """What the last query says of a job; a scheduler that was set up anew gives numbers a second time."""
+        seen = self._seen.get(watched.id or "")
+        return None if seen is not None and seen.tag not in ("", watched.tag) else seen
 
     def _next_turn(self, waiting: Sequence[Watched]) -> list[Watched]:
         """A few jobs, others each time."""
@@ -177,7 +186,7 @@ class Monitor:
         """Why jobs ended: as the last query says, else with one more command for all."""
         known: dict[str, Ended] = {}
         for watched in looked:
-            seen = self._seen.get(watched.id or "")
+            seen = self._of(watched)
             if seen is not None and seen.ended is not None and watched.id:
                 known[watched.id] = seen.ended
         unclear = [

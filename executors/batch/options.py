@@ -58,7 +58,7 @@ class BatchOptions:
         rotation: how many active jobs are looked at in each round for a result that the scheduler does not tell of yet.
     """
 
-    resources: Resources = Resources()  # noqa: RUF009 - frozen
+    resources: Resources = Resources()
     interval: float = 30.0
     first: float = 2.0
     grace: float = 60.0

@@ -12,7 +12,19 @@ from dflow.engine.state import read_text, write_json, write_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CLAIM", "ENVIRONMENT", "EXIT", "INTENT", "SCRIPT", "Exit", "Intent", "claimed_id", "forbid", "read_exit", "write_script"]
+__all__ = [
+    "CLAIM",
+    "ENVIRONMENT",
+    "EXIT",
+    "INTENT",
+    "SCRIPT",
+    "Exit",
+    "Intent",
+    "claimed_id",
+    "forbid",
+    "read_exit",
+    "write_script",
+]
 
 INTENT, SCRIPT, ENVIRONMENT, CLAIM, EXIT = ".job", ".job.sh", ".job.env", ".claim", ".exit"
 

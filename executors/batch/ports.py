@@ -54,7 +54,7 @@ class Cause(Enum):
     PREEMPTED = ("the scheduler ended it: preempted", 143, True)
     NODE_FAILURE = ("the scheduler ended it: node failure", 137, True)
 
-    def __init__(self, words: str, code: int, lost: bool) -> None:  # noqa: FBT001 - the members above
+    def __init__(self, words: str, code: int, lost: bool) -> None:
         self.words = words
         self.code = code
         self.lost = lost
@@ -147,10 +147,13 @@ class Scheduler(Protocol):
         """
         ...
 
-    async def query(self, ids: Collection[str]) -> Mapping[str, Seen]:
+    async def query(self, ids: Collection[str], *, names: bool = False) -> Mapping[str, Seen]:
         """What is known of these jobs, and perhaps of others of this user, with one command.
 
         A job that is not in the answer is not known to the scheduler.
+
+        Args:
+            names: others of this user are wanted for certain, to find jobs by their names.
 
         Raises:
             Unanswered: nothing can be said.

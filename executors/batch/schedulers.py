@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ConfigError
+from dflow.executors.batch.lsf import Lsf
+from dflow.executors.batch.pbs import Pbs
+from dflow.executors.batch.sge import Sge
 from dflow.executors.batch.shell import Shell
 from dflow.executors.batch.slurm import Slurm
 
@@ -22,7 +25,7 @@ def scheduler_named(name: str) -> Scheduler:
     Raises:
         ConfigError: there is none of that name.
     """
-    known: dict[str, Callable[[], Scheduler]] = {"slurm": Slurm, "shell": Shell}
+    known: dict[str, Callable[[], Scheduler]] = {"lsf": Lsf, "pbs": Pbs, "sge": Sge, "shell": Shell, "slurm": Slurm}
     make = known.get(name.lower())
     if make is None:
         raise ConfigError(f"there is no scheduler {name!r}; there are {', '.join(sorted(known))}")

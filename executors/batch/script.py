@@ -18,8 +18,11 @@ __all__ = ["environment_text", "script_text"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SHELLS_OWN = frozenset(
-    "_ BASHOPTS BASH_VERSINFO EUID GROUPS IFS LINENO OLDPWD OPTIND PPID PWD SHELLOPTS SHLVL UID".split()
-)
+    [
+        "_", "BASHOPTS", "BASH_VERSINFO", "EUID", "GROUPS", "IFS", "LINENO", "OLDPWD", "OPTIND", "PPID", "PWD",
+        "SHELLOPTS", "SHLVL", "UID",
+    ]
+)  # fmt: skip
 
 _BODY = """\
 step={step}

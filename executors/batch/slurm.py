@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import os
 import pwd
 import re
 from typing import TYPE_CHECKING
 
-from dflow.executors.batch.commands import say
+from dflow.executors.batch.commands import clock, say, user
 from dflow.executors.batch.ports import Cause, Ended, Full, Refused, Seen, State, Unanswered
 
 if TYPE_CHECKING:
@@ -56,6 +54,7 @@ _NO_ANSWER = re.compile(
 _FULL = re.compile(r"MaxSubmitJob|job submit limit|MaxJobCount|JobHeldUser|too many jobs", re.IGNORECASE)
 _PREFIX = re.compile(r"^sbatch: (error: )?(Batch job submission failed: )?")
 _FIELDS = 4
+_SIGNALS = 65
 
 
 class Slurm:
@@ -69,11 +68,19 @@ class Slurm:
 
     name = "slurm"
     own_id = "${SLURM_JOB_ID:-}"
-    own_variables = ("SLURM_", "SLURMD_", "SRUN_", "PMI", "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE")
+    own_variables: tuple[str, ...] = (
+        "SLURM_",
+        "SLURMD_",
+        "SRUN_",
+        "PMI",
+        "CUDA_VISIBLE_DEVICES",
+        "GPU_DEVICE_ORDINAL",
+        "ROCR_VISIBLE",
+    )
 
     def __init__(self, patience: float = 60.0) -> None:
         self._patience = patience
-        self._user = pwd.getpwuid(os.getuid()).pw_name
+        self._user = user()
         self._accounting = True
 
     def header(self, resources: Resources) -> list[str]:
@@ -84,7 +91,7 @@ class Slurm:
             ("gpus-per-node", resources.gpus),
             ("mem", resources.memory),
             ("partition", resources.queue),
-            ("time", None if resources.time is None else _clock(resources.time)),
+            ("time", None if resources.time is None else clock(resources.time)),
             ("account", resources.account),
         )
         lines = [f"#SBATCH --{name}={value}" for name, value in asked if value is not None]
@@ -115,9 +122,9 @@ class Slurm:
             raise Unanswered(said.words)
         raise Refused("; ".join(_PREFIX.sub("", line) for line in said.errors.splitlines() if line) or said.words)
 
-    async def query(self, ids: Collection[str]) -> Mapping[str, Seen]:
+    async def query(self, ids: Collection[str], *, names: bool = False) -> Mapping[str, Seen]:
         """``squeue``, of all jobs of this user."""
-        del ids
+        del ids, names
         argv = ("squeue", "--noheader", f"--user={self._user}", "--states=all", "--format=%A|%T|%r|%j")
         said = await say(argv, patience=self._patience)
         if said.code != 0:
@@ -159,7 +166,7 @@ def _ended(fields: list[str]) -> tuple[str, Ended | None]:
         return number, None
     code, _, signal = exit_code.partition(":")
     status = int(code) if code.isdigit() else 0
-    if not status and signal.isdigit() and int(signal):
+    if not status and signal.isdigit() and 0 < int(signal) < _SIGNALS:
         status = 128 + int(signal)
     return number, Ended(cause, _user_named(by) if by else None, status or None)
 
@@ -169,12 +176,6 @@ def _user_named(number: str) -> str:
         return pwd.getpwuid(int(number)).pw_name
     except (KeyError, ValueError):
         return number
-
-
-def _clock(seconds: float) -> str:
-    """Hours, minutes and seconds; Slurm counts whole minutes, so it is rounded up to these."""
-    minutes = max(math.ceil(seconds / 60), 1)
-    return f"{minutes // 60}:{minutes % 60:02}:00"
 
 
 def _output(path: str) -> str:

@@ -59,10 +59,16 @@ def outcome_of(left: Exit | None, ended: Ended | None) -> Outcome:
     if left is not None:
         if is_plain(left) or ended is None or not ended.cause.is_outside:
             return Outcome(left.code, timed_out=left.timed_out)
-        return Outcome(left.code, message=f"{ended.words} (exit code {left.code})", lost=ended.cause.lost)
+        return _ended(left.code, ended)
     if ended is None:
         return Outcome(1, message="the scheduler no longer knows the job, and it left no result", lost=True)
     code = ended.code or ended.cause.code
     if ended.cause is Cause.DONE:
         return Outcome(code, message="the scheduler says that the job ended, but it left no result", lost=True)
-    return Outcome(code, message=f"{ended.words} (exit code {code})", lost=ended.cause.lost)
+    return _ended(code, ended)
+
+
+def _ended(code: int, ended: Ended) -> Outcome:
+    if ended.cause.lost:
+        return Outcome(code, message=f"{ended.words} (exit code {code})", lost=True)
+    return Outcome(code, hint=ended.words)

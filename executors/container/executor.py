@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 from dflow.engine.errors import LeafError
 from dflow.engine.ports import Capabilities, Job, Outcome
 from dflow.engine.process import end_steps
@@ -87,10 +88,11 @@ class ContainerExecutor:
             await engine.ready(step.parent)
             await engine.tidy()
             image = await engine.image(image, job)
+            mounts = await anyio.to_thread.run_sync(self._mounts, job)
         if limit.cancelled_caught:
             return Outcome(_KILLED, timed_out=True)
         name = engine.name(step)
-        launch = run_words(self._options, job, image, self._mounts(job), name, (*engine.words, *engine.labels(step)))
+        launch = run_words(self._options, job, image, mounts, name, (*engine.words, *engine.labels(step)))
         if job.timeout is not None:
             job = replace(job, timeout=max(job.timeout - (anyio.current_time() - began), 0.001))
         begin = size_of(job.log)
@@ -137,7 +139,7 @@ class ContainerExecutor:
             return Outcome(_CANNOT_START, message=f"{text} pull image.sif {image}")
         refuse_if_missing(self._options)
         begin = size_of(job.log)
-        launch = exec_words(self._options, job, image, self._mounts(job))
+        launch = exec_words(self._options, job, image, await anyio.to_thread.run_sync(self._mounts, job))
         try:
             outcome = await self._client.run(replace(_client_job(job, launch), step=step))
         except BaseException:

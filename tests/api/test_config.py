@@ -107,7 +107,7 @@ def test_every_variable_of_s3_config_is_honoured():
 
 
 def test_every_setting_of_upstream_has_a_variable_test():
-    assert set(config) - set(VALUES) == {"durability", "isolation", "verify"}
+    assert set(config) - set(VALUES) == {"dispatcher_interval", "durability", "isolation", "verify"}
     assert set(s3_config) == set(S3_VALUES)
 
 

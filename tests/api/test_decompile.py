@@ -38,7 +38,9 @@ from dflow.code_gen import refuse
 from dflow.compile import compile_workflow
 from dflow.decompile import decompile
 from dflow.engine import codec, model
+from dflow.executor import ContainerExecutor
 from dflow.python import OP, Artifact, BigParameter, NestedDict, OPIOSign, Parameter, PythonOPTemplate, Slices
+from dflow.slurm import SlurmExecutor
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -432,6 +434,13 @@ def of_a_class() -> Workflow:
     template = shell()
     template.inputs.artifacts["in"] = InputArtifact(path="/tmp/in")
     return of(Step("a", template, artifacts={"in": Own()}))
+
+
+@fixture
+def elsewhere() -> Workflow:
+    return of(
+        Step("a", shell(), executor=SlurmExecutor(cpus=2)), Step("b", shell(), executor=ContainerExecutor("docker"))
+    )
 
 
 @fixture

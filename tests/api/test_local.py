@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from dflow import ShellOPTemplate, Step, Task, Workflow
 from dflow.compile import compile_workflow
+from dflow.engine.around import Around
 from dflow.engine.errors import LeaseHeld, RunNotFound
 from dflow.engine.lease import is_running, lease
-from dflow.engine.around import Around
 from dflow.engine.runner import create_run, run
 from dflow.engine.state import read_text
 from dflow.executors import make_executor

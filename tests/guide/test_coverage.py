@@ -10,8 +10,6 @@ import ast
 from pathlib import Path
 from typing import NamedTuple
 
-import dflow
-import dflow.utils
 import pytest
 
 HERE = Path(__file__).parent
@@ -19,7 +17,6 @@ HERE = Path(__file__).parent
 CLUSTER = "needs a Kubernetes cluster"
 OTHER = "the package index has another version; CI installs this one"
 NO_SCRIPT = "the script is not in the guide; our examples have tests of their own"
-NOT_YET = "the class is not there yet: "
 
 # Tests that hold several blocks, or a block of both guides.
 HELLO = "1_overview::test_1_1_the_op_copies_foo_to_bar_and_repeats_the_message"
@@ -32,6 +29,8 @@ SLICES = "3_2_slices::test_3_2_1_each_step_gets_its_slice_and_the_logs_are_one_a
 PACKAGES = "3_2_packages::test_3_2_4_an_op_imports_a_package_that_is_uploaded_for_all"
 PROGRESS = "3_2_progress::test_3_2_3_progress_is_seen_while_the_op_runs"
 UPLOAD = "3_1_artifacts::test_3_1_2_a_list_of_files_is_uploaded_and_given_to_a_step"
+EXECUTOR = "3_1_executor::test_3_1_14_an_executor_renders_the_template_of_its_step"
+EXECUTOR_1_0 = "3_1_executor::test_1_0_3_1_13_an_executor_of_the_first_version_rewrites_the_script"
 STORAGE = "3_1_storage::test_3_1_20_a_client_with_the_methods_of_the_guide_keeps_the_artifacts"
 WITH_PARAM = "3_1_loops::test_3_1_6_with_param_makes_a_step_for_each_item_of_a_list"
 WITH_SEQUENCE = "3_1_loops::test_3_1_6_with_sequence_makes_a_step_for_each_number"
@@ -73,7 +72,7 @@ GUIDE = [
     Block("3.1.5", 'steps.outputs.artifacts["foo"].from_expression = if_expression(', CHOICE),
     Block("3.1.6", 'with_param=steps.inputs.parameters["msg_list"]', WITH_PARAM),
     Block("3.1.6", 'with_sequence=argo_sequence(argo_len(steps.inputs.parameters["msg_list"]))', WITH_SEQUENCE),
-    Block("3.1.14", "class Executor(ABC):", why_not=NOT_YET + "Executor"),
+    Block("3.1.14", "class Executor(ABC):", EXECUTOR),
     Block("3.1.15", "from dflow.plugins.dispatcher import DispatcherExecutor", why_not="needs an HPC scheduler"),
     Block("3.1.16", "kubectl get nodes", why_not=CLUSTER),
     Block("3.1.16", "executor=SlurmJobTemplate(", why_not=CLUSTER),
@@ -121,7 +120,7 @@ GUIDE_1_0 = [
     Block("3.1.4", 'steps.outputs.artifacts["foo"].from_expression = if_expression(', CHOICE),
     Block("3.1.5", 'with_param=steps.inputs.parameters["msg_list"]', WITH_PARAM),
     Block("3.1.5", 'with_sequence=argo_sequence(argo_len(steps.inputs.parameters["msg_list"]))', WITH_SEQUENCE),
-    Block("3.1.13", "class Executor(object):", why_not=NOT_YET + "Executor"),
+    Block("3.1.13", "class Executor(object):", EXECUTOR_1_0),
     Block("3.1.13", "executor=SlurmRemoteExecutor(", why_not="needs an HPC scheduler"),
     Block("3.1.14", "kubectl get nodes", why_not=CLUSTER),
     Block("3.1.14", "executor=SlurmJobTemplate(", why_not=CLUSTER),
@@ -201,11 +200,3 @@ def test_the_test_of_a_block_is_there_and_holds_the_block(block):
 def test_every_block_is_tested_or_says_why_not():
     assert [block for block in ALL if bool(block.tests) == bool(block.why_not)] == []
     assert (len(GUIDE), len(GUIDE_1_0)) == (33, 27)
-
-
-def test_what_is_not_there_yet_is_not_there():
-    """So that a block is tested once its class has come."""
-    names = [block.why_not.removeprefix(NOT_YET) for block in ALL if block.why_not.startswith(NOT_YET)]
-
-    assert names == ["Executor", "Executor"]
-    assert [name for name in names if hasattr(dflow, name) or hasattr(dflow.utils, name)] == []

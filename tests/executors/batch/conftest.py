@@ -63,7 +63,7 @@ class FakeSlurm:
         for pid in [group, *_descendants(group)]:
             try:
                 os.kill(pid, kill or 15)
-            except ProcessLookupError:
+            except ProcessLookupError:  # noqa: PERF203 - a few
                 continue
 
     def active(self) -> list[str]:
@@ -179,7 +179,9 @@ def engine(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
     """Start an engine with jobs: names and scripts."""
     started: list[Engine] = []
 
-    def start(jobs: dict[str, str], scheduler: str = "slurm", env: dict[str, str] | None = None, **options: Any) -> Engine:
+    def start(
+        jobs: dict[str, str], scheduler: str = "slurm", env: dict[str, str] | None = None, **options: Any
+    ) -> Engine:
         wanted = {"scheduler": scheduler, "jobs": jobs, "root": str(tmp_path / "run"), "options": {**QUICK, **options}}
         process = subprocess.Popen(
             [sys.executable, "-c", _ENGINE, json.dumps(wanted)],

@@ -61,7 +61,7 @@ def test_an_argument_that_no_program_can_get_cannot_start(executor, fake, job, w
 
 
 def test_arguments_environment_and_directory_arrive_as_they_are(either, job, tmp_path):
-    odd = "it's \"a\" $HOME `x` \\ %j\n#\u00e9\udcff *"
+    odd = 'it\'s "a" $HOME `x` \\ %j\n#\u00e9\udcff *'
     program = "import os, sys; print([sys.argv[1:], os.environ.copy(), os.getcwd()])"
     wanted = job("a b'c", argv=(sys.executable, "-c", program, odd, ""))
     env = {**os.environ, "ODD": odd, "BASH_FUNC_f%%": "() { :; }", "UID": "7", "DFLOW_STEP_PATH": "/elsewhere"}
@@ -131,10 +131,14 @@ def test_a_job_says_where_and_when_it_ran(executor, fake, job, tmp_path):
 
 
 def test_the_script_asks_for_what_the_options_say(executor, fake, job, tmp_path):
-    asked = Resources(nodes=2, cpus=4, gpus=1, memory="8G", queue="long", time=90, account="lab", extra=("--exclusive",))
+    asked = Resources(
+        nodes=2, cpus=4, gpus=1, memory="8G", queue="long", time=90, account="lab", extra=("--exclusive",)
+    )
     _run(executor(resources=asked), job("a"))
     lines = [line for line in (tmp_path / "run/a/.job.sh").read_text().splitlines() if line.startswith("#SBATCH")]
-    words = "nodes=2 cpus-per-task=4 gpus-per-node=1 mem=8G partition=long time=0:02:00 account=lab no-requeue exclusive"
+    words = (
+        "nodes=2 cpus-per-task=4 gpus-per-node=1 mem=8G partition=long time=0:02:00 account=lab no-requeue exclusive"
+    )
     assert lines == [f"#SBATCH --{word}" for word in words.split()]
 
 
@@ -178,7 +182,8 @@ def test_the_reason_is_the_schedulers_when_it_ended_a_job(executor, fake, job, u
     outcome = anyio.run(main)
     code = outcome.exit_code
     assert code > 128
-    assert outcome.message == f"the scheduler ended it: {words} (exit code {code})"
+    text = f"the scheduler ended it: {words}"
+    assert (outcome.hint, outcome.message) == ((None, f"{text} (exit code {code})") if lost else (text, None))
     assert outcome.lost is lost
 
 
@@ -197,7 +202,7 @@ def test_a_program_killed_for_its_memory_is_told_from_one_that_fails(executor, f
         fake.unset("hold")
 
     outcome = anyio.run(main)
-    assert (outcome.exit_code, outcome.message) == (137, "the scheduler ended it: out of memory (exit code 137)")
+    assert (outcome.exit_code, outcome.message, outcome.hint) == (137, None, "the scheduler ended it: out of memory")
 
 
 def test_a_result_is_trusted_over_the_scheduler(executor, fake, job, tmp_path):

@@ -23,7 +23,7 @@ ONCE = "echo x >> ../ran; sleep 0.4; exit 3"
 
 def _goes_on(engine, tmp_path, jobs, **more):
     results = engine(jobs, **more).results()
-    assert {name: result for name, result in results.items()} == {name: (True, 3, None, False) for name in jobs}
+    assert results == dict.fromkeys(jobs, (True, 3, None, False))
     assert {name: _ran(tmp_path, name) for name in jobs} == {name: ["x"] for name in jobs}
 
 
@@ -62,7 +62,9 @@ def test_killed_after_submission_while_the_job_runs_and_is_not_known_by_its_id(e
     _goes_on(engine, tmp_path, {"a": ONCE})
 
 
-def test_a_submission_that_arrives_after_the_engine_was_killed_does_not_run_the_job_twice(engine, fake, tmp_path, until):
+def test_a_submission_that_arrives_after_the_engine_was_killed_does_not_run_the_job_twice(
+    engine, fake, tmp_path, until
+):
     fake.set("slow", "1.0")
     first = engine({"a": ONCE})
     until(lambda: fake.calls("sbatch"))
@@ -105,7 +107,7 @@ def test_killed_and_the_job_has_ended_and_is_forgotten_since(engine, fake, tmp_p
     first = engine({"a": ONCE})
     until(lambda: _ran(tmp_path))
     first.kill()
-    until(lambda: (tmp_path / "run/a/.exit").exists())
+    until((tmp_path / "run/a/.exit").exists)
     fake.set("events")
     _goes_on(engine, tmp_path, {"a": ONCE})
 
@@ -118,7 +120,7 @@ def test_killed_again_and_again_with_many_jobs(engine, fake, tmp_path, until, ki
         time.sleep(pause)
         one.kill()
     results = engine(jobs, scheduler=kind).results()
-    assert {name: result[1:] for name, result in results.items()} == {name: (3, None, False) for name in jobs}
+    assert {name: result[1:] for name, result in results.items()} == dict.fromkeys(jobs, (3, None, False))
     assert {name: _ran(tmp_path, name) for name in jobs} == {name: ["x"] for name in jobs}
 
 

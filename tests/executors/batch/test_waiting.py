@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 
@@ -28,13 +29,13 @@ def test_one_query_serves_all_jobs_and_comes_once_in_an_interval(executor, fake,
     assert [outcome.exit_code for outcome in outcomes.values()] == [0] * 20
     took, calls = time.time() - began, fake.calls("squeue")
     assert 2 <= len(calls) <= took / (0.4 * 0.9) + 1
-    assert min(later - earlier for earlier, later in zip(calls, calls[1:], strict=False)) >= 0.4 * 0.85
+    assert min(later - earlier for earlier, later in itertools.pairwise(calls)) >= 0.4 * 0.85
 
 
 def test_queries_become_rarer_while_nothing_happens(executor, fake, job):
     anyio.run(_all, executor(first=0.1, interval=10), [job("a", "sleep 1.2")])
     calls = fake.calls("squeue")
-    gaps = [later - earlier for earlier, later in zip(calls, calls[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(calls)]
     assert len(calls) <= 5
     assert gaps == sorted(gaps)
 
@@ -228,3 +229,20 @@ def test_a_result_is_noticed_while_the_scheduler_still_lists_the_job(executor, f
             (job(name).step / ".exit").write_text('{"code":2}')
 
     assert [outcome.exit_code for outcome in anyio.run(main).values()] == [2, 2]
+
+
+def test_the_number_of_a_job_is_not_trusted_without_its_name(executor, fake, job):
+    fake.set("hold")
+
+    async def main():
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            return await executor().run(job("a"))
+
+    async def work():
+        while not fake.events("S"):  # noqa: ASYNC110 - a program writes it
+            await anyio.sleep(0.02)
+        fake.set("events", f"S {fake.events('S')[0][0]} another\n")
+
+    outcome = anyio.run(main)
+    assert (outcome.lost, outcome.message) == (True, "the scheduler no longer knows the job, and it left no result")

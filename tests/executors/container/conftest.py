@@ -14,8 +14,8 @@ from dflow.engine.journal import read_events
 from dflow.engine.layout import RunLayout
 from dflow.engine.runner import RunResult, create_run, run
 from dflow.executors.container import ContainerExecutor, ContainerOptions
-from dflow.local import run_settings
 from dflow.python.code import keep_code
+from dflow.run_settings import run_settings
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
 from image import CONFIGURATION, containers, make_image, why_not

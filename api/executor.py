@@ -1,0 +1,89 @@
+"""Where the program of a step runs: executors of one's own, and containers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Dict, Mapping, Tuple
+
+__all__ = ["ContainerExecutor", "DirectExecutor", "Executor"]
+
+
+class Executor(ABC):
+    """Changes how the script of a step is run: ``Step(..., executor=…)``.
+
+    ``render`` gets a copy of the step's template, with its concrete ``script``, ``command`` and ``image``, also where the
+    template is a Python OP, and returns the template that is run in its place. It may change the copy. Its inputs and
+    outputs must keep their names.
+    """
+
+    @abstractmethod
+    def render(self, template: Any) -> Any:
+        """The template that is run in place of this one."""
+
+    def direct(self) -> Tuple[str, Dict[str, Any]] | None:
+        """What the engine calls this executor, and its settings; None where ``render`` says all."""
+        return None
+
+
+class DirectExecutor(Executor):
+    """An executor of the engine by its name and settings, as :meth:`Executor.direct` gives them."""
+
+    def __init__(self, kind: str, settings: Mapping[str, Any] | None = None) -> None:
+        self._kind, self._settings = kind, dict(settings or {})
+
+    def render(self, template: Any) -> Any:
+        """The template as it is: the engine runs it."""
+        return template
+
+    def direct(self) -> Tuple[str, Dict[str, Any]]:
+        """Name and settings."""
+        return self._kind, dict(self._settings)
+
+
+class ContainerExecutor(Executor):
+    """Runs steps of local runs in containers of their templates' images. On Argo every step does that anyway.
+
+    Args:
+        docker, singularity, podman, apptainer: the program to use; without any, the first of podman, docker, apptainer
+            and singularity that is there.
+        image_pull_policy: ``"Always"``, ``"IfNotPresent"`` or ``"Never"``.
+        network: whether containers have a network.
+        args: more words for the program's ``run`` or ``exec``.
+    """
+
+    def __init__(
+        self,
+        docker: str | None = None,
+        singularity: str | None = None,
+        podman: str | None = None,
+        image_pull_policy: str | None = None,
+        *,
+        apptainer: str | None = None,
+        network: bool = True,
+        args: Any = (),
+    ) -> None:
+        self.docker, self.singularity, self.podman, self.apptainer = docker, singularity, podman, apptainer
+        self.image_pull_policy, self.network = image_pull_policy, network
+        self.args = tuple(args.split() if isinstance(args, str) else args)
+
+    def render(self, template: Any) -> Any:
+        """The template as it is: a pod is a container."""
+        return template
+
+    def direct(self) -> Tuple[str, Dict[str, Any]]:
+        """Name and settings."""
+        engines = ("podman", "docker", "apptainer", "singularity")
+        chosen = [(name, getattr(self, name)) for name in engines if getattr(self, name) is not None]
+        if len(chosen) > 1:
+            raise ValueError(
+                f"a ContainerExecutor takes one of {', '.join(engines)}, not {[name for name, _ in chosen]}"
+            )
+        engine, executable = chosen[0] if chosen else ("", "")
+        settings = {
+            "engine": engine,
+            "executable": str(executable),
+            "pull": self.image_pull_policy,
+            "network": self.network,
+            "extra_args": list(self.args),
+        }
+        return "container", settings

@@ -1,0 +1,135 @@
+"""PBS: ``qsub``, ``qstat`` and ``qdel``, of OpenPBS, PBS Professional and Torque."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from dflow.executors.batch.commands import clock, say, user
+from dflow.executors.batch.ports import Cause, Ended, Full, Refused, Seen, State, Unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from dflow.executors.batch.options import Resources
+    from dflow.executors.batch.ports import Submission
+
+__all__ = ["Pbs"]
+
+_STATES = {
+    "Q": State.WAITING,
+    "H": State.WAITING,
+    "W": State.WAITING,
+    "T": State.WAITING,
+    "M": State.WAITING,
+    "R": State.RUNNING,
+    "B": State.RUNNING,
+    "S": State.RUNNING,
+    "U": State.RUNNING,
+    "E": State.ENDING,
+    "C": State.ENDED,
+    "F": State.ENDED,
+    "X": State.ENDED,
+}
+_ENDS = {-29: Cause.TIME_LIMIT, -27: Cause.OUT_OF_MEMORY, -11: Cause.NODE_FAILURE, 271: Cause.CANCELLED}
+_NO_ANSWER = re.compile(
+    r"cannot connect|connection refused|timed out|no route|communication|server.*down", re.IGNORECASE
+)
+_FULL = re.compile(r"would exceed|maximum number of jobs|limit on jobs", re.IGNORECASE)
+_FIELD = re.compile(r"^\s+(\w+) = (.*)$")
+
+
+class Pbs:
+    """PBS. A query asks for the jobs by their ids; by name they are found with one more command.
+
+    Args:
+        patience: how long a command may take.
+    """
+
+    name = "pbs"
+    own_id = "${PBS_JOBID:-}"
+    own_variables: tuple[str, ...] = ("PBS_", "CUDA_VISIBLE_DEVICES")
+
+    def __init__(self, patience: float = 60.0) -> None:
+        self._patience = patience
+
+    def header(self, resources: Resources) -> list[str]:
+        """``#PBS`` lines. A job is not run again by PBS."""
+        chunk = (("ncpus", resources.cpus), ("ngpus", resources.gpus), ("mem", resources.memory))
+        parts = [f"{name}={value}" for name, value in chunk if value is not None]
+        lines = ["#PBS -r n"]
+        if parts or resources.nodes is not None:
+            lines.append(f"#PBS -l {':'.join([f'select={resources.nodes or 1}', *parts])}")
+        if resources.time is not None:
+            lines.append(f"#PBS -l walltime={clock(resources.time)}")
+        if resources.queue is not None:
+            lines.append(f"#PBS -q {resources.queue}")
+        if resources.account is not None:
+            lines.append(f"#PBS -A {resources.account}")
+        return [*lines, *(line if line.startswith("#") else f"#PBS {line}" for line in resources.extra)]
+
+    async def submit(self, submission: Submission) -> str:
+        """``qsub``. What the script itself prints is kept beside it: PBS writes over files."""
+        output = submission.script.with_name(".job.out")
+        argv = ("qsub", "-N", submission.tag, "-j", "oe", "-o", str(output), str(submission.script))
+        said = await say(argv, patience=self._patience)
+        if said.code == 0 and said.output.strip():
+            return said.output.split()[-1]
+        if _FULL.search(said.words):
+            raise Full(said.words)
+        if said.code == 0 or _NO_ANSWER.search(said.words):
+            raise Unanswered(said.words)
+        raise Refused(said.words.removeprefix("qsub: "))
+
+    async def query(self, ids: Collection[str], *, names: bool = False) -> Mapping[str, Seen]:
+        """``qstat -f``; of jobs that it does not know it says so, which is an answer."""
+        wanted = list(ids)
+        if names:
+            listed = await say(("qselect", "-u", user()), patience=self._patience)
+            if listed.code != 0:
+                raise Unanswered(listed.words)
+            wanted = list(dict.fromkeys([*wanted, *listed.output.split()]))
+        if not wanted:
+            return {}
+        said = await say(("qstat", "-f", *wanted), patience=self._patience)
+        if said.code != 0 and (_NO_ANSWER.search(said.errors) or not _says_unknown(said.errors)):
+            raise Unanswered(said.words)
+        return _jobs(said.output)
+
+    async def cancel(self, ids: Collection[str]) -> None:
+        """``qdel``; of jobs that have ended it says so, which is no error."""
+        said = await say(("qdel", *ids), patience=self._patience)
+        if said.code != 0 and _NO_ANSWER.search(said.words):
+            raise Unanswered(said.words)
+
+    async def explain(self, ids: Collection[str]) -> Mapping[str, Ended]:
+        """The history, where the server keeps one."""
+        said = await say(("qstat", "-x", "-f", *ids), patience=self._patience)
+        return {number: seen.ended for number, seen in _jobs(said.output).items() if seen.ended is not None}
+
+
+def _says_unknown(errors: str) -> bool:
+    return "Unknown Job" in errors or "has finished" in errors
+
+
+def _jobs(text: str) -> dict[str, Seen]:
+    """The jobs in the long form of ``qstat``: a line with the id, then indented fields."""
+    jobs: dict[str, dict[str, str]] = {}
+    fields: dict[str, str] = {}
+    for line in text.replace("\n\t", "").splitlines():
+        if line.startswith("Job Id: "):
+            fields = jobs.setdefault(line.partition(": ")[2].strip(), {})
+        elif match := _FIELD.match(line):
+            fields[match[1]] = match[2].strip()
+    return {number: _seen(fields) for number, fields in jobs.items()}
+
+
+def _seen(fields: Mapping[str, str]) -> Seen:
+    state = _STATES.get(fields.get("job_state", ""), State.UNKNOWN)
+    reason, tag = fields.get("comment", ""), fields.get("Job_Name", "")
+    if state is not State.ENDED:
+        return Seen(state, reason, tag)
+    text = fields.get("Exit_status", "")
+    code = int(text) if text.lstrip("-").isdigit() else 0
+    cause = _ENDS.get(code) or (Cause.TIME_LIMIT if "walltime" in reason else Cause.FAILED if code else Cause.DONE)
+    return Seen(state, reason, tag, Ended(cause, code=None if cause.is_outside or code < 0 else code or None))
