@@ -11,9 +11,9 @@ __all__ = ["ContainerExecutor", "DirectExecutor", "Executor"]
 class Executor(ABC):
     """Changes how the script of a step is run: ``Step(..., executor=…)``.
 
-    ``render`` gets a copy of the step's template, with its concrete ``script``, ``command`` and ``image``, also where the
-    template is a Python OP, and returns the template that is run in its place. It may change the copy. Its inputs and
-    outputs must keep their names.
+    ``render`` gets a copy of the step's template, with its concrete ``script``, ``command`` and ``image``, of a Python OP
+    too, and returns the template that is run in its place. It may change the copy. Its inputs and outputs must keep
+    their names.
     """
 
     @abstractmethod
@@ -75,9 +75,8 @@ class ContainerExecutor(Executor):
         engines = ("podman", "docker", "apptainer", "singularity")
         chosen = [(name, getattr(self, name)) for name in engines if getattr(self, name) is not None]
         if len(chosen) > 1:
-            raise ValueError(
-                f"a ContainerExecutor takes one of {', '.join(engines)}, not {[name for name, _ in chosen]}"
-            )
+            given = " and ".join(name for name, _ in chosen)
+            raise ValueError(f"a ContainerExecutor takes one of {', '.join(engines)}, not {given}")
         engine, executable = chosen[0] if chosen else ("", "")
         settings = {
             "engine": engine,

@@ -12,8 +12,8 @@ __all__ = ["SlurmExecutor"]
 class SlurmExecutor(Executor):
     """Runs steps as jobs of the Slurm that this machine submits to; the run directory must be on a shared file system.
 
-    Any number of jobs are watched with one query at a time. They outlive the engine: ``dflow resume`` goes on with those
-    that run or wait, and submits none twice.
+    Any number of jobs are watched with one query at a time. They outlive the engine: ``dflow resume`` goes on with
+    those that run or wait, and submits none twice.
 
     Args:
         header: lines for the head of the job script, with or without ``#SBATCH``.

@@ -62,7 +62,7 @@ class FirstVersion:
     """As the guide of version 1.0 has them."""
 
     image = "other:1"
-    command = ["bash"]
+    command = ("bash",)
 
     def get_script(self, command, script):
         return f"echo by $BASH_VERSION | head -c 4\n{script}"

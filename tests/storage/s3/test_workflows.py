@@ -142,7 +142,7 @@ def test_what_is_wrong_with_the_settings_is_said(configured, tmp_path):
     s3_config["bucket_name"] = "no-such-bucket"
     with pytest.raises(StorageError, match=r"no-such-bucket.*s3_config\['bucket_name'\]"):
         upload_s3("a", key="k")
-    s3_config["secret_key"] = "wrong-and-long-enough"
+    s3_config["secret_key"] = "wrong-and-long-enough"  # noqa: S105
     with pytest.raises(StorageError, match=r"s3_config\['secret_key'\]") as caught:
         upload_s3("a", key="k")
     assert "wrong-and-long-enough" not in str(caught.value)
