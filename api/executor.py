@@ -11,8 +11,8 @@ __all__ = ["ContainerExecutor", "DirectExecutor", "Executor"]
 class Executor(ABC):
     """Changes how the script of a step is run: ``Step(..., executor=…)``.
 
-    ``render`` gets a copy of the step's template, with its concrete ``script``, ``command`` and ``image``, of a Python OP
-    too, and returns the template that is run in its place. It may change the copy. Its inputs and outputs must keep
+    ``render`` gets a copy of the step's template, with its concrete ``script``, ``command`` and ``image``, of a Python
+    OP too, and returns the template that is run in its place. It may change the copy. Its inputs and outputs must keep
     their names.
     """
 

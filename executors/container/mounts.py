@@ -24,6 +24,7 @@ _WHOLE = frozenset(
         "/bin",
         "/boot",
         "/dev",
+        "/dev/shm",  # noqa: S108 - refused
         "/etc",
         "/lib",
         "/lib32",
@@ -40,6 +41,7 @@ _SYSTEM = tuple(
     f"/{name}/" for name in ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
 )
 _NEVER = ("/dev/", "/proc/", "/sys/")
+_IN_MEMORY = "/dev/shm/"  # noqa: S108 - files as any others
 
 
 @record(frozen=True, slots=True)
@@ -114,13 +116,14 @@ class Mounts:
             path = os.path.normpath(os.path.join(os.path.dirname(link), goal, rest))
 
     def _take(self, path: str, real: str, *, is_own: bool) -> None:
-        if path in _WHOLE or real in _WHOLE or path.startswith(_NEVER):
+        in_memory = path.startswith(_IN_MEMORY)
+        if path in _WHOLE or real in _WHOLE or (path.startswith(_NEVER) and not in_memory):
             if is_own:
                 raise LeafError(
                     f"an input is {path}, which a container cannot get as a whole: name what is needed of it"
                 )
             return
-        if not is_own and path.startswith(_SYSTEM):  # it is the image's own there
+        if not is_own and path.startswith(_SYSTEM) and not in_memory:  # it is the image's own there
             return
         self._mounts[path] = Mount(real, path)
         self._look_through(path, real)

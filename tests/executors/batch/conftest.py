@@ -18,6 +18,10 @@ from dflow.executors.batch.slurm import Slurm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
+
+from slurm import SlurmService, why_not
+
 SERVICES = Path(__file__).parents[2] / "services"
 QUICK = {"interval": 0.2, "first": 0.05, "grace": 0.6, "rate": 1000.0, "collect": 0.05}
 
@@ -30,6 +34,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if marked:
         config.hook.pytest_deselected(items=marked)
         items[:] = [item for item in items if item not in marked]
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[SlurmService]:
+    """A real scheduler on this machine."""
+    if reason := why_not():
+        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with SlurmService() as started:
+        yield started
 
 
 class FakeSlurm:

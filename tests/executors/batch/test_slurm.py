@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,24 +13,15 @@ import anyio
 import pytest
 from dflow.executors.batch import Resources
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
-
-from slurm import SlurmService, why_not
-
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 MANY = int(os.environ.get("DFLOW_TEST_SLURM_JOBS", "100"))
 REAL = {"interval": 2.0, "first": 0.5, "grace": 10.0, "rate": 50.0, "collect": 0.2}
 
 
-@pytest.fixture(scope="module")
-def service():
-    """A scheduler."""
-    if reason := why_not():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with SlurmService() as started:
-        yield started
+@pytest.fixture
+def service(slurm):
+    """The scheduler."""
+    return slurm
 
 
 @pytest.fixture
