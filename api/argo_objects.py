@@ -130,7 +130,7 @@ class ArgoStep(ArgoObjectDict):
 
     def modify_output_artifact(self, name: str, s3: Any) -> None:
         """Change an output before the step is reused; ``s3`` is an artifact, uploaded or of another step."""
-        from dflow.artifact_sources import key_of
+        from dflow.common import key_of
 
         path, key, inside = getattr(s3, "local_path", None), key_of(s3), getattr(s3, "_sub_path", None)
         if path is None and key is None:

@@ -9,8 +9,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
 
-from dflow.artifact_sources import key_of, settings_of_store
-from dflow.common import LocalArtifact
+from dflow.artifact_sources import settings_of_store
+from dflow.common import LocalArtifact, key_of
 from dflow.engine.catalog import CATALOG, Item, read_catalog
 from dflow.engine.errors import ObjectNotFound, StorageError
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Tuple
 
+from dflow.common import field_of, key_of
 from dflow.engine.catalog import CATALOG, Item, read_catalog
 from dflow.engine.errors import ObjectNotFound, StateError
 from dflow.python.catalog import is_flat
@@ -16,7 +17,7 @@ from dflow.python.catalog import is_flat
 if TYPE_CHECKING:
     from dflow.storage.artifacts import ArtifactStore
 
-__all__ = ["STORE_SETTINGS", "Folder", "Tree", "key_of", "opened", "settings_of_store"]
+__all__ = ["STORE_SETTINGS", "Folder", "Tree", "opened", "settings_of_store"]
 
 STORE_SETTINGS = (
     "storage_client",
@@ -130,7 +131,7 @@ def opened(artifact: Any, target: Path, settings: Dict[str, Any], *, extract: bo
         FileNotFoundError: it is nowhere.
         StorageError: the object store refuses or does not answer.
     """
-    local, key = _field(artifact, "local_path"), key_of(artifact)
+    local, key = field_of(artifact, "local_path"), key_of(artifact)
     if local is not None and (os.path.exists(str(local)) or key is None):
         if not os.path.exists(str(local)):
             raise FileNotFoundError(f"the artifact {local} is not there any more")
@@ -167,24 +168,6 @@ def _root_in(place: Path, name: str) -> Path:
         return root
     inside = sorted(place.iterdir())
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else place
-
-
-def key_of(artifact: Any) -> str | None:
-    """The key of an artifact in its object store; None for one that is in none."""
-    key = _field(artifact, "key")
-    for kind in ("s3", "oss", "gcs", "azure"):
-        if key is None and (inner := _field(artifact, kind)) is not None and not callable(inner):
-            key = _field(inner, "blob" if kind == "azure" else "key")
-    return None if key is None else str(key)
-
-
-def _field(thing: Any, name: str) -> Any:
-    if isinstance(thing, dict):
-        return thing.get(name)
-    try:
-        return getattr(thing, name, None)
-    except (KeyError, LookupError):
-        return None
 
 
 def settings_of_store(settings: Dict[str, Any]) -> Dict[str, Any]:

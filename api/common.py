@@ -8,7 +8,16 @@ from typing import Any, Dict, Tuple
 from dflow.lineage import LineageClient
 from dflow.outside import CustomArtifact, HTTPArtifact
 
-__all__ = ["CustomArtifact", "HTTPArtifact", "LineageClient", "LocalArtifact", "S3Artifact", "import_func"]
+__all__ = [
+    "CustomArtifact",
+    "HTTPArtifact",
+    "LineageClient",
+    "LocalArtifact",
+    "S3Artifact",
+    "field_of",
+    "import_func",
+    "key_of",
+]
 
 
 class LocalArtifact:
@@ -141,6 +150,25 @@ class S3Artifact:
     def __repr__(self) -> str:
         inside = f".sub_path({self._sub_path!r})" if self._sub_path else ""
         return f"S3Artifact(key={self.key!r}){inside}"
+
+
+def key_of(artifact: Any) -> str | None:
+    """The key of an artifact in its object store; None for one that is in none."""
+    key = field_of(artifact, "key")
+    for kind in ("s3", "oss", "gcs", "azure"):
+        if key is None and (inner := field_of(artifact, kind)) is not None and not callable(inner):
+            key = field_of(inner, "blob" if kind == "azure" else "key")
+    return None if key is None else str(key)
+
+
+def field_of(thing: Any, name: str) -> Any:
+    """An attribute, or an item of a dict; None where there is none."""
+    if isinstance(thing, dict):
+        return thing.get(name)
+    try:
+        return getattr(thing, name, None)
+    except (KeyError, LookupError):
+        return None
 
 
 def import_func(s: str) -> Any:

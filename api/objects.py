@@ -7,7 +7,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict
 
-from dflow.artifact_sources import key_of, settings_of_store
+from dflow.artifact_sources import settings_of_store
+from dflow.common import key_of
 from dflow.engine.errors import ObjectNotFound
 from dflow.storage.client import StorageClient
 from dflow.stores import artifact_store, prefixed, s3_client

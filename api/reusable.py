@@ -46,8 +46,8 @@ def reusable(steps: Sequence[Any]) -> list[Reused]:
 
 def _place(step: Any, name: str, fields: Any) -> str:
     """Where an output artifact of a step is on this machine; from an object store it is brought here."""
-    from dflow.artifact_sources import key_of
     from dflow.artifacts import local_place
+    from dflow.common import key_of
     from dflow.stores import artifact_store
 
     place, key = fields.get("local_path"), key_of(fields)

@@ -10,7 +10,6 @@ import copy
 import json
 import os
 import sys
-import sysconfig
 from typing import TYPE_CHECKING, Any
 
 import dflow
@@ -211,6 +210,8 @@ def _root_of(template: PythonOPTemplate) -> str:
 
 def _own_path() -> list[str]:
     """Where this interpreter finds modules, but for those that come with it."""
+    import sysconfig
+
     standard = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
     found = dict.fromkeys(os.path.abspath(place) for place in sys.path)
     own = (p for p in found if not p.endswith(".zip") and os.path.basename(p) != "lib-dynload")

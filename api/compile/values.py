@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dflow import common
-from dflow.artifact_sources import key_of
 from dflow.declared import Named
 from dflow.engine import expressions, model
 from dflow.engine.errors import ExpressionError, PayloadError
@@ -128,8 +127,8 @@ def _existing(given: Any, problems: Problems) -> ArtifactSource | None:  # noqa:
     urn = getattr(given, "urn", None) or None
     if getattr(given, "local_path", None) is not None:
         return LocalArtifact(str(given.local_path), urn=urn)
-    if key_of(given):
-        return StoredArtifact(Literal(str(key_of(given))), urn=urn)
+    if common.key_of(given):
+        return StoredArtifact(Literal(str(common.key_of(given))), urn=urn)
     problems.add(_why_no_artifact(given))
     return None
 
