@@ -458,3 +458,19 @@ def test_a_detached_run_and_a_resume_find_a_store_by_its_name(client, tmp_path, 
     out = run_script(script).stdout
     assert "Succeeded run-1/" in out
     assert out.strip().endswith("/z.tgz")
+
+
+def test_a_client_of_another_package_is_found_by_the_name_it_has_registered(client, tmp_path, monkeypatch):
+    package = tmp_path / "elsewhere"
+    (package / "shelf-1.0.dist-info").mkdir(parents=True)
+    (package / "shelf-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: shelf\nVersion: 1.0\n")
+    (package / "shelf-1.0.dist-info" / "entry_points.txt").write_text("[dflow.storage]\nshelf = shelf:make\n")
+    made = f"FolderClient({str(tmp_path / 'shelf')!r})"
+    code = f"from dflow.storage.folder import FolderClient\ndef make():\n    return {made}\n"
+    (package / "shelf.py").write_text(code)
+    monkeypatch.syspath_prepend(package)
+    s3_config["storage_client"] = "shelf"
+    assert upload_s3("a", key="k") == "k"
+    assert (tmp_path / "shelf" / "k").read_text() == "text of a"
+    with pytest.raises(ConfigError, match=r"nor the name of an installed client \(shelf\)"):
+        storage_client("shelves")
