@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 from dflow.engine import leaf
-from dflow.engine.elsewhere import Elsewhere, job_left_behind
+from dflow.engine.elsewhere import has_left_a_job, job_left_behind
 from dflow.engine.errors import CopyError, DflowError, ExpressionError, LeafError, StateError, UnsafeArtifact
 from dflow.engine.model import HttpTemplate
 from dflow.engine.names import leaf_names
@@ -60,7 +60,6 @@ class LeafRunner:
         self._settings = settings
         self._executor = helpers.executor
         self._others = helpers.others
-        self._elsewhere = Elsewhere(layout)
         self._commits = commits
         self._globals = names
         self._environment = dict(os.environ)
@@ -122,12 +121,10 @@ class LeafRunner:
     ) -> tuple[Outcome, float | None]:
         """Run the program of a leaf; how it ended, and the seconds that it had."""
         executor = self._executor_of(node)
-        begun = self._elsewhere.found(node, executor) if executor.capabilities.elsewhere else None
-        if begun is not None:
-            node.place = begun
+        if node.place is not None and has_left_a_job(node, executor):
             self._commits.begin(node, again=False)
             limit = leaf.time_limit(node, template, values)
-            return await executor.run(job_left_behind(node, begun, limit, self._settings.kill_grace)), limit
+            return await executor.run(job_left_behind(node, node.place, limit, self._settings.kill_grace)), limit
         self._commits.begin(node)
         if self._shipping is not None:
             await self._shipping.bring(node, template)
