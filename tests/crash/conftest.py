@@ -49,16 +49,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_COUNT] = Count(None if wanted == "all" else int(wanted), os.environ.get("DFLOW_CRASH_SEED", "1"))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Minutes of kills are for those who ask for them with ``-m crash``."""
-    if "crash" in config.getoption("markexpr"):
-        return
-    crash = [item for item in items if any(mark.name == "crash" for mark in item.iter_markers())]
-    if crash:
-        config.hook.pytest_deselected(items=crash)
-        items[:] = [item for item in items if item not in crash]
-
-
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     count = config.stash[_COUNT]
     if count.tried:

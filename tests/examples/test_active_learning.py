@@ -127,7 +127,7 @@ def test_plot_is_a_readable_picture(run: Run) -> None:
     assert 0.005 < inked < 0.5  # neither blank nor a blot
 
 
-@pytest.mark.slow
+@pytest.mark.crash
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_after_a_kill_it_goes_on_to_the_same_result(
     run: Run, number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -245,7 +245,7 @@ def test_parameter_given_as_an_artifact():
     assert "is a parameter, not an artifact" in found
 
 
-@pytest.mark.parametrize("arguments", [{"executor": 1}, {"use_resource": 1}])
+@pytest.mark.parametrize("arguments", [{"use_resource": 1}])
 def test_argument_for_a_later_version_is_refused(arguments):
     assert f"{next(iter(arguments))} is not available in this version" in problem(Step("s", template(), **arguments))
 

@@ -8,6 +8,8 @@ import time
 import pytest
 from dflow.executors.batch.places import Intent
 
+pytestmark = pytest.mark.crash
+
 
 def _ran(tmp_path, name="a"):
     file = tmp_path / "run" / name / "ran"
