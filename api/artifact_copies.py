@@ -7,11 +7,11 @@ import os
 import tempfile
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 from dflow.artifact_sources import settings_of_store
 from dflow.common import LocalArtifact, key_of
-from dflow.engine.catalog import CATALOG, Item, read_catalog
+from dflow.engine.catalog import CATALOG, Item, read_catalog, read_marks
 from dflow.engine.errors import ObjectNotFound, StorageError
 
 if TYPE_CHECKING:
@@ -38,23 +38,25 @@ def copied(src: Any, dst: Any, sort: bool, settings: Dict[str, Any]) -> Any:
 
 
 def _link_all(source: Path, target: Path, sort: bool) -> None:
-    from dflow.engine.state import link_or_copy, write_json
+    from dflow.engine.state import link_or_copy
 
     if not source.exists():
         raise FileNotFoundError(f"the artifact {source} is not there any more")
     target.mkdir(parents=True, exist_ok=True)
-    items = read_catalog(source) if source.is_dir() else None
-    if items is None:
-        names = sorted(os.listdir(str(source))) if source.is_dir() else [source.name]
-        items = [{"dflow_list_item": name, "order": index} for index, name in enumerate(names)]
-        source = source if source.is_dir() else source.parent
+    items = _items_of(read_catalog(source) if source.is_dir() else None, _names(source))
+    own = _items_of(read_catalog(target), _names(target))
+    _refuse_doubles(own, items, sort)
+    marks = read_marks(source) if (source / CATALOG).is_dir() else {}
+    root = source if source.is_dir() else source.parent
     for item in items:
         name = item["dflow_list_item"]
         if name is not None and not os.path.lexists(str(target / name)):
-            link_or_copy(source / name, target / name, "symlink")
-    own = read_catalog(target) or []
+            link_or_copy(root / name, target / name, "symlink")
+    is_new = not (target / CATALOG).is_dir()
     (target / CATALOG).mkdir(exist_ok=True)
-    write_json(target / CATALOG / str(uuid.uuid4()), {"path_list": _behind(own, items) if sort else items}, mode=0o666)
+    if is_new and own:
+        _write(target / CATALOG / str(uuid.uuid4()), own, {})
+    _write(target / CATALOG / str(uuid.uuid4()), _behind(own, items) if sort else items, marks)
 
 
 def _copy_all(store: ArtifactStore, source: str, dst: Any, target: str, sort: bool) -> None:
@@ -76,20 +78,55 @@ def _copy_all(store: ArtifactStore, source: str, dst: Any, target: str, sort: bo
     if not sort:
         store.copy(source, target)
         return
-    theirs, own = _catalog(store, source), _catalog(store, target)
+    theirs, marks = _catalog(store, source, names)
+    others = store.names(target)
+    own, _ = _catalog(store, target, others)
+    _refuse_doubles(own, theirs, sort)
     store.copy(source, target, without=f"{CATALOG}/")
     with tempfile.TemporaryDirectory(prefix="dflow-") as folder:
         file = Path(folder, "catalog")
-        file.write_text(json.dumps({"path_list": _behind(own, theirs)}), encoding="utf-8")
+        if own and not any(name.startswith(f"{CATALOG}/") for name in others):
+            _write(file, own, {})
+            store.client.upload(f"{target.rstrip('/')}/{CATALOG}/{uuid.uuid4()}", str(file))
+        _write(file, _behind(own, theirs), marks)
         store.client.upload(f"{target.rstrip('/')}/{CATALOG}/{uuid.uuid4()}", str(file))
 
 
-def _catalog(store: ArtifactStore, key: str) -> List[Item]:
+def _write(file: Path, items: List[Item], marks: Item) -> None:
+    file.write_text(json.dumps({"path_list": items, **marks}), encoding="utf-8")
+
+
+def _catalog(store: ArtifactStore, key: str, names: List[str]) -> Tuple[List[Item], Item]:
+    """The elements of an artifact in the store, and what else its catalogs say."""
     with tempfile.TemporaryDirectory(prefix="dflow-") as folder:
         root = Path(folder)
-        names = store.names(key, CATALOG)
-        store.fetch_files(key, [(name, root / name) for name in names], root)
-        return read_catalog(root) or []
+        catalogs = [(name, root / name) for name in names if name.startswith(f"{CATALOG}/")]
+        store.fetch_files(key, catalogs, root)
+        plain = dict.fromkeys(n.partition("/")[0] for n in names if not n.startswith(f"{CATALOG}/"))
+        return _items_of(read_catalog(root), list(plain)), read_marks(root) if catalogs else {}
+
+
+def _names(root: Path) -> List[str]:
+    """What a directory without a catalog consists of; a file is itself."""
+    return sorted(n for n in os.listdir(str(root)) if n != CATALOG) if root.is_dir() else [root.name]
+
+
+def _items_of(catalog: List[Item] | None, names: List[str]) -> List[Item]:
+    """The elements, which without a catalog are the files in their order."""
+    if catalog is not None:
+        return catalog
+    return [{"dflow_list_item": name, "order": index} for index, name in enumerate(sorted(names))]
+
+
+def _refuse_doubles(own: List[Item], more: List[Item], sort: bool) -> None:
+    """Two elements cannot be one file."""
+    places = {item["dflow_list_item"] for item in own} - {None}
+    doubles = sorted(str(item["dflow_list_item"]) for item in more if item["dflow_list_item"] in places)
+    if sort and doubles:
+        raise StorageError(
+            f"both artifacts have {doubles[0]!r}, and one would take the place of the other; give the files different "
+            "names"
+        )
 
 
 def _behind(own: List[Item], more: List[Item]) -> List[Item]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from bisect import bisect_left
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Tuple
@@ -65,13 +66,15 @@ class Folder:
 
     def give(self, pairs: Iterable[Tuple[str, str]], target: Path, skip_exists: bool) -> None:
         """Put places of the artifact into a directory, under other names."""
-        for inside, name in pairs:
-            place = self.root / inside
-            if self._temporary and not os.path.lexists(str(target / name)) and not place.is_symlink():
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                os.replace(str(place), str(target / name))
+        for inside, name in sorted(pairs):
+            place, goal = self.root / inside, target / name
+            if not os.path.lexists(str(place)) and goal.exists():
+                continue  # it went with the directory that it lies in
+            if self._temporary and not os.path.lexists(str(goal)) and not _has_links(place):
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(str(place), str(goal))
             else:
-                _copy(place, target / name, skip_exists)
+                _copy(place, goal, skip_exists)
 
 
 class Tree:
@@ -109,8 +112,10 @@ class Tree:
     def give(self, pairs: Iterable[Tuple[str, str]], target: Path, skip_exists: bool) -> None:
         """As :meth:`Folder.give`; many files at once."""
         wanted: Dict[str, Path] = {}
+        known = sorted(f"{name}/" for name in self._names)
         for inside, name in pairs:
-            found = [n for n in self._names if f"{n}/".startswith(f"{inside}/")]
+            begin, end = bisect_left(known, f"{inside}/"), bisect_left(known, f"{inside}0")  # "0" comes after "/"
+            found = [n[:-1] for n in known[begin:end]]
             if not found:
                 raise ObjectNotFound(f"the artifact {self._key!r} has no {inside!r}, which its catalog names")
             wanted.update((n, target / (name + n[len(inside) :])) for n in found)
@@ -194,10 +199,21 @@ def _scratch(target: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
+def _has_links(place: Path) -> bool:
+    """Whether there are links in it, which might lead out of where it is moved to."""
+    if place.is_symlink():
+        return True
+    walk = os.walk(str(place))
+    return any(os.path.islink(os.path.join(folder, name)) for folder, dirs, files in walk for name in (*dirs, *files))
+
+
 def _copy(source: Path, target: Path, skip_exists: bool) -> None:
     from dflow.engine.state import copy_file, copy_tree
 
     if skip_exists and target.exists():
+        if source.is_dir() and target.is_dir():
+            for entry in sorted(source.iterdir()):
+                _copy(entry, target / entry.name, skip_exists)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():

@@ -125,14 +125,12 @@ def _sent(path: Any, archive: Any, settings: Dict[str, Any]) -> S3Artifact:
     with _private_folder() as folder:
         root = folder / "artifact"
         _lay_out(path, root)
-        catalog = next((root / ".dflow").iterdir())
+        catalog = next(place for place in (root / ".dflow").iterdir() if place.is_file())
         name = _state_of(root, kind)
         catalog.rename(catalog.with_name(name))
         key = prefixed(f"upload/{name}/artifact")
-        ending = "" if kind is None else {"tar": ".tgz", "zip": ".zip"}[kind]
-        if store.client.exists(key + ending if kind else f"{key}/.dflow/{name}"):
-            stored = key + ending  # its catalog comes last: all is there
-        else:
+        stored = key if kind is None else key + {"tar": ".tgz", "zip": ".zip"}[kind]
+        if not (store.has_all(key, root) if kind is None else store.client.exists(stored)):
             stored = store.keep(root, key, kind)
         items = Folder(root).items()
     artifact = S3Artifact(None, items)
@@ -142,20 +140,20 @@ def _sent(path: Any, archive: Any, settings: Dict[str, Any]) -> S3Artifact:
 
 def _state_of(root: Path, kind: str | None) -> str:
     """A name for what the files of an artifact are now: another one as soon as any is changed or replaced."""
+    from dflow.engine.errors import StorageError
+    from dflow.storage.artifacts import files_of
+
     digest = hashlib.sha256(f"{socket.gethostname()} {uuid.getnode()} {kind}\n".encode())
-    for folder, folders, files in os.walk(str(root), followlinks=True):
-        folders.sort()
-        for name in sorted(files):
-            place = os.path.join(folder, name)
-            inside = os.path.relpath(place, str(root))
-            if inside.startswith(".dflow" + os.sep):
-                digest.update(Path(place).read_bytes())
-                continue
-            found = os.stat(place)
-            state = (inside, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-            digest.update(f"{state!r}\n".encode("utf-8", "surrogateescape"))
-        if not folders and not files:
-            digest.update(f"{os.path.relpath(folder, str(root))!r}\n".encode("utf-8", "surrogateescape"))
+    for inside, place in files_of(root):
+        if os.path.dirname(inside) == ".dflow":
+            digest.update(Path(place).read_bytes())
+            continue
+        try:
+            found = os.stat(place) if place else None
+        except OSError as exc:
+            raise StorageError(f"cannot upload {os.path.realpath(place)}: {exc.strerror}") from exc
+        state = found and (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        digest.update(f"{inside!r} {state!r}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
     from dflow.engine.runner import RunResult
+    from dflow.engine.settings import RunSettings
     from dflow.executors.first import First
     from dflow.workflow import Workflow
 
@@ -85,6 +86,7 @@ def submit(
         layout, again = _restart(RunLayout(root / name), graph), _failed
     else:
         settings = run_settings(graph)
+        _refuse_to_leave_alone(settings, detach)
         layout, again = create_run(root / name, graph, settings), None
         keep_code(layout, graph, settings.module_path)
     if reuse or (reuse is not None and layout.reuse.exists()):
@@ -106,6 +108,15 @@ def submit(
         if os.environ.get("DFLOW_RAISE") == "1":
             workflow.raise_for_status()
     return workflow
+
+
+def _refuse_to_leave_alone(settings: RunSettings, detach: bool) -> None:
+    """Another process cannot have an object of this one."""
+    if detach and settings.objects is not None and settings.objects.get("client") == "object":
+        raise ConfigError(
+            "a detached run makes its storage client itself: give s3_config['storage_client'] as an import path such "
+            "as 'package.module.Class', not as an object"
+        )
 
 
 def resubmit(layout: RunLayout) -> Workflow:

@@ -45,7 +45,7 @@ def upload_s3(
         raise FileNotFoundError(f"cannot upload {path}: there is no such file or directory in {os.getcwd()}")
     if key is None:
         folder = prefixed(f"upload/{uuid.uuid4()}") if prefix is None else str(prefix).rstrip("/")
-        key = f"{folder}/{source.name}"
+        key = f"{folder}/{source.name}" if folder else source.name
     return _store(storage_client, kwargs).keep(source, key, None)
 
 

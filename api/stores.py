@@ -50,7 +50,14 @@ def storage_client(given: Any = None, **settings: Any) -> StorageClient:
         return s3_client(settings)
     found = _named(chosen) if isinstance(chosen, str) else chosen
     if isinstance(found, type) or (callable(found) and not _is_client(found)):
-        found = found(**settings)
+        try:
+            found = found(**settings)
+        except TypeError as exc:
+            raise ConfigError(f"s3_config['storage_client'] is {chosen!r}, which cannot be made here: {exc}") from exc
+    elif settings:
+        raise ConfigError(
+            f"{', '.join(settings)} cannot be given: s3_config['storage_client'] is an object that is made already"
+        )
     if not _is_client(found):
         raise ConfigError(
             f"s3_config['storage_client'] is {chosen!r}, which is no storage client: it must have the methods "
@@ -74,9 +81,15 @@ def describe() -> Dict[str, Any]:
     chosen, archive = s3_config["storage_client"], archive_of("default")
     if chosen is None:
         return {"client": "s3", "archive": archive, **{name: s3_config[name] for name in _S3}}
-    if isinstance(chosen, str):
-        return {"client": chosen, "archive": archive}
-    return {"client": "object", "archive": archive, "class": f"{type(chosen).__module__}.{type(chosen).__qualname__}"}
+    name = f"{chosen.__module__}.{chosen.__qualname__}" if isinstance(chosen, type) else chosen
+    if isinstance(name, str) and not name.startswith("__main__.") and "<locals>" not in name:
+        return {"client": name, "archive": archive}
+    return {"client": "object", "archive": archive, "class": _class_of(chosen)}
+
+
+def _class_of(chosen: Any) -> str:
+    kind = chosen if isinstance(chosen, type) else type(chosen)
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def open_store(words: Mapping[str, Any]) -> ArtifactStore:
@@ -177,4 +190,5 @@ def _whole(client: Any) -> StorageClient:
     from dflow.storage import StorageClient
     from dflow.storage.foreign import ForeignClient
 
-    return client if isinstance(client, StorageClient) else ForeignClient(client)
+    is_ours = isinstance(client, StorageClient) and type(client).__module__.partition(".")[0] == "dflow"
+    return client if is_ours else ForeignClient(client)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 from dflow.engine import leaf
-from dflow.engine.elsewhere import has_left_a_job, job_left_behind
+from dflow.engine.elsewhere import has_left_a_job, job_left_behind, note_what_is_asked
 from dflow.engine.errors import CopyError, DflowError, ExpressionError, LeafError, StateError, UnsafeArtifact
 from dflow.engine.model import HttpTemplate
 from dflow.engine.names import leaf_names
@@ -121,7 +121,7 @@ class LeafRunner:
     ) -> tuple[Outcome, float | None]:
         """Run the program of a leaf; how it ended, and the seconds that it had."""
         executor = self._executor_of(node)
-        if node.place is not None and has_left_a_job(node, executor):
+        if node.place is not None and await has_left_a_job(node, executor):
             self._commits.begin(node, again=False)
             limit = leaf.time_limit(node, template, values)
             return await executor.run(job_left_behind(node, node.place, limit, self._settings.kill_grace)), limit
@@ -134,6 +134,7 @@ class LeafRunner:
                 return failed, limit
         own = executor.capabilities.own_programs
         job = leaf.prepare(node, template, values, self._settings, self._environment, own_programs=own)
+        note_what_is_asked(node, executor)
         if node.deadline is not None:  # RT-04
             left = max(round(node.deadline - time.time(), 3), 0.001)
             job = replace(job, timeout=left if job.timeout is None else min(left, job.timeout))

@@ -25,31 +25,54 @@ def read_catalog(root: Path) -> list[Item] | None:
     """The elements of an artifact; None when it has no catalog.
 
     Raises:
-        UnsafeArtifact: an element lies outside of the artifact.
+        UnsafeArtifact: a catalog cannot be read, or an element lies outside of the artifact.
     """
     folder = root / CATALOG
     if not folder.is_dir():
         return None
     items: list[Item] = []
     for entry in sorted(folder.iterdir()):
-        items.extend(json.loads(entry.read_text(encoding="utf-8")).get("path_list", []))
+        listed = _read(entry).get("path_list", [])
+        if not isinstance(listed, list):
+            raise UnsafeArtifact(f"the catalog {entry} is damaged: its path_list is no list")
+        items.extend(listed)
     for item in items:
-        place = item["dflow_list_item"]
-        if place is not None and (place.startswith("/") or ".." in place.split("/")):
-            raise UnsafeArtifact(f"the catalog of {root} names {place!r}, which lies outside of the artifact")
+        _check(item, root)
     return items
 
 
-def read_marks(root: Path) -> Item:
-    """What stands in the catalog beside the elements, of an artifact that was written at once.
+def _read(file: Path) -> Item:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as exc:
+        raise UnsafeArtifact(f"the catalog {file} cannot be read: {exc}") from exc
+    if not isinstance(data, dict):
+        raise UnsafeArtifact(f"the catalog {file} is damaged: it is no JSON object")
+    return data
 
-    ``{"nested": False}`` says that dots in keys are no nesting, ``{"absent": True}`` that there is no artifact.
+
+def _check(item: Any, root: Path) -> None:
+    fits = isinstance(item, dict) and isinstance(item.get("order"), (int, str))
+    if not fits or not isinstance(item.get("dflow_list_item", 0), (str, type(None))):
+        raise UnsafeArtifact(f"the catalog of {root} is damaged: it has the element {str(item)[:80]}")
+    place = item["dflow_list_item"]
+    if place is not None and (place.startswith("/") or ".." in place.split("/")):
+        raise UnsafeArtifact(f"the catalog of {root} names {place!r}, which lies outside of the artifact")
+
+
+def read_marks(root: Path) -> Item:
+    """What stands in the catalogs beside the elements.
+
+    ``{"nested": False}`` says that dots in keys are no nesting, ``{"absent": True}``, in the only one, that there is no
+    artifact.
     """
+    marks: Item = {}
     files = list((root / CATALOG).iterdir())
-    if len(files) != 1:
-        return {}
-    marks: Item = json.loads(files[0].read_text(encoding="utf-8"))
-    return {name: value for name, value in marks.items() if name != "path_list"}
+    for file in files:
+        marks.update({name: value for name, value in _read(file).items() if name != "path_list"})
+    if len(files) > 1:
+        marks.pop("absent", None)
+    return marks
 
 
 def single_file(root: Path) -> Path | None:

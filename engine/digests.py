@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from dflow.engine.elements import parts_of
@@ -43,6 +44,8 @@ class Digests:
             names = sorted(os.listdir(path))
             return _hash([(name, self.of_path(f"{path}/{name}")) for name in names])
         state = os.stat(path)
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(f"{path} is no file")
         key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
         if key not in self._known:
             digest = hashlib.sha256()

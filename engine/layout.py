@@ -204,6 +204,11 @@ class StepLayout:
         return self.root / ".error"
 
     @property
+    def asked(self) -> Path:
+        """What the job of a scheduler was made from, see ``engine.fingerprint``: another engine may go on with it."""
+        return self.root / ".asked"
+
+    @property
     def slices(self) -> Path:
         """Which elements a group of slices has, for the runtime."""
         return self.root / ".slices"

@@ -154,6 +154,7 @@ class WorkLoop(ABC):
     def _allow_steps(self) -> None:
         """After all has ended, let steps run again."""
         self.stopping = None
+        self._suspended = False
         self._runner.stopping = False
         self._stopped = anyio.Event()
 
@@ -182,18 +183,30 @@ class WorkLoop(ABC):
         queue.append((node, template, group))
 
     def _start_leaves(self, tasks: TaskGroup) -> None:
+        """Start what may, from both queues by turns."""
         self._starved = False
-        while self._away and self._may_start(self._total, len(self._running)):
+        while self._start_here(tasks) | self._start_away(tasks):
+            pass
+
+    def _start_away(self, tasks: TaskGroup) -> bool:
+        may = bool(self._away) and self._may_start(self._total, len(self._running))
+        if may:
             self._start(tasks, self._away.popleft())
-        while self._leaves and self._may_start(self._limit, self._here):
-            if self._slots is not None:
-                slot = self._slots.take()
-                if slot is None:  # runs in our steps, or around us, have them all
-                    self._starved = True
-                    return
-                self._held[self._leaves[0][0].id] = slot
-            self._here += 1
-            self._start(tasks, self._leaves.popleft(), is_here=True)
+        return may
+
+    def _start_here(self, tasks: TaskGroup) -> bool:
+        may = self._may_start(self._limit, self._here) and self._may_start(self._total, len(self._running))
+        if not self._leaves or not may or self._starved:
+            return False
+        if self._slots is not None:
+            slot = self._slots.take()
+            if slot is None:  # runs in our steps, or around us, have them all
+                self._starved = True
+                return False
+            self._held[self._leaves[0][0].id] = slot
+        self._here += 1
+        self._start(tasks, self._leaves.popleft(), is_here=True)
+        return True
 
     def _may_start(self, limit: int | None, running: int) -> bool:
         is_open = self._broken is None and not self._suspended

@@ -27,7 +27,7 @@ class Capabilities:
         own_programs: jobs find other programs than there are here, those of an image for one.
         elsewhere: jobs run on other machines, so they take no place of this one, and they outlive the engine; it has
             ``adopt(step)`` then, which tells whether an earlier engine has left a job in a step's directory that
-            ``run`` can go on with.
+            ``run`` can go on with, and ``drop(step)``, which ends that job.
     """
 
     parallel: bool = True

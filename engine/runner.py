@@ -193,7 +193,7 @@ def _shipping(graph: WorkflowGraph, layout: RunLayout, settings: RunSettings, ob
 
     try:
         bring_inputs(graph, layout, objects)
-    except DflowError:
+    except Exception:
         _try_to_say(layout, Phase.ERROR)
         raise
     return Shipping(layout, objects, outputs=settings.keep_outputs, prefix=settings.key_prefix)

@@ -38,7 +38,9 @@ def bring_inputs(graph: WorkflowGraph, layout: RunLayout, objects: ObjectStore) 
         StorageError: the object store refuses or does not answer.
     """
     store, problems = Store(layout.store), []
-    for place, key, is_optional in from_elsewhere(graph):
+    for place, key, is_optional in sorted(
+        from_elsewhere(graph), key=lambda found: len(found[1])
+    ):  # what holds others first
         try:
             target = store.place_for(key)
             found = target.exists() or objects.fetch(key, target)
@@ -99,7 +101,9 @@ class Shipping:
         for artifact in template.outputs.artifacts:
             value = node.output_artifacts.get(artifact.name)
             if value is not None and not value.is_nowhere:
-                key = f"{self._prefix}/{node.id}/{artifact.name}"
+                earlier = len(node.place.backups()) if node.place is not None else 0
+                attempt = f"-{earlier}" if earlier else ""  # what an earlier one has stored must not be among it
+                key = f"{self._prefix}/{node.id}{attempt}/{artifact.name}"
                 store = partial(self._objects.keep, Path(value.location), key, artifact.archive)
                 stored = await _in_thread(f"output artifact {artifact.name!r}", store)
                 node.output_artifacts[artifact.name] = replace(value, key=stored)

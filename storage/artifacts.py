@@ -21,17 +21,19 @@ from typing import TYPE_CHECKING
 from dflow.engine.catalog import CATALOG
 from dflow.engine.errors import StorageError
 from dflow.engine.state import writing
-from dflow.storage.archives import pack, unpack
+from dflow.storage.archives import Limits, pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from dflow.storage.client import StorageClient
 
-__all__ = ["EMPTY", "ArtifactStore"]
+__all__ = ["EMPTY", "ArtifactStore", "files_of", "remove_empty_tags"]
 
 EMPTY = ".empty_dir"
 _ENDINGS = {"tar": ".tgz", "zip": ".zip"}
+_LIMITS = Limits(ratio=1100)
+"""As much as gzip can pack: what was stored here can be fetched again, whatever is in it."""
 _ARCHIVES = (".tgz", ".tar.gz", ".tar", ".zip")
 
 
@@ -69,7 +71,7 @@ class ArtifactStore:
         if not made.is_dir():
             self.client.upload(key, str(made))
             return key
-        files = sorted(_files(made), key=lambda item: (_is_catalog(item[0]), item[0]))
+        files = sorted(files_of(made), key=lambda item: (_is_catalog(item[0]), item[0]))
         with _empty_file() as empty:
             self._all(partial(self.client.upload, f"{key}/{n}", p or empty) for n, p in files if not _is_catalog(n))
             self._all(partial(self.client.upload, f"{key}/{n}", p or empty) for n, p in files if _is_catalog(n))
@@ -115,6 +117,10 @@ class ArtifactStore:
         found = [name[len(root) :] for name in self.client.list(root + within, recursive=True)]
         return [n for n in found if n and not n.endswith("/") and (not within or f"{n}/".startswith(f"{within}/"))]
 
+    def has_all(self, key: str, made: Path) -> bool:
+        """Whether there is an object for each file of a directory."""
+        return {name for name, _ in files_of(made)} <= set(self.names(key))
+
     def fetch_files(self, key: str, wanted: Iterable[tuple[str, Path]], root: Path) -> None:
         """Bring files of an artifact that is a tree to places below a directory, each as a whole or not at all.
 
@@ -128,7 +134,7 @@ class ArtifactStore:
         for folder in {place.parent for _, place in pairs}:
             with writing(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-        head = f"{key.rstrip('/')}/"
+        head = f"{key.rstrip('/')}/" if key else ""
         self._all(partial(self.client.download, head + name, str(p)) for name, p in pairs if p.name != EMPTY)
 
     def copy(self, source: str, target: str, *, without: str = "\0") -> None:
@@ -149,7 +155,7 @@ class ArtifactStore:
             self.client.download(key, str(file))
             if not whole and _is_archive(key, file):
                 content = folder / "content"
-                unpack(file, content, as_is=as_is)
+                unpack(file, content, limits=_LIMITS, as_is=as_is)
                 remove_empty_tags(content)
                 file = content
             _put_in_place(file, target)
@@ -184,19 +190,23 @@ def remove_empty_tags(root: Path) -> None:
             Path(folder, EMPTY).unlink()
 
 
-def _files(root: Path) -> Iterator[tuple[str, str]]:
-    """The files below a directory, links followed: their relative paths and places; no place for an empty directory."""
-    for folder, folders, files in os.walk(root, followlinks=True):
-        inside = os.path.relpath(folder, root).replace(os.sep, "/")
-        head = "" if inside == "." else f"{inside}/"
-        for name in folders:
-            place = Path(folder, name)
-            if place.is_symlink() and f"{os.path.realpath(folder)}/".startswith(f"{place.resolve()}/"):
-                raise StorageError(f"{place} is a link to a directory that it lies in")
-        if not folders and not files and head:
-            yield f"{head}{EMPTY}", ""
-        for name in files:
-            yield f"{head}{name}", f"{folder}/{name}"
+def files_of(root: Path, head: str = "", above: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """The files below a directory, links followed: their relative paths and places; no place for an empty directory.
+
+    Raises:
+        StorageError: a link leads to a directory that it lies in.
+    """
+    real = os.path.realpath(root)
+    if real in above:
+        raise StorageError(f"{root} is a link to a directory that it lies in; leave it out")
+    entries = sorted(os.scandir(root), key=lambda entry: entry.name)
+    if not entries and head:
+        yield f"{head}{EMPTY}", ""
+    for entry in entries:
+        if entry.is_dir():
+            yield from files_of(Path(entry.path), f"{head}{entry.name}/", (*above, real))
+        else:
+            yield f"{head}{entry.name}", entry.path
 
 
 def _is_archive(key: str, file: Path) -> bool:
@@ -225,7 +235,7 @@ def _beside(target: Path) -> Iterator[Path]:
     """A private directory beside a target, for what is not whole yet."""
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", dir=target.parent))
     try:
         yield folder
     finally:

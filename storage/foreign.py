@@ -36,6 +36,8 @@ class ForeignClient(StorageClient):
             partial = Path(folder, target.name)
             with self._telling(f"download {key!r}", key):
                 self._client.download(key, str(partial))
+            if not partial.is_file():
+                raise ObjectNotFound(f"{self} has written no file for {key!r}")
             partial.replace(target)
 
     def list(self, prefix: str, recursive: bool = False) -> List[str]:
@@ -68,3 +70,14 @@ class ForeignClient(StorageClient):
             if isinstance(exc, FileNotFoundError) and key is not None:
                 raise ObjectNotFound(f"{name} has no object {key!r}: {exc}") from exc
             raise StorageError(f"{name} cannot {what}: {type(exc).__name__}: {exc}") from exc
+
+    def exists(self, key: str) -> bool:
+        """As :meth:`StorageClient.exists`."""
+        ask = getattr(self._client, "exists", None)
+        if ask is None:
+            return super().exists(key)
+        with self._telling(f"look for {key!r}"):
+            return bool(ask(key))
+
+    def __str__(self) -> str:
+        return f"the store of {type(self._client).__name__}"

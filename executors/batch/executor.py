@@ -69,6 +69,12 @@ class BatchExecutor:
         intent = Intent.read(step)
         return intent is not None and intent.scheduler == self._scheduler.name and intent.state != "cancelled"
 
+    async def drop(self, step: Path) -> None:
+        """Cancel the job of an earlier engine in a directory: it is not what is wanted any more."""
+        watched, intent = self._attached(step)
+        if intent is not None:
+            await self._end(watched, intent)
+
     async def run(self, job: Job) -> Outcome:
         """Submit the job, or find it again, and wait for its end; when cancelled, cancel it."""
         step = job.log.parent if job.step is None else job.step

@@ -251,7 +251,7 @@ def test_a_failing_store_leaves_no_workflow_behind(argo):
             raise OSError("the store is full")
 
     s3_config["storage_client"] = Broken()
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(StorageError, match=r"Broken cannot upload .*: OSError: the store is full"):
         with_python().submit()
     assert argo.workflows == {}
 

@@ -296,7 +296,7 @@ def test_a_client_is_an_object_a_class_or_an_import_path(client, given, monkeypa
     module.Guide = Guide
     monkeypatch.setitem(sys.modules, __name__, module)
     if given == "dflow.storage.folder.FolderClient":
-        with pytest.raises(TypeError, match="root"):
+        with pytest.raises(ConfigError, match=r"which cannot be made here: .*root"):
             storage_client(given)
         return
     assert storage_client(given).list("") == []
@@ -332,6 +332,7 @@ def test_errors_of_a_foreign_client_say_what_was_tried(client):
 
 DOUBLED = {"y": Artifact(Path), "parts": Artifact(list[Path], archive=None)}
 NUMBER = {"n": int}
+PARTS = {"parts": Artifact(list[Path], archive=None)}
 
 
 @OP.function
@@ -474,3 +475,151 @@ def test_a_client_of_another_package_is_found_by_the_name_it_has_registered(clie
     assert (tmp_path / "shelf" / "k").read_text() == "text of a"
     with pytest.raises(ConfigError, match=r"nor the name of an installed client \(shelf\)"):
         storage_client("shelves")
+
+
+# -- what could go wrong ------------------------------------------------------------------------------------------
+
+
+def test_a_link_in_an_archive_never_leads_out_of_where_it_is_given_out(client, tmp_path):
+    hostile = tmp_path / "evil"
+    (hostile / "secret" / "d").mkdir(parents=True)
+    (hostile / "secret" / "evil").write_text("evil")
+    (hostile / "secret" / "d" / "lnk").symlink_to("../../secret")
+    (hostile / ".dflow").mkdir()
+    (hostile / ".dflow" / "c").write_text(json.dumps({"path_list": [{"dflow_list_item": "secret/d", "order": 0}]}))
+    with tarfile.open(tmp_path / "evil.tgz", "w:gz") as members:
+        members.add(hostile, arcname="evil")
+    upload_s3("evil.tgz", key="evil.tgz")
+    home = tmp_path / "home"
+    (home / "secret").mkdir(parents=True)
+    for _ in range(2):
+        download_artifact(S3Artifact(key="evil.tgz"), path=home / "out")
+        download_artifact(S3Artifact(key="evil.tgz"), sub_path="secret/d", path=home / "out2")
+    assert names(home / "secret") == []
+    for link in home.rglob("*"):
+        assert not link.is_symlink() or str(link.resolve()).startswith(str(home / "out"))
+
+
+def test_keys_that_hold_each_other_are_fetched_whole(client, tmp_path):
+    for name in ("data/a.txt", "data/sub/b.txt"):
+        upload_s3("a", key=name)
+    template = ShellOPTemplate("list", image="i", script="cd /tmp/in && find -L . -type f | sort > /tmp/out.txt")
+    template.inputs.artifacts["in"] = InputArtifact(path="/tmp/in")
+    template.outputs.artifacts["out"] = OutputArtifact(path="/tmp/out.txt")
+    wf = Workflow("run")
+    wf.add(
+        [
+            Step(n, template, artifacts={"in": S3Artifact(key=k)}, key=n)
+            for n, k in (("sub", "data/sub"), ("all", "data"))
+        ]
+    )
+    wf.submit()
+    found = Path(wf.query_step(key="all")[0].outputs.artifacts["out"].local_path).read_text().split()
+    assert found == ["./a.txt", "./sub/b.txt"]
+
+
+def test_what_an_earlier_attempt_has_stored_is_not_among_what_a_later_one_stores(client, tmp_path):
+    @OP.function
+    def make(n: int) -> PARTS:
+        count = Path(marker)
+        number = len(count.read_text()) if count.exists() else 0
+        count.write_text("x" * (number + 1))
+        Path(f"part{number}").write_text("")
+        return {"parts": [Path(f"part{number}")]}
+
+    marker = str(tmp_path / "count")
+    wf = Workflow("run")
+    wf.add(Step("make", PythonOPTemplate(make, image="i"), parameters={"n": 1}, key="make"))
+    wf.submit()
+    wf.retry_steps([wf.query_step(key="make")[0].id])
+    artifact = wf.query_step(key="make")[0].outputs.artifacts["parts"]
+    del artifact.data["local_path"]
+    assert path_list_of_artifact(artifact) == ["part1"]
+
+
+def test_directories_that_link_to_each_other_are_refused(client, tmp_path, archive):
+    for one, other in (("x", "y"), ("y", "x")):
+        (tmp_path / "loop" / one).mkdir(parents=True, exist_ok=True)
+        for number in range(2):
+            (tmp_path / "loop" / one / f"l{number}").symlink_to(f"../{other}")
+    with pytest.raises(StorageError, match=r"link|circle"):
+        upload_artifact("loop", archive=archive)
+
+
+def test_plain_keys_are_put_behind_others_and_equal_names_are_refused(client, tmp_path):
+    upload_s3("d", key="plain")
+    new = S3Artifact(key="new")
+    copy_artifact(S3Artifact(key="plain"), new, sort=True)
+    assert path_list_of_artifact(new) == ["e", "empty", "f"]
+    with pytest.raises(StorageError, match="both artifacts have 'e'"):
+        copy_artifact(S3Artifact(key="plain"), new, sort=True)
+    config["debug_s3"] = False
+    with pytest.raises(StorageError, match="both artifacts have 'a'"):
+        copy_artifact(upload_artifact(["a"]), upload_artifact(["a", "b"]), sort=True)
+
+
+def test_a_key_without_folders_goes_up_and_down(client, tmp_path):
+    assert upload_s3("a", prefix="") == "a"
+    download_s3("a", path="o")
+    assert names(tmp_path / "o") == ["a"]
+
+
+def test_an_element_inside_of_another_one_comes_too(client, archive):
+    artifact = upload_artifact(["d", "d/e"], archive=archive)
+    assert texts(download_artifact(artifact, path="out"))[1] == "d/e"
+
+
+def test_what_was_deleted_from_the_store_is_sent_again(client, archive):
+    first = upload_artifact(["a", "b"], archive=archive)
+    for key in client.list(first.key, recursive=True):
+        if ".dflow" not in key:
+            (client.root / key).unlink()
+    assert upload_artifact(["a", "b"], archive=archive).key == first.key
+    assert texts(download_artifact(first, path="out")) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{bad", '{"path_list": [{}]}', '{"path_list": 3}', '{"path_list": [{"order": []}]}']
+)
+def test_a_damaged_catalog_is_refused_with_its_name(client, tmp_path, text):
+    (tmp_path / "art" / ".dflow").mkdir(parents=True)
+    (tmp_path / "art" / ".dflow" / "c").write_text(text)
+    upload_s3("art", key="art")
+    with pytest.raises(UnsafeArtifact, match="catalog"):
+        download_artifact(S3Artifact(key="art"), path="out")
+
+
+def test_a_subclass_of_the_user_may_raise_what_it_likes(client, tmp_path):
+    upload_s3("a", key="k")
+
+    class Mine(FolderClient):
+        def download(self, key, path):
+            raise RuntimeError("my own trouble")
+
+    s3_config["storage_client"] = Mine(client.root)
+    wf = Workflow("run")
+    wf.add(Step("one", shell(), artifacts={"x": S3Artifact(key="k")}))
+    with pytest.raises(StorageError, match=r"Mine cannot download 'k': RuntimeError: my own trouble"):
+        wf.submit()
+    assert [(run / "status").read_text() for run in tmp_path.glob("run-*")] == ["Error"]
+
+
+def test_a_detached_run_with_a_client_object_is_refused_at_once(client, tmp_path):
+    upload_s3("a", key="k")
+    config["detach"] = True
+    wf = Workflow("run")
+    wf.add(Step("one", shell(), artifacts={"x": S3Artifact(key="k")}))
+    with pytest.raises(ConfigError, match="import path"):
+        wf.submit()
+    assert not list(tmp_path.glob("run-*"))
+
+
+def test_settings_beside_a_client_object_are_refused(client):
+    with pytest.raises(ConfigError, match="bucket_name cannot be given"):
+        download_artifact(S3Artifact(key="k"), bucket_name="other")
+
+
+def test_what_cannot_be_read_is_named(client, tmp_path):
+    (tmp_path / "d" / "dangling").symlink_to("nowhere")
+    with pytest.raises(StorageError, match=r"cannot upload .*nowhere"):
+        upload_artifact("d", archive=None)

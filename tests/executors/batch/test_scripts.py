@@ -132,3 +132,30 @@ def test_a_real_slurm_runs_scripts_unchanged(slurm, tmp_path):
     assert int(wf.query_step(key="one")[0].outputs.parameters["n"].value) > 0
     assert [wf.query_step(key=f"q-{i}")[0].outputs.parameters["n"].value for i in range(3)] == [1, 4, 9]
     assert not (Path.cwd() / "slurm-1.out").exists()
+
+
+def test_a_limit_of_the_workflow_holds_for_steps_here_and_jobs_together(fake, tmp_path):
+    mark = tmp_path / "marks"
+    script = f"echo b >> {mark}; sleep 0.3; echo e >> {mark}; echo 1 > /tmp/n"
+    executor = SlurmExecutor(interval=0.2)
+    wf = Workflow("jobs", parallelism=1)
+    wf.add([Step(f"s{i}", shell(script), executor=executor if i % 2 else None) for i in range(4)])
+    wf.submit()
+    assert wf.query_status() == "Succeeded"
+    assert mark.read_text().split() == ["b", "e"] * 4
+
+
+def test_a_job_that_was_made_from_something_else_is_cancelled(fake, tmp_path, until):
+    script = SCRIPT.format(mark=tmp_path / "marks").replace("sleep 3", "sleep $WAIT")
+    (tmp_path / "script.py").write_text(script)
+    engine = subprocess.Popen(
+        [sys.executable, "script.py"], cwd=tmp_path, start_new_session=True, env={**os.environ, "WAIT": "60"}
+    )
+    until(lambda: (tmp_path / "marks").exists() and len((tmp_path / "marks").read_text().split()) == 2)
+    os.killpg(engine.pid, signal.SIGKILL)
+    engine.wait()
+    (tmp_path / "script.py").write_text(script.replace("echo 5", "echo 6"))
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, env={**os.environ, "WAIT": "0"}, check=False)
+    assert done.returncode == 0
+    assert [s.outputs.parameters["n"].value for s in Workflow(id="jobs-1").query_step(type="Pod")] == ["6", "6"]
+    until(lambda: fake.active() == [])
