@@ -60,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path, allow_fragments=False)
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
-        data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        data = self._body()
         self.store.requests.append((self.command, self.path))
         if bucket != self.store.bucket:
             self._refuse(404, "NoSuchBucket")
@@ -70,6 +70,18 @@ class _Handler(BaseHTTPRequestHandler):
             getattr(self, f"_{self.command.lower()}")(key, query, data)
 
     do_GET = do_HEAD = do_PUT = do_POST = _handle  # noqa: N815 - the names that the library calls
+
+    def _body(self) -> bytes:
+        """All that was sent, so that the next request on the connection begins where it does."""
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        data = b""
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            data += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return data
 
     def _head(self, key: str, query: dict[str, str], data: bytes) -> None:
         self._get(key, query, data)

@@ -61,6 +61,7 @@ class Environment:
         failed = [line[1] for line in lines if line[0] == "FAILED"]
         passed = [line[1] for line in lines if line[0] == "passed"]
         assert len(passed) + len(failed) == 30, done.stdout + done.stderr
+        print(done.stdout)
         return failed
 
 
