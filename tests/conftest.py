@@ -18,13 +18,12 @@ ROOT = Path(__file__).parents[1]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Minutes of kills are for those who ask for them with ``-m crash``."""
-    if "crash" in config.getoption("markexpr"):
-        return
-    crash = [item for item in items if any(mark.name == "crash" for mark in item.iter_markers())]
-    if crash:
-        config.hook.pytest_deselected(items=crash)
-        items[:] = [item for item in items if item not in crash]
+    """Minutes of kills, and of waiting, are for those who ask for them with ``-m crash`` and ``-m waiting``."""
+    for name in ("crash", "waiting"):
+        marked = [item for item in items if item.get_closest_marker(name)]
+        if marked and name not in config.getoption("markexpr"):
+            config.hook.pytest_deselected(items=marked)
+            items[:] = [item for item in items if item not in marked]
 
 
 @pytest.fixture

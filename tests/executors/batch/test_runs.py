@@ -19,6 +19,8 @@ from dflow.engine.settings import RunSettings
 from dflow.engine.state import read_record
 from dflow.executors.batch import Resources
 
+pytestmark = pytest.mark.waiting
+
 
 @pytest.fixture
 def create(tmp_path):

@@ -10,6 +10,8 @@ import anyio
 import pytest
 from dflow.executors.batch.shell import Shell
 
+pytestmark = pytest.mark.waiting
+
 
 async def _all(executor, jobs):
     outcomes = {}
