@@ -119,6 +119,7 @@ def _lay_out(path: Any, root: Path) -> None:
 
 def _sent(path: Any, archive: Any, settings: Dict[str, Any]) -> S3Artifact:
     """An artifact in the object store."""
+    from dflow.storage.artifacts import packed_key
     from dflow.stores import archive_of, artifact_store, prefixed
 
     kind, store = archive_of(archive), artifact_store(**settings_of_store(settings))
@@ -129,7 +130,7 @@ def _sent(path: Any, archive: Any, settings: Dict[str, Any]) -> S3Artifact:
         name = _state_of(root, kind)
         catalog.rename(catalog.with_name(name))
         key = prefixed(f"upload/{name}/artifact")
-        stored = key if kind is None else key + {"tar": ".tgz", "zip": ".zip"}[kind]
+        stored = key if kind is None else packed_key(key, kind)
         if not (store.has_all(key, root) if kind is None else store.client.exists(stored)):
             stored = store.keep(root, key, kind)
         items = Folder(root).items()

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.config import config
 from dflow.engine.layout import RunLayout
+from dflow.engine.records import records_in
 from dflow.lineage import append_line, client_of, configured_client
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class Registrar:
         from dflow.engine.runner import load_graph
         from dflow.engine.store import stored_at
 
-        for record in _records(load_graph(self._layout)):
+        for record in records_in(load_graph(self._layout)):
             match record:
                 case LocalArtifact(path=path, urn=str(urn)):
                     self._urns.setdefault(os.path.abspath(path), urn)
@@ -304,15 +305,3 @@ def _text(what: str, urn: Any) -> str:
     if not isinstance(urn, str):
         raise TypeError(f"{what} of the lineage client returned {urn!r}, which is no URN")
     return urn
-
-
-def _records(record: Any) -> Iterator[Any]:
-    import dataclasses
-
-    if isinstance(record, tuple):
-        for item in record:
-            yield from _records(item)
-    elif dataclasses.is_dataclass(record):
-        yield record
-        for field in dataclasses.fields(record):
-            yield from _records(getattr(record, field.name))

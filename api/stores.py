@@ -81,7 +81,7 @@ def describe() -> Dict[str, Any]:
     chosen, archive = s3_config["storage_client"], archive_of("default")
     if chosen is None:
         return {"client": "s3", "archive": archive, **{name: s3_config[name] for name in _S3}}
-    name = f"{chosen.__module__}.{chosen.__qualname__}" if isinstance(chosen, type) else chosen
+    name = _class_of(chosen) if isinstance(chosen, type) else chosen
     if isinstance(name, str) and not name.startswith("__main__.") and "<locals>" not in name:
         return {"client": name, "archive": archive}
     return {"client": "object", "archive": archive, "class": _class_of(chosen)}

@@ -59,9 +59,11 @@ def get_md5(f: Any) -> str:
 
 def remove_empty_dir_tag(path: Any) -> None:
     """Remove the files ``.empty_dir``, which stand for empty directories in object stores, below a directory."""
-    for folder, _, files in os.walk(str(path)):
-        if ".empty_dir" in files:
-            os.unlink(os.path.join(folder, ".empty_dir"))
+    from pathlib import Path
+
+    from dflow.storage.artifacts import remove_empty_tags
+
+    remove_empty_tags(Path(str(path)))
 
 
 def randstr(length: int = 5) -> str:

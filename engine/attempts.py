@@ -135,9 +135,8 @@ class LeafRunner:
         own = executor.capabilities.own_programs
         job = leaf.prepare(node, template, values, self._settings, self._environment, own_programs=own)
         note_what_is_asked(node, executor)
-        if node.deadline is not None:  # RT-04
-            left = max(round(node.deadline - time.time(), 3), 0.001)
-            job = replace(job, timeout=left if job.timeout is None else min(left, job.timeout))
+        if node.deadline is not None:
+            job = replace(job, timeout=_time_left(node, job.timeout))
         if node.place is None or not gives_result(template):
             return await executor.run(job), job.timeout
         follower = Follower(node.place)
@@ -177,10 +176,7 @@ class LeafRunner:
         from dflow.engine.fetch import fetch_inputs  # noqa: PLC0415
 
         await fetch_inputs(node, template, step)
-        limit = leaf.time_limit(node, template, values)
-        if node.deadline is not None:
-            left = max(node.deadline - time.time(), 0.001)
-            limit = left if limit is None else min(left, limit)
+        limit = _time_left(node, leaf.time_limit(node, template, values))
         bringer = Bringer(self._settings, self._executor, self._environment)
         return await bringer.bring(node, template, step, limit), limit
 
@@ -189,10 +185,7 @@ class LeafRunner:
     ) -> tuple[Phase, str, bool]:
         from dflow.engine.http_step import run_request  # noqa: PLC0415 - few workflows send requests
 
-        limit = leaf.time_limit(node, template, values)
-        if node.deadline is not None:
-            left = max(node.deadline - time.time(), 0.001)
-            limit = left if limit is None else min(left, limit)
+        limit = _time_left(node, leaf.time_limit(node, template, values))
         return await run_request(node, template, values, self._settings, limit)
 
     def follow(self) -> None:
@@ -212,3 +205,11 @@ class LeafRunner:
 def _gets_some_elsewhere(node: Node) -> bool:
     values = node.input_artifacts.values()
     return any(value is not None and (value.url is not None or value.custom is not None) for value in values)
+
+
+def _time_left(node: Node, limit: float | None) -> float | None:
+    """The seconds that a leaf has, by its own limit and by what is left to the strategies around it (RT-04)."""
+    if node.deadline is None:
+        return limit
+    left = max(round(node.deadline - time.time(), 3), 0.001)
+    return left if limit is None else min(left, limit)

@@ -15,7 +15,7 @@ from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from dataclasses import dataclass as record
 else:
 
@@ -30,10 +30,21 @@ else:
         return _complete
 
 
-__all__ = ["record"]
+__all__ = ["record", "records_in"]
 
 _MANY = 200
 """To fill so many instances takes about as long as to compile what fills them faster."""
+
+
+def records_in(found: Any) -> Iterator[Any]:
+    """A record, and all records that it holds, in tuples too."""
+    if isinstance(found, tuple):
+        for item in found:
+            yield from records_in(item)
+    elif dataclasses.is_dataclass(found):
+        yield found
+        for field in dataclasses.fields(found):
+            yield from records_in(getattr(found, field.name))
 
 
 def _complete(cls: type[Any]) -> type[Any]:

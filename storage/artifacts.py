@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from dflow.storage.client import StorageClient
 
-__all__ = ["EMPTY", "ArtifactStore", "files_of", "remove_empty_tags"]
+__all__ = ["EMPTY", "ArtifactStore", "files_of", "packed_key", "remove_empty_tags"]
 
 EMPTY = ".empty_dir"
 _ENDINGS = {"tar": ".tgz", "zip": ".zip"}
@@ -78,8 +78,7 @@ class ArtifactStore:
         return key
 
     def _keep_packed(self, made: Path, key: str, archive: str) -> str:
-        ending = _ENDINGS[archive]
-        stored = key if key.endswith(ending) else f"{key}{ending}"
+        stored, ending = packed_key(key, archive), _ENDINGS[archive]
         is_file = made.is_file()
         name = made.resolve().name if is_file else stored.rpartition("/")[2].removesuffix(ending)
         with tempfile.TemporaryDirectory(prefix="dflow-") as folder:
@@ -181,6 +180,12 @@ class ArtifactStore:
                 pool.shutdown(wait=False, cancel_futures=True)
             for future in done:
                 future.result()
+
+
+def packed_key(key: str, archive: str) -> str:
+    """The key that an archive has, which ends as archives of that kind do."""
+    ending = _ENDINGS[archive]
+    return key if key.endswith(ending) else f"{key}{ending}"
 
 
 def remove_empty_tags(root: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine import model
 from dflow.engine.errors import UnsupportedError
+from dflow.engine.records import records_in
 from dflow.step import HOOKS
 
 if TYPE_CHECKING:
@@ -58,19 +58,8 @@ def unsayable(graph: model.WorkflowGraph) -> list[str]:
 
 def _classes(graph: model.WorkflowGraph) -> list[str]:
     """Artifacts of classes that are in the graph as a whole, and in no script."""
-    found = {record.loader.name: None for record in _records(graph) if isinstance(record, model.CustomArtifact)}
+    found = {record.loader.name: None for record in records_in(graph) if isinstance(record, model.CustomArtifact)}
     return [f"the workflow has an artifact of the class {name!r}" for name in found]
-
-
-def _records(record: Any) -> Iterator[Any]:
-    """A record, and all that it holds."""
-    if isinstance(record, tuple):
-        for item in record:
-            yield from _records(item)
-    elif dataclasses.is_dataclass(record):
-        yield record
-        for field in dataclasses.fields(record):
-            yield from _records(getattr(record, field.name))
 
 
 def _listed(lines: list[str]) -> list[str]:
@@ -78,7 +67,7 @@ def _listed(lines: list[str]) -> list[str]:
 
 
 def _offences(record: Any) -> Iterator[str]:
-    for one in _records(record):
+    for one in records_in(record):
         yield from _own(one)
 
 

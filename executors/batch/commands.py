@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 from dflow.engine.records import record
-from dflow.executors.batch.ports import Unanswered
+from dflow.executors.batch.ports import Full, Refused, Unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import re
+    from collections.abc import Collection, Sequence
 
-__all__ = ["Said", "clock", "say", "user"]
+__all__ = ["Said", "cancel_with", "clock", "marked", "say", "user", "why_no_job"]
 
 
 @record(frozen=True, slots=True)
@@ -46,6 +47,37 @@ async def say(argv: Sequence[str], *, patience: float, given: bytes = b"") -> Sa
     except OSError as exc:
         raise Unanswered(f"cannot run {argv[0]}: {exc.strerror or exc}") from exc
     return Said(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def why_no_job(said: Said, full: re.Pattern[str], silent: re.Pattern[str], words: str | None = None) -> Exception:
+    """The error that an answer to a submission is which names no job.
+
+    Args:
+        full: what a scheduler says that takes no more jobs for now.
+        silent: what its command says when it does not answer.
+        words: of a refusal, where they are not those of the answer.
+    """
+    if full.search(said.words):
+        return Full(said.words)
+    if said.code == 0 or silent.search(said.words):
+        return Unanswered(said.words)
+    return Refused(words or said.words)
+
+
+async def cancel_with(command: str, ids: Collection[str], silent: re.Pattern[str], *, patience: float) -> None:
+    """Cancel jobs; of those that have ended the command says so, which is no error.
+
+    Raises:
+        Unanswered: the scheduler does not answer.
+    """
+    said = await say((command, *ids), patience=patience)
+    if said.code != 0 and silent.search(said.words):
+        raise Unanswered(said.words)
+
+
+def marked(mark: str, lines: Sequence[str]) -> list[str]:
+    """Lines for the head of a job script, with the scheduler's mark where they begin with none."""
+    return [line if line.startswith("#") else f"{mark} {line}" for line in lines]
 
 
 def user() -> str:

@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 import anyio
-from dflow.executors.batch.commands import say
-from dflow.executors.batch.ports import Cause, Ended, Full, Refused, Seen, State, Unanswered
+from dflow.executors.batch.commands import cancel_with, marked, say, why_no_job
+from dflow.executors.batch.ports import Cause, Ended, Seen, State, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -79,7 +79,7 @@ class Lsf:
             lines.append(f"-W {minutes // 60}:{minutes % 60:02}")
         if resources.account is not None:
             lines.append(f"-P {resources.account}")
-        return [line if line.startswith("#") else f"#BSUB {line}" for line in (*lines, *resources.extra)]
+        return marked("#BSUB", (*lines, *resources.extra))
 
     async def submit(self, submission: Submission) -> str:
         """``bsub``, which reads the script."""
@@ -90,11 +90,7 @@ class Lsf:
         match = _SUBMITTED.search(said.output)
         if match:
             return match[1]
-        if _FULL.search(said.words):
-            raise Full(said.words)
-        if said.code == 0 or _NO_ANSWER.search(said.words):
-            raise Unanswered(said.words)
-        raise Refused(said.words)
+        raise why_no_job(said, _FULL, _NO_ANSWER)
 
     async def query(self, ids: Collection[str], *, names: bool = False) -> Mapping[str, Seen]:
         """``bjobs``, of all jobs of this user."""
@@ -107,9 +103,7 @@ class Lsf:
 
     async def cancel(self, ids: Collection[str]) -> None:
         """``bkill``; of jobs that have ended it says so, which is no error."""
-        said = await say(("bkill", *ids), patience=self._patience)
-        if said.code != 0 and _NO_ANSWER.search(said.words):
-            raise Unanswered(said.words)
+        await cancel_with("bkill", ids, _NO_ANSWER, patience=self._patience)
 
     async def explain(self, ids: Collection[str]) -> Mapping[str, Ended]:
         """A query has said it already."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dflow.executors.batch.commands import clock, say, user
-from dflow.executors.batch.ports import Cause, Ended, Full, Refused, Seen, State, Unanswered
+from dflow.executors.batch.commands import cancel_with, clock, marked, say, user, why_no_job
+from dflow.executors.batch.ports import Cause, Ended, Seen, State, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -57,16 +57,16 @@ class Pbs:
         """``#PBS`` lines. A job is not run again by PBS."""
         chunk = (("ncpus", resources.cpus), ("ngpus", resources.gpus), ("mem", resources.memory))
         parts = [f"{name}={value}" for name, value in chunk if value is not None]
-        lines = ["#PBS -r n"]
+        lines = ["-r n"]
         if parts or resources.nodes is not None:
-            lines.append(f"#PBS -l {':'.join([f'select={resources.nodes or 1}', *parts])}")
+            lines.append(f"-l {':'.join([f'select={resources.nodes or 1}', *parts])}")
         if resources.time is not None:
-            lines.append(f"#PBS -l walltime={clock(resources.time)}")
+            lines.append(f"-l walltime={clock(resources.time)}")
         if resources.queue is not None:
-            lines.append(f"#PBS -q {resources.queue}")
+            lines.append(f"-q {resources.queue}")
         if resources.account is not None:
-            lines.append(f"#PBS -A {resources.account}")
-        return [*lines, *(line if line.startswith("#") else f"#PBS {line}" for line in resources.extra)]
+            lines.append(f"-A {resources.account}")
+        return marked("#PBS", (*lines, *resources.extra))
 
     async def submit(self, submission: Submission) -> str:
         """``qsub``. What the script itself prints is kept beside it: PBS writes over files."""
@@ -75,11 +75,7 @@ class Pbs:
         said = await say(argv, patience=self._patience)
         if said.code == 0 and said.output.strip():
             return said.output.split()[-1]
-        if _FULL.search(said.words):
-            raise Full(said.words)
-        if said.code == 0 or _NO_ANSWER.search(said.words):
-            raise Unanswered(said.words)
-        raise Refused(said.words.removeprefix("qsub: "))
+        raise why_no_job(said, _FULL, _NO_ANSWER, said.words.removeprefix("qsub: "))
 
     async def query(self, ids: Collection[str], *, names: bool = False) -> Mapping[str, Seen]:
         """``qstat -f``; of jobs that it does not know it says so, which is an answer."""
@@ -98,9 +94,7 @@ class Pbs:
 
     async def cancel(self, ids: Collection[str]) -> None:
         """``qdel``; of jobs that have ended it says so, which is no error."""
-        said = await say(("qdel", *ids), patience=self._patience)
-        if said.code != 0 and _NO_ANSWER.search(said.words):
-            raise Unanswered(said.words)
+        await cancel_with("qdel", ids, _NO_ANSWER, patience=self._patience)
 
     async def explain(self, ids: Collection[str]) -> Mapping[str, Ended]:
         """The history, where the server keeps one."""

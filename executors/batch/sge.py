@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as Xml
 
-from dflow.executors.batch.commands import clock, say, user
-from dflow.executors.batch.ports import Cause, Ended, Full, Refused, Seen, State, Unanswered
+from dflow.executors.batch.commands import cancel_with, clock, marked, say, user, why_no_job
+from dflow.executors.batch.ports import Cause, Ended, Seen, State, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -53,7 +53,7 @@ class Sge:
             lines.append(f"-q {resources.queue}")
         if resources.account is not None:
             lines.append(f"-P {resources.account}")
-        return [line if line.startswith("#") else f"#$ {line}" for line in (*lines, *resources.extra)]
+        return marked("#$", (*lines, *resources.extra))
 
     async def submit(self, submission: Submission) -> str:
         """``qsub``."""
@@ -64,11 +64,7 @@ class Sge:
         number = said.output.split()[-1] if said.output.split() else ""
         if said.code == 0 and number.isdigit():
             return number
-        if _FULL.search(said.words):
-            raise Full(said.words)
-        if said.code == 0 or _NO_ANSWER.search(said.words):
-            raise Unanswered(said.words)
-        raise Refused(said.words)
+        raise why_no_job(said, _FULL, _NO_ANSWER)
 
     async def query(self, ids: Collection[str], *, names: bool = False) -> Mapping[str, Seen]:
         """``qstat``, as XML: the other form cuts names."""
@@ -84,9 +80,7 @@ class Sge:
 
     async def cancel(self, ids: Collection[str]) -> None:
         """``qdel``; of jobs that have ended it says so, which is no error."""
-        said = await say(("qdel", *ids), patience=self._patience)
-        if said.code != 0 and _NO_ANSWER.search(said.words):
-            raise Unanswered(said.words)
+        await cancel_with("qdel", ids, _NO_ANSWER, patience=self._patience)
 
     async def explain(self, ids: Collection[str]) -> Mapping[str, Ended]:
         """``qacct``, one for each job, of a few: it reads a long file."""

@@ -6,8 +6,8 @@ import pwd
 import re
 from typing import TYPE_CHECKING
 
-from dflow.executors.batch.commands import clock, say, user
-from dflow.executors.batch.ports import Cause, Ended, Full, Refused, Seen, State, Unanswered
+from dflow.executors.batch.commands import clock, marked, say, user, why_no_job
+from dflow.executors.batch.ports import Cause, Ended, Seen, State, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -94,9 +94,8 @@ class Slurm:
             ("time", None if resources.time is None else clock(resources.time)),
             ("account", resources.account),
         )
-        lines = [f"#SBATCH --{name}={value}" for name, value in asked if value is not None]
-        extra = [line if line.startswith("#") else f"#SBATCH {line}" for line in resources.extra]
-        return [*lines, "#SBATCH --no-requeue", *extra]
+        lines = [f"--{name}={value}" for name, value in asked if value is not None]
+        return marked("#SBATCH", (*lines, "--no-requeue", *resources.extra))
 
     async def submit(self, submission: Submission) -> str:
         """``sbatch``."""
@@ -116,11 +115,8 @@ class Slurm:
             if not known.isdigit():
                 raise Unanswered(f"sbatch said {said.words!r}, which is no job")
             return known
-        if _FULL.search(said.words):
-            raise Full(said.words)
-        if _NO_ANSWER.search(said.words):
-            raise Unanswered(said.words)
-        raise Refused("; ".join(_PREFIX.sub("", line) for line in said.errors.splitlines() if line) or said.words)
+        words = "; ".join(_PREFIX.sub("", line) for line in said.errors.splitlines() if line)
+        raise why_no_job(said, _FULL, _NO_ANSWER, words)
 
     async def query(self, ids: Collection[str], *, names: bool = False) -> Mapping[str, Seen]:
         """``squeue``, of all jobs of this user."""

@@ -18,7 +18,6 @@ from dflow.engine.model import (
     Expr,
     Literal,
     LocalArtifact,
-    PythonOpTemplate,
     Ref,
     StepsTemplate,
     StoredArtifact,
@@ -153,10 +152,6 @@ class Flows:
                 given = dict(call.artifacts).get(name) if call.template == template else None
                 if given is not None:
                     self._want_count(other, given)
-
-    def is_python(self, template: str) -> bool:
-        """Whether a template is a Python OP."""
-        return isinstance(self._templates[template], PythonOpTemplate)
 
 
 def counted_source(call: Call) -> ArtifactSource | None:
