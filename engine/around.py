@@ -78,6 +78,12 @@ class Others:
             self._made[spec] = self._make(spec, self._settings)
         return self._made[spec]
 
+    async def finish(self) -> None:
+        """Tell those whose jobs run elsewhere that no more will come."""
+        for executor in self._made.values():
+            if executor.capabilities.elsewhere:
+                await executor.finish()  # type: ignore[attr-defined]  # one of elsewhere has it
+
     def close(self) -> None:
         """End what they keep."""
         for executor in self._made.values():

@@ -12,9 +12,10 @@ import anyio
 from dflow.engine import leaf
 from dflow.engine.elsewhere import has_left_a_job, job_left_behind, note_what_is_asked
 from dflow.engine.errors import CopyError, DflowError, ExpressionError, LeafError, StateError, UnsafeArtifact
-from dflow.engine.model import HttpTemplate
+from dflow.engine.model import HttpTemplate, ResourceTemplate
 from dflow.engine.names import leaf_names
 from dflow.engine.phase import Phase
+from dflow.engine.ports import Outcome
 from dflow.engine.results import Follower, gives_result
 from dflow.engine.retry import FIRST_ATTEMPT, attempt_names, delay_before_retry
 
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
     from dflow.engine.keeping import Keeper
     from dflow.engine.layout import RunLayout, StepLayout
     from dflow.engine.leaf import LeafTemplate, ProgramTemplate
+    from dflow.engine.model import Call
     from dflow.engine.node import Node
-    from dflow.engine.ports import Executor, Outcome
+    from dflow.engine.ports import Executor, Job
     from dflow.engine.settings import RunSettings
 
 __all__ = ["LeafRunner"]
 
 _log = logging.getLogger("dflow.engine")
+_ENDED = 143  # as after SIGTERM
 _LOSSES = 4
 """How often a step begins anew because what ran it was killed, until that is its own fault."""
 
@@ -98,6 +101,8 @@ class LeafRunner:
             if isinstance(template, HttpTemplate):
                 self._commits.begin(node)
                 return await self._request(node, template, values)
+            if isinstance(template, ResourceTemplate):
+                return await self._resource(node, template, values)
             for _ in range(_LOSSES):
                 outcome, limit = await self._run_once(node, template, values)
                 if not outcome.lost:
@@ -124,7 +129,8 @@ class LeafRunner:
         if node.place is not None and await has_left_a_job(node, executor):
             self._commits.begin(node, again=False)
             limit = leaf.time_limit(node, template, values)
-            return await executor.run(job_left_behind(node, node.place, limit, self._settings.kill_grace)), limit
+            job = job_left_behind(node, node.place, limit, self._settings.kill_grace)
+            return await _run_in_time(executor, node, job)
         self._commits.begin(node)
         if self._shipping is not None:
             await self._shipping.bring(node, template)
@@ -135,24 +141,26 @@ class LeafRunner:
         own = executor.capabilities.own_programs
         job = leaf.prepare(node, template, values, self._settings, self._environment, own_programs=own)
         note_what_is_asked(node, executor)
-        if node.deadline is not None:
-            job = replace(job, timeout=_time_left(node, job.timeout))
         if node.place is None or not gives_result(template):
-            return await executor.run(job), job.timeout
+            return await _run_in_time(executor, node, job)
         follower = Follower(node.place)
         self._followed.add(follower)
         try:
-            return await executor.run(job), job.timeout
+            return await _run_in_time(executor, node, job)
         finally:
             self._followed.discard(follower)
             follower.copy()
 
-    def is_elsewhere(self, node: Node) -> bool:
-        """Whether the program of a node runs on another machine, and takes no place of this one."""
-        if node.call is None or node.call.executor is None:
+    async def finish(self) -> None:
+        """No more leaf steps will be run."""
+        await self._others.finish()
+
+    def is_elsewhere(self, call: Call | None) -> bool:
+        """Whether the program of a call runs on another machine, and takes no place of this one."""
+        if call is None or call.executor is None:
             return False
         try:
-            return self._others.of(node.call.executor).capabilities.elsewhere
+            return self._others.of(call.executor).capabilities.elsewhere
         except DflowError:
             return False  # said when it is run
 
@@ -188,6 +196,17 @@ class LeafRunner:
         limit = _time_left(node, leaf.time_limit(node, template, values))
         return await run_request(node, template, values, self._settings, limit)
 
+    async def _resource(
+        self, node: Node, template: ResourceTemplate, values: Mapping[str, str | None]
+    ) -> tuple[Phase, str, bool]:
+        from dflow.engine.resource_step import Around, run_resource  # noqa: PLC0415 - few workflows make objects of a cluster
+
+        limit = _time_left(node, leaf.time_limit(node, template, values))
+        around = Around(
+            self._settings, self._environment, lambda is_new: self._commits.begin(node, again=is_new), limit
+        )
+        return await run_resource(node, template, values, around)
+
     def follow(self) -> None:
         """Bring the logs up to date of programs whose standard output goes elsewhere."""
         for follower in self._followed:
@@ -205,6 +224,23 @@ class LeafRunner:
 def _gets_some_elsewhere(node: Node) -> bool:
     values = node.input_artifacts.values()
     return any(value is not None and (value.url is not None or value.custom is not None) for value in values)
+
+
+async def _run_in_time(executor: Executor, node: Node, job: Job) -> tuple[Outcome, float | None]:
+    """Run a job until its strategies have no more time; how it ended, and the seconds that it had.
+
+    A program of this machine begins at once, so what is left is a time limit like its own. A job of elsewhere may wait
+    for its turn, while its own limit does not count: it is cancelled.
+    """
+    if node.deadline is None:
+        return await executor.run(job), job.timeout
+    job = replace(job, deadline=_time_left(node, None))
+    if not executor.capabilities.elsewhere:
+        job = replace(job, timeout=_time_left(node, job.timeout))
+        return await executor.run(job), job.timeout
+    with anyio.move_on_after(job.deadline):
+        return await executor.run(job), job.timeout
+    return Outcome(_ENDED, timed_out=True), job.deadline
 
 
 def _time_left(node: Node, limit: float | None) -> float | None:

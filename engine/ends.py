@@ -27,6 +27,7 @@ from dflow.engine.places import Places
 from dflow.engine.retry_groups import RetryGroup
 from dflow.engine.scope import ArtifactValue, Scope, resolve_artifact
 from dflow.engine.stacking import stack_artifact, stack_parameters, whole_artifact
+from dflow.engine.windows import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,12 +64,13 @@ class Ends(WorkLoop):
         self._globals = workflow_names(graph, layout)
         self._keeper = Keeper(graph, layout)
         runner = LeafRunner(layout, settings, helpers, self.commits, self._globals, self._keeper)
-        here = settings.workers() if graph.parallelism is None else graph.parallelism
-        limits = Limits(here, graph.parallelism)
+        templates = {template.name: template for template in graph.templates}
         parallel = helpers.executor.capabilities.parallel
+        limits = Limits(settings.places(graph.parallelism) if parallel else 1, graph.parallelism)
         super().__init__(layout, runner, limits, helpers.shared, parallel=parallel)
         self._graph = graph
-        self._templates = {template.name: template for template in graph.templates}
+        self._templates = templates
+        self._windows = Windows(templates, limits, runner.is_elsewhere)
         self._layout = layout
         self._memo = MemoCache(layout.cache, layout.id)
         self._places = Places(layout, earlier.finished, earlier.taken, self.commits.moved)

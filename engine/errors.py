@@ -10,6 +10,7 @@
     ├── PayloadError          an OP cannot be sent to where it runs
     ├── StepFailed            a step ended Failed or Error
     ├── LeafError             the machinery around a leaf step failed: the node becomes Error
+    │   └── ClusterError      a cluster, or the client that asks it, did not do what was asked
     ├── CopyError             files of the user cannot be linked or copied into a step
     ├── UnsafeArtifact        an artifact reaches outside of its own directory
     ├── StateError            a run directory cannot be read, written or owned
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "ClusterError",
     "CompileError",
     "ConfigError",
     "CopyError",
@@ -111,6 +113,10 @@ class StepFailed(DflowError):
 
 class LeafError(DflowError):
     """The machinery around a leaf step failed: the node becomes Error."""
+
+
+class ClusterError(LeafError):
+    """A cluster, or the client that asks it, did not do what was asked; the message is its own."""
 
 
 class CopyError(DflowError):

@@ -5,7 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from dflow.engine.model import DagTemplate, HttpTemplate, PythonOpTemplate, ScriptTemplate, StepsTemplate
+from dflow.engine.model import (
+    DagTemplate,
+    HttpTemplate,
+    PythonOpTemplate,
+    ResourceTemplate,
+    ScriptTemplate,
+    StepsTemplate,
+)
 
 if TYPE_CHECKING:
     from dflow.engine.model import Template
@@ -24,6 +31,10 @@ def fingerprint(node: Node, template: Template) -> dict[str, str]:
     if node.key is None and isinstance(template, (StepsTemplate, DagTemplate)):
         return {}
     parts = {f"input parameter {name}": _hash(text) for name, text in node.inputs.items()}
+    if isinstance(template, ResourceTemplate):
+        given = (template.action, template.manifest, template.success_condition, template.failure_condition)
+        parts["program"] = _hash("\0".join((*(text or "" for text in given), *template.flags)))
+        return parts
     if not isinstance(template, (ScriptTemplate, PythonOpTemplate, HttpTemplate)):
         return parts
     parts["program"] = _hash(_program(template))

@@ -209,6 +209,11 @@ class StepLayout:
         return self.root / ".asked"
 
     @property
+    def object(self) -> Path:
+        """Which object of a cluster the step has made, and how it looked when it was last seen."""
+        return self.root / ".object"
+
+    @property
     def slices(self) -> Path:
         """Which elements a group of slices has, for the runtime."""
         return self.root / ".slices"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 from dflow.engine import expressions
@@ -12,8 +13,8 @@ from dflow.engine.layout import SCRIPT, WORKDIR
 from dflow.engine.leaf_inputs import make_output_parents, write_inputs
 from dflow.engine.leaf_outputs import collect
 from dflow.engine.leaf_program import declared_places, path_names, python_program, script_program
-from dflow.engine.model import HttpTemplate, PythonOpTemplate, ScriptTemplate
-from dflow.engine.paths import remap
+from dflow.engine.model import HttpTemplate, PythonOpTemplate, ResourceTemplate, ScriptTemplate
+from dflow.engine.paths import declared_paths, remap
 from dflow.engine.phase import Phase
 from dflow.engine.ports import Job, Outcome
 from dflow.engine.process import STEP_VARIABLE, step_path
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["LeafTemplate", "ProgramTemplate", "collect", "judge", "prepare", "time_limit"]
 
 ProgramTemplate = ScriptTemplate | PythonOpTemplate
-LeafTemplate = ProgramTemplate | HttpTemplate
+LeafTemplate = ProgramTemplate | HttpTemplate | ResourceTemplate
 _EXECUTABLE = 0o755
 _PROGRESS = "ARGO_PROGRESS_FILE"
 """The variable with the file in which a program says how far it is (PR-01)."""
@@ -92,8 +93,15 @@ def prepare(
         isolation=_isolation(node, template),
         image=template.pod.image,
         own_env=own,
+        outputs=_declared_outputs(template, step),
         resources=_resources(template.pod.kubernetes) if template.pod.kubernetes else {},
     )
+
+
+def _declared_outputs(template: ProgramTemplate, step: StepLayout) -> tuple[str, ...]:
+    if isinstance(template, PythonOpTemplate):
+        return ()
+    return tuple(os.path.relpath(step.declared(path), step.root) for path in declared_paths(template.outputs))
 
 
 def time_limit(node: Node, template: LeafTemplate, values: Mapping[str, str | None]) -> float | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
 from dflow.engine.artifact_values import ArtifactValue
 from dflow.engine.errors import LeafError
 from dflow.engine.layout import OUTPUT_PARAMETERS
-from dflow.engine.model import PythonOpTemplate
+from dflow.engine.model import PythonOpTemplate, ResourceTemplate
 from dflow.engine.results import gives_result, take_result
 from dflow.engine.scope import resolve
 from dflow.engine.state import link_or_copy, read_text, write_text, writing
@@ -86,6 +87,8 @@ def _output_text(parameter: OutputParameter, step: StepLayout, template: LeafTem
     """The text that the program left, without one trailing newline (OU-02); None when there is none."""
     if isinstance(template, PythonOpTemplate):
         place = f"{step.file(OUTPUT_PARAMETERS)}/{parameter.name}"
+    elif isinstance(template, ResourceTemplate):
+        return _field(parameter, step)
     elif parameter.path:
         place = str(step.declared(parameter.path))
     else:
@@ -97,6 +100,17 @@ def _output_text(parameter: OutputParameter, step: StepLayout, template: LeafTem
     except OSError as exc:
         raise LeafError(f"output parameter {parameter.name!r}: cannot read {place}: {exc.strerror}") from exc
     return text if isinstance(template, PythonOpTemplate) else text.removesuffix("\n")
+
+
+def _field(parameter: OutputParameter, step: StepLayout) -> str | None:
+    """A field of the object that a resource template has made, as it looked last."""
+    from dflow.engine.resource_conditions import field_of  # noqa: PLC0415 - few workflows make objects
+
+    try:
+        text = json.loads(read_text(step.object)).get("text")
+    except (OSError, ValueError):
+        return None
+    return field_of(text, parameter.query) if text and parameter.query else None
 
 
 def _check_type(parameter: OutputParameter, text: str | None, template: LeafTemplate) -> None:
@@ -136,6 +150,10 @@ def _output_artifact(
 def _missing_parameter(parameter: OutputParameter, template: LeafTemplate) -> str:
     if isinstance(template, PythonOpTemplate):
         return f"output parameter {parameter.name!r} was not returned"
+    if isinstance(template, ResourceTemplate):
+        return (
+            f"output parameter {parameter.name!r}: the object has nothing at {parameter.query}, and it has no default"
+        )
     if not parameter.path:
         return f"output parameter {parameter.name!r} declares no value_from_path and no default"
     return f"output parameter {parameter.name!r}: the program wrote no {parameter.path}, and there is no default"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 from dflow.engine.errors import DflowError, StateError
+from dflow.engine.model import ResourceTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.records import record
 from dflow.engine.slots import Slots
@@ -63,7 +64,7 @@ class WorkLoop(ABC):
     ) -> None:
         limit = limits.here
         self._runner = runner
-        self._limit = limit if parallel else 1
+        self._limit = limit
         self._total = limits.total
         self._shared = shared is not None
         self._slots = shared or (Slots.make(layout, limit) if parallel and limit is not None else None)
@@ -179,7 +180,8 @@ class WorkLoop(ABC):
 
     def _queue(self, node: Node, template: LeafTemplate, group: Group | None) -> None:
         """Have a leaf run as soon as there is a place for it."""
-        queue = self._away if self._runner.is_elsewhere(node) else self._leaves
+        is_away = isinstance(template, ResourceTemplate) or self._runner.is_elsewhere(node.call)
+        queue = self._away if is_away else self._leaves
         queue.append((node, template, group))
 
     def _start_leaves(self, tasks: TaskGroup) -> None:

@@ -158,7 +158,7 @@ class HttpTemplate:
 
 @record(frozen=True, slots=True)
 class ResourceTemplate:
-    """An object of a cluster that is made, changed or deleted, and waited for. Only a cluster can run it.
+    """An object of a cluster that is made, changed or deleted, and waited for: by Argo, or here by kubectl.
 
     Attributes:
         action: ``create``, ``apply``, ``delete``, ``replace``, ``patch`` or ``get``.

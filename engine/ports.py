@@ -27,7 +27,8 @@ class Capabilities:
         own_programs: jobs find other programs than there are here, those of an image for one.
         elsewhere: jobs run on other machines, so they take no place of this one, and they outlive the engine; it has
             ``adopt(step)`` then, which tells whether an earlier engine has left a job in a step's directory that
-            ``run`` can go on with, and ``drop(step)``, which ends that job.
+            ``run`` can go on with, ``drop(step)``, which ends that job, and ``finish()``, which is told that no more
+            jobs will come.
     """
 
     parallel: bool = True
@@ -47,7 +48,9 @@ class Job:
         cwd: the working directory.
         env: the whole environment.
         log: receives standard output and standard error as they come.
-        timeout: seconds of wall time; None means no limit.
+        timeout: seconds of wall time that its program has from when it begins; None means no limit.
+        deadline: seconds from now at which it must have ended, be it that it waits for its turn elsewhere until then;
+            None means none. The engine sees to that: it cancels ``run``.
         grace: seconds between the polite and the final end.
         step: the directory of the step; what still works for it when a job is ended is killed.
         runtime: for a Python OP, the arguments with which ``dflow.python.runtime`` runs it; an executor may use
@@ -57,6 +60,8 @@ class Job:
         image: what its template names for where programs run in images.
         own_env: the part of the environment that the template declares, with what dflow needs; an executor that runs
             jobs elsewhere gives them this, not the engine's own environment.
+        outputs: where its declared outputs will lie, relative to the directory of the step, beside what it puts into
+            ``outputs``.
         resources: ``"requests"`` and ``"limits"`` of the template, as quantities of Kubernetes by name.
     """
 
@@ -66,6 +71,7 @@ class Job:
     env: Mapping[str, str]
     log: Path
     timeout: float | None = None
+    deadline: float | None = None
     grace: float = 5.0
     step: Path | None = None
     runtime: tuple[str, ...] | None = None
@@ -73,6 +79,7 @@ class Job:
     limits: Mapping[str, int] = field(default_factory=dict)
     image: str | None = None
     own_env: Mapping[str, str] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
     resources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

@@ -38,10 +38,18 @@ def _resources(graph: WorkflowGraph) -> list[str]:
     found = {t.name: t for t in graph.templates if isinstance(t, ResourceTemplate)}
     if not found:
         return []
+    reached = sorted(_reached(graph) & found.keys())
+    if not reached:
+        return []
+    from dflow.engine.kubectl import why_no_cluster  # noqa: PLC0415 - few workflows make objects of a cluster
+
+    why = why_no_cluster()
+    if why is None:
+        return []
     return [
-        f"template {name!r}: a resource template ({found[name].action}) needs a cluster; submit the workflow to an "
-        "Argo server, or replace the template"
-        for name in sorted(_reached(graph) & found.keys())
+        f"template {name!r}: a resource template ({found[name].action}) needs a cluster, and {why}; submit the "
+        "workflow to an Argo server, or set up kubectl, or replace the template"
+        for name in reached
     ]
 
 

@@ -17,9 +17,8 @@ from dflow.engine.fingerprint import fingerprint
 from dflow.engine.groups import Group, LoopGroup
 from dflow.engine.hooks import HookGroup
 from dflow.engine.known import KnownResults
-from dflow.engine.loop import BATCH
 from dflow.engine.memo import resolve_memo_key
-from dflow.engine.model import DagTemplate, ResourceTemplate, StepsTemplate, SuspendTemplate
+from dflow.engine.model import DagTemplate, StepsTemplate, SuspendTemplate
 from dflow.engine.names import leaf_names, own_name
 from dflow.engine.node import Node, node_type
 from dflow.engine.phase import Phase
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from dflow.engine.reuse import Reused
     from dflow.engine.settings import RunSettings
 
-    _Leaf = LeafTemplate | SuspendTemplate | ResourceTemplate
+    _Leaf = LeafTemplate | SuspendTemplate
 
 __all__ = ["Scheduler"]
 
@@ -70,6 +69,7 @@ class Scheduler(Ends):
             StateError: the run directory cannot be written. What was committed stays; resume when it can.
         """
         await self._run_all(self._start_root)
+        await self._runner.finish()
         exit_phase = self._exit.phase if self._exit else Phase.SUCCEEDED
         return exit_phase if self.root.phase.is_ok and exit_phase.is_failure else self.root.phase
 
@@ -217,8 +217,6 @@ class Scheduler(Ends):
         match template:
             case SuspendTemplate():
                 self._pause(node, template, group)
-            case ResourceTemplate():
-                self._finish(node, group, Phase.ERROR, "a resource template runs on a cluster alone")
             case _:
                 node.deadline = None if group is None else group.deadline
                 self._queue(node, template, group)
@@ -258,7 +256,7 @@ class Scheduler(Ends):
         node.phase, node.started = Phase.RUNNING, time.time()
         if node.type == "TaskGroup":
             self.commits.begin(node)
-        window = loop.parallelism or (None if self._limit is None else max(2 * self._limit, BATCH))
+        window = loop.parallelism or (None if node.call is None else self._windows.of(node.call))
         self._post(LoopGroup(node, group, self, items, window, deal).begin)
 
     def _open(self, node: Node, template: StepsTemplate | DagTemplate, parent: Group | None) -> None:
@@ -293,7 +291,7 @@ class Scheduler(Ends):
 
     def _adopt(self, node: Node, earlier: Node, template: _Leaf, group: Group | None) -> None:
         """Take the outcome of an earlier attempt for this one; without what it gave, run."""
-        if isinstance(template, ResourceTemplate) or not self._is_adopted(node, earlier, template):
+        if not self._is_adopted(node, earlier, template):
             self._run(node, template, group)
             return
         if earlier.phase.is_failure:

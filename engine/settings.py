@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["RunSettings", "load_settings", "save_settings"]
+__all__ = ["FEW", "RunSettings", "load_settings", "save_settings"]
 
+FEW = 2
+"""How many leaf steps may run at once on a login node."""
+_NICEST = 19
 _METHODS = ("symlink", "link", "copy")
 _ISOLATIONS = ("fork", "spawn", "warm", "inline")
 
@@ -28,7 +31,8 @@ class RunSettings:
     """Settings of one run.
 
     Attributes:
-        pool_workers: how many leaf steps may run at once; None means one per processor, -1 no limit.
+        pool_workers: how many leaf steps may run at once; None means one per processor, or on a login node a few, -1 no
+            limit.
         copy_method: how an input artifact gets into a step: ``"symlink"``, ``"link"`` or ``"copy"``.
         save_copy_method: how an output gets from the working directory to ``outputs/artifacts``.
         isolation: of Python OPs: ``"fork"`` (a fork of a process that has loaded the OP), ``"spawn"`` (a fresh
@@ -44,6 +48,8 @@ class RunSettings:
         objects: which object store artifacts with keys come from, in the words of who opens it; None for none.
         keep_outputs: the outputs of leaf steps go to that store.
         key_prefix: what their keys begin with.
+        login_node: this machine is there for many people to work on, and for their programs elsewhere.
+        nice: how far leaf steps of this machine give way to what else runs on it: 0 (not at all) to 19.
     """
 
     pool_workers: int | None = None
@@ -59,6 +65,8 @@ class RunSettings:
     objects: Mapping[str, Any] | None = None
     keep_outputs: bool = False
     key_prefix: str = ""
+    login_node: bool = False
+    nice: int = 0
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -73,12 +81,25 @@ class RunSettings:
             raise ConfigError(f"debug_pool_workers is {self.pool_workers!r}; it must be a number, or None")
         if self.pool_workers is not None and (self.pool_workers == 0 or self.pool_workers < -1):
             raise ConfigError(f"debug_pool_workers is {self.pool_workers}; it must be positive, -1 (no limit) or None")
+        if not isinstance(self.nice, int) or not 0 <= self.nice <= _NICEST:
+            raise ConfigError(f"nice is {self.nice!r}; it must be a number from 0 to {_NICEST}, or None")
 
     def workers(self) -> int | None:
         """The limit of leaf steps at once; None for no limit."""
         if self.pool_workers == -1:
             return None
-        return self.pool_workers or _processors()
+        few = min(FEW, _processors()) if self.login_node else _processors()
+        return self.pool_workers or few
+
+    def places(self, parallelism: int | None) -> int | None:
+        """The limit of leaf steps at once on this machine, in a workflow of this parallelism; None for no limit.
+
+        A parallelism says how many steps run in all. On a login node it is one of a workflow that was made for a
+        cluster, so that it raises the number here only where somebody has chosen that.
+        """
+        if parallelism is None:
+            return self.workers()
+        return min(parallelism, self.workers() or parallelism) if self.login_node else parallelism
 
 
 def save_settings(path: Path, settings: RunSettings) -> None:

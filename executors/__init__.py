@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_executor", "make_other"]
 
+_SCHEDULERS = ("slurm", "pbs", "lsf", "sge", "shell")
 _ENGINES = ("podman", "docker", "apptainer", "singularity")
 
 
@@ -27,16 +28,16 @@ def make_executor(settings: RunSettings, ahead: First | None = None) -> Executor
     if settings.isolation == "inline":
         from dflow.executors.inline import InlineExecutor
 
-        return InlineExecutor()
+        return InlineExecutor(settings.nice)
     from dflow.executors.first import is_possible
 
     if not is_possible():
         from dflow.executors.subprocess import SubprocessExecutor
 
-        return SubprocessExecutor()
+        return SubprocessExecutor(settings.nice)
     from dflow.executors.fork import ForkExecutor
 
-    return ForkExecutor(settings.isolation, settings.python, settings.library, ahead)
+    return ForkExecutor(settings.isolation, settings.python, settings.library, ahead, nice=settings.nice)
 
 
 def make_other(spec: ExecutorSpec, run: RunSettings) -> Executor:
@@ -51,21 +52,27 @@ def make_other(spec: ExecutorSpec, run: RunSettings) -> Executor:
     settings = json.loads(spec.config)
     try:
         if spec.kind == "container":
-            return _container(settings, run.python)
-        if spec.kind in ("slurm", "shell"):
+            return _container(settings, run)
+        if spec.kind in _SCHEDULERS:
             return _batch(spec.kind, settings)
+        if spec.kind == "remote":
+            return _remote(settings, run)
+        if spec.kind == "dispatcher":
+            from dflow.executors.dispatcher import dispatcher_executor
+
+            return dispatcher_executor(settings, run)
     except TypeError as exc:
         raise ConfigError(f"the settings of the executor {spec.kind!r} are wrong: {exc}") from exc
     raise UnsupportedError(f"there is no executor {spec.kind!r}")
 
 
-def _container(settings: dict[str, Any], python: str) -> Executor:
+def _container(settings: dict[str, Any], run: RunSettings) -> Executor:
     from dflow.executors.container import ContainerExecutor, ContainerOptions
 
     engine = settings.pop("engine", "") or next((name for name in _ENGINES if which(name)), "")
     if not engine:
         raise UnsupportedError(f"a step is to run in a container, and none of {', '.join(_ENGINES)} is on this machine")
-    return ContainerExecutor(ContainerOptions(engine, **_tuples(settings)), python)
+    return ContainerExecutor(ContainerOptions(engine, **_tuples(settings)), run.python, nice=run.nice)
 
 
 def _batch(name: str, settings: dict[str, Any]) -> Executor:
@@ -73,6 +80,22 @@ def _batch(name: str, settings: dict[str, Any]) -> Executor:
 
     resources = Resources(**_tuples(settings.pop("resources", {})))
     return BatchExecutor(scheduler_named(name), BatchOptions(resources=resources, **_tuples(settings)))
+
+
+def _remote(settings: dict[str, Any], run: RunSettings) -> Executor:
+    """A scheduler of a machine that SSH reaches: ``host``, ``scheduler``, ``remote``, ``head`` and other options."""
+    from dflow.executors.batch import BatchExecutor, BatchOptions, Resources, scheduler_named
+    from dflow.executors.batch.remote import Remote, RemoteOptions
+    from dflow.executors.dispatcher.containers import wrapper
+    from dflow.executors.reaching import host_of
+
+    name, container = settings.pop("scheduler"), settings.pop("container", None)
+    host = host_of(settings.pop("host"), name)
+    wrap = wrapper(container) if container else None
+    away = RemoteOptions(wrap=wrap, library=run.library, **_tuples(settings.pop("remote", {})))
+    resources = Resources(**_tuples(settings.pop("resources", {})))
+    options = BatchOptions(resources=resources, **_tuples(settings))
+    return BatchExecutor(scheduler_named(name, host), options, Remote(host, away, run.python))
 
 
 def _tuples(settings: dict[str, Any]) -> dict[str, Any]:

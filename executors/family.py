@@ -65,16 +65,17 @@ class Family:
 
     Args:
         ahead: a first server that was started already, if it fits.
+        nice: how far its processes give way to others.
 
     Attributes:
         env: the environment that the first server was started with.
     """
 
-    def __init__(self, python: str, runtime: Path, ahead: First | None = None) -> None:
+    def __init__(self, python: str, runtime: Path, ahead: First | None = None, nice: int = 0) -> None:
         self._ahead = ahead
         self._early: dict[tuple[str, str], Member] = {}
         self.env: Mapping[str, str] = {}
-        self._python, self._runtime = python, runtime
+        self._python, self._runtime, self._nice = python, runtime, nice
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._answers = self._death = -1
@@ -101,8 +102,8 @@ class Family:
 
     def _start(self) -> Member:
         started, self._ahead = self._ahead, None
-        if started is None or not started.give(self._python, self._runtime):
-            started = First(self._python, self._runtime)
+        if started is None or not started.give(self._python, self._runtime, self._nice):
+            started = First(self._python, self._runtime, self._nice)
         self.env, self._process = started.env, started.process
         self._answers, self._death = started.answers, started.death
         first = self._join(Member(next(self._numbers), None, "first", _Channel(started.sock), state="ready"))

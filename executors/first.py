@@ -21,7 +21,16 @@ from dflow.engine.process import STEP_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Early", "First", "frame_bytes", "is_possible", "runtime_directory", "start_ahead", "wait_for_end"]
+__all__ = [
+    "Early",
+    "First",
+    "frame_bytes",
+    "is_possible",
+    "make_nice",
+    "runtime_directory",
+    "start_ahead",
+    "wait_for_end",
+]
 
 _PATIENCE = 10.0
 _ROOM = os.pathsep + "." * 16384
@@ -63,13 +72,14 @@ class First:
         process, answers, death: itself, the pipe its family answers on, and what becomes readable when it ends.
         sock: our end of its socket.
         children: the child servers that it was asked for.
+        nice: how far it gives way, and with it all that it is the parent of.
 
     Raises:
         OSError: it cannot be started.
     """
 
-    def __init__(self, python: str, runtime: Path) -> None:
-        self.python, self.runtime = python, runtime
+    def __init__(self, python: str, runtime: Path, nice: int = 0) -> None:
+        self.python, self.runtime, self.nice = python, runtime, nice
         self.children: list[Early] = []
         self._given = False
         self.env: Mapping[str, str] = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -84,6 +94,7 @@ class First:
             self.process = self._start(sock.fileno(), back)
             ours.callback(self.process.wait)
             ours.callback(self.process.kill)
+            make_nice(self.process.pid, nice)
             self.death = os.pidfd_open(self.process.pid)
             ours.pop_all()
 
@@ -127,9 +138,9 @@ class First:
         else:
             ours.close()
 
-    def give(self, python: str, runtime: Path) -> bool:
+    def give(self, python: str, runtime: Path, nice: int = 0) -> bool:
         """Whether the caller, who needs a first server, gets this one; from then on it is the caller's to end."""
-        if self._given or (python, runtime) != (self.python, self.runtime):
+        if self._given or (python, runtime, nice) != (self.python, self.runtime, self.nice):
             return False
         self._given = True
         return True
@@ -146,21 +157,29 @@ class First:
             os.close(fd)
 
 
-def start_ahead(package: Path, *, with_base: bool) -> First | None:
+def start_ahead(package: Path, *, with_base: bool, nice: int = 0) -> First | None:
     """A first server for a run of this Python and ``dflow`` package; None where there cannot be one.
 
     Args:
         with_base: there will be Python OPs.
+        nice: see :class:`First`.
     """
     if not is_possible():
         return None
     try:
-        first = First(sys.executable, runtime_directory(str(package)))
+        first = First(sys.executable, runtime_directory(str(package)), nice)
     except OSError:  # the run will say so, if it needs one
         return None
     if with_base:
         first.load_base(package)
     return first
+
+
+def make_nice(pid: int, nice: int) -> None:
+    """Have the process group that a process has begun, and all that it starts, give way; never less than before."""
+    if nice:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PGRP, pid, max(nice, os.getpriority(os.PRIO_PGRP, pid)))
 
 
 def wait_for_end(process: subprocess.Popen[bytes], death: int) -> None:

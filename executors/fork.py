@@ -55,6 +55,7 @@ class ForkExecutor:
 
     Args:
         ahead: a first server that was started already.
+        nice: how far jobs give way to others.
     """
 
     capabilities = Capabilities()
@@ -65,10 +66,12 @@ class ForkExecutor:
         python: str = sys.executable,
         library: str = "",
         ahead: First | None = None,
+        *,
+        nice: int = 0,
     ) -> None:
         self._isolation = isolation
         self._python = python
-        self._family = Family(python, runtime_directory(library), ahead)
+        self._family = Family(python, runtime_directory(library), ahead, nice)
         self._base: Member | None = None
         self._ops: dict[Any, Member | None] = {}
         self._unfit: dict[str, str] = {}

@@ -28,12 +28,16 @@ RUNTIME = "dflow.python.runtime"
 
 
 class InlineExecutor:
-    """Runs Python OPs in this process. There are no time limits, and nothing can end an OP that runs."""
+    """Runs Python OPs in this process. There are no time limits, and nothing can end an OP that runs.
+
+    Args:
+        nice: how far the processes of other jobs give way; an OP in this process cannot.
+    """
 
     capabilities = Capabilities(parallel=False, timeouts=False, cancel=False)
 
-    def __init__(self) -> None:
-        self._other = SubprocessExecutor()
+    def __init__(self, nice: int = 0) -> None:
+        self._other = SubprocessExecutor(nice)
 
     async def run(self, job: Job) -> Outcome:
         """Run the job here when it is a Python OP, else in a process."""

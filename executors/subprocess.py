@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 from dflow.engine.ports import Capabilities, Outcome, Usage
 from dflow.engine.process import end_steps
+from dflow.executors.first import make_nice
 
 if TYPE_CHECKING:
     from dflow.engine.ports import Job
@@ -27,14 +28,21 @@ class SubprocessExecutor:
     """Runs each job as a process of its own.
 
     The exit of the process is what counts; what it started and left behind is ended with it.
+
+    Args:
+        nice: how far jobs give way to others.
     """
 
     capabilities = Capabilities()
+
+    def __init__(self, nice: int = 0) -> None:
+        self._nice = nice
 
     async def run(self, job: Job) -> Outcome:
         """Start the program and wait; when cancelled or out of time, end its whole process group."""
         try:
             process, waiter = await _started(job)
+            make_nice(process.pid, self._nice)
         except (OSError, ValueError) as exc:  # ValueError: an argument that holds a NUL
             reason = exc.strerror if isinstance(exc, OSError) else exc
             return Outcome(_CANNOT_START, message=f"cannot start {job.argv[0]!r}: {reason}")

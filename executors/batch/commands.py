@@ -1,52 +1,43 @@
-"""Commands of schedulers: run without a shell, and never for longer than they may take."""
+"""What the adapters of schedulers share: how their commands are called, and what their answers mean."""
 
 from __future__ import annotations
 
 import math
-import os
-import pwd
+import posixpath
 from typing import TYPE_CHECKING
 
-import anyio
-from dflow.engine.records import record
 from dflow.executors.batch.ports import Full, Refused, Unanswered
+from dflow.executors.hosts import Here
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Collection, Sequence
 
-__all__ = ["Said", "cancel_with", "clock", "marked", "say", "user", "why_no_job"]
+    from dflow.executors.hosts import Host, Said
+
+__all__ = ["Commands", "beside", "clock", "marked", "why_no_job"]
 
 
-@record(frozen=True, slots=True)
-class Said:
-    """What a command answered."""
+class Commands:
+    """The commands of a scheduler.
 
-    code: int
-    output: str
-    errors: str
-
-    @property
-    def words(self) -> str:
-        """What it says is wrong, on one line."""
-        text = self.errors.strip() or self.output.strip() or f"exit status {self.code}"
-        return " ".join(text.split())
-
-
-async def say(argv: Sequence[str], *, patience: float, given: bytes = b"") -> Said:
-    """Run a command, which is given something to read, and wait for its end.
-
-    Raises:
-        Unanswered: it could not be started, or took too long.
+    Args:
+        host: the machine that has them; this one unless given.
+        patience: how long a command may take, in seconds.
     """
-    try:
-        with anyio.fail_after(patience):
-            done = await anyio.run_process(list(argv), input=given, check=False)
-    except TimeoutError as exc:
-        raise Unanswered(f"{argv[0]} did not answer within {patience:g} s") from exc
-    except OSError as exc:
-        raise Unanswered(f"cannot run {argv[0]}: {exc.strerror or exc}") from exc
-    return Said(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+    def __init__(self, host: Host | None = None, patience: float = 60.0) -> None:
+        self.host: Host = host or Here()
+        self._patience = patience
+
+    async def _say(self, *argv: str, given: str = "") -> Said:
+        return await self.host.say(argv, patience=self._patience, given=given.encode())
+
+    async def _cancel_with(self, command: str, ids: Collection[str], silent: re.Pattern[str]) -> None:
+        """Cancel jobs; of those that have ended the command says so, which is no error."""
+        said = await self._say(*command.split(), *ids)
+        if said.code != 0 and silent.search(said.words):
+            raise Unanswered(said.words)
 
 
 def why_no_job(said: Said, full: re.Pattern[str], silent: re.Pattern[str], words: str | None = None) -> Exception:
@@ -64,25 +55,14 @@ def why_no_job(said: Said, full: re.Pattern[str], silent: re.Pattern[str], words
     return Refused(words or said.words)
 
 
-async def cancel_with(command: str, ids: Collection[str], silent: re.Pattern[str], *, patience: float) -> None:
-    """Cancel jobs; of those that have ended the command says so, which is no error.
-
-    Raises:
-        Unanswered: the scheduler does not answer.
-    """
-    said = await say((command, *ids), patience=patience)
-    if said.code != 0 and silent.search(said.words):
-        raise Unanswered(said.words)
+def beside(log: str) -> str:
+    """Where a scheduler's own words go that would write over a log; of an array, nowhere."""
+    return log if log == "/dev/null" else posixpath.join(posixpath.dirname(log), ".job.out")
 
 
 def marked(mark: str, lines: Sequence[str]) -> list[str]:
     """Lines for the head of a job script, with the scheduler's mark where they begin with none."""
     return [line if line.startswith("#") else f"{mark} {line}" for line in lines]
-
-
-def user() -> str:
-    """The name of this user, whatever the environment says."""
-    return pwd.getpwuid(os.getuid()).pw_name
 
 
 def clock(seconds: float) -> str:

@@ -6,9 +6,9 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-import anyio
-from dflow.executors.batch.commands import cancel_with, marked, say, why_no_job
-from dflow.executors.batch.ports import Cause, Ended, Seen, State, Unanswered
+from dflow.executors.batch.commands import Commands, beside, marked, why_no_job
+from dflow.executors.batch.ports import Cause, Ended, Seen, State
+from dflow.executors.hosts import Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -48,19 +48,16 @@ _NO_ANSWER = re.compile(r"is down|please wait|not respond|timed out|connection r
 _FULL = re.compile(r"job limit|limit of pending|pending job threshold", re.IGNORECASE)
 
 
-class Lsf:
+class Lsf(Commands):
     """LSF. A query asks for all jobs of this user, those included that have just ended.
 
-    Args:
-        patience: how long a command may take.
+    Args: as of :class:`~dflow.executors.batch.commands.Commands`.
     """
 
     name = "lsf"
     own_id = "${LSB_JOBID:-}"
+    index = ""
     own_variables: tuple[str, ...] = ("LSB_", "LSF_", "LS_JOBPID", "CUDA_VISIBLE_DEVICES")
-
-    def __init__(self, patience: float = 60.0) -> None:
-        self._patience = patience
 
     def header(self, resources: Resources) -> list[str]:
         """``#BSUB`` lines. A job is not run again by LSF."""
@@ -83,10 +80,8 @@ class Lsf:
 
     async def submit(self, submission: Submission) -> str:
         """``bsub``, which reads the script."""
-        output = submission.script.with_name(".job.out")
-        argv = ("bsub", "-J", submission.tag, "-cwd", str(submission.cwd), "-o", str(output))
-        script = await anyio.Path(submission.script).read_bytes()
-        said = await say(argv, patience=self._patience, given=script)
+        argv = ("bsub", "-J", submission.tag, "-cwd", submission.cwd, "-o", beside(submission.log))
+        said = await self._say(*argv, given=submission.text)
         match = _SUBMITTED.search(said.output)
         if match:
             return match[1]
@@ -96,14 +91,14 @@ class Lsf:
         """``bjobs``, of all jobs of this user."""
         del ids, names
         fields = "jobid stat exit_code exit_reason job_name delimiter='|'"
-        said = await say(("bjobs", "-a", "-noheader", "-o", fields), patience=self._patience)
+        said = await self._say("bjobs", "-a", "-noheader", "-o", fields)
         if said.code != 0 and "No job found" not in said.words and "No unfinished job" not in said.words:
             raise Unanswered(said.words)
         return dict(_seen(line) for line in said.output.splitlines() if line.count("|") >= 4)
 
     async def cancel(self, ids: Collection[str]) -> None:
         """``bkill``; of jobs that have ended it says so, which is no error."""
-        await cancel_with("bkill", ids, _NO_ANSWER, patience=self._patience)
+        await self._cancel_with("bkill", ids, _NO_ANSWER)
 
     async def explain(self, ids: Collection[str]) -> Mapping[str, Ended]:
         """A query has said it already."""

@@ -8,10 +8,9 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
-from dflow.executors.batch.places import claimed_id, read_exit
-from dflow.executors.batch.ports import Cause, Unanswered
+from dflow.executors.batch.ports import Cause
 from dflow.executors.batch.watched import Watched, is_plain, outcome_of
+from dflow.executors.hosts import Unanswered, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,11 +20,11 @@ if TYPE_CHECKING:
     from dflow.executors.batch.options import BatchOptions
     from dflow.executors.batch.places import Exit
     from dflow.executors.batch.ports import Ended, Scheduler, Seen
+    from dflow.executors.batch.sites import Left, Site
 
 __all__ = ["Monitor"]
 
 _log = logging.getLogger("dflow.executors")
-_LOOK = 1.0
 
 
 class Monitor:
@@ -34,13 +33,15 @@ class Monitor:
     A scheduler that does not answer is waited for: that is never the end of a job.
     """
 
-    def __init__(self, scheduler: Scheduler, options: BatchOptions) -> None:
+    def __init__(self, scheduler: Scheduler, site: Site, options: BatchOptions) -> None:
         self._scheduler = scheduler
+        self._site = site
         self._options = options
-        self._watched: dict[str, Watched] = {}
+        self._watched: dict[Path, Watched] = {}
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Event | None = None
-        self._pause = options.first
+        self._first = min(options.first, options.interval)
+        self._pause = self._first
         self._hurried = float("-inf")
         self._turn = 0
         self._silent = False
@@ -55,19 +56,19 @@ class Monitor:
         if watched.future is None or watched.future.done():
             watched.future = asyncio.get_running_loop().create_future()
         watched.since = max(watched.since, time.monotonic())
-        self._watched[watched.tag] = watched
+        self._watched[watched.step] = watched
         self._hurry(at_once=again)
         try:
             return await asyncio.shield(watched.future)
         finally:
-            self._watched.pop(watched.tag, None)
+            self._watched.pop(watched.step, None)
 
     def _hurry(self, *, at_once: bool) -> None:
         """The next queries come soon, but not again and again while jobs are submitted one after the other."""
         now = time.monotonic()
         started = self._task is not None and not self._task.done() and self._wake is not None
         if at_once or now - self._hurried > 2 * self._options.interval or not started:
-            self._pause, self._hurried = self._options.first, now
+            self._pause, self._hurried = self._first, now
             if started and self._wake is not None:
                 self._wake.set()
         if not started:
@@ -90,10 +91,16 @@ class Monitor:
         self._pause = min(self._pause * 2, self._options.interval)
         while self._watched and (left := end - time.monotonic()) > 0:
             gone = [watched for watched in self._watched.values() if watched.gone is not None]
-            if gone:
-                await self._settle(gone)
-            if await self._woken(min(left, _LOOK) if gone else left):
+            if gone and await self._woken(min(left, self._site.pause)):
                 end = min(end, time.monotonic() + self._pause)
+            elif gone:
+                await self._settle(gone)
+            elif await self._woken(left):
+                end = min(end, time.monotonic() + self._pause)
+
+    def wanted(self) -> set[str]:
+        """The ids of jobs that are not being cancelled: one that runs several steps may be wanted by one of them."""
+        return {one.id for one in self._watched.values() if one.id is not None and not one.cancelling}
 
     async def _woken(self, seconds: float) -> bool:
         if self._wake is None:
@@ -112,7 +119,7 @@ class Monitor:
         turn = self._next_turn(waiting)
         try:
             self._seen = await self._query(waiting)
-        except Unanswered as exc:
+        except (Unanswered, Unreachable) as exc:
             if not self._silent:
                 _log.warning("%s: %s; its jobs are waited for", self._scheduler.name, exc)
             self._silent = True
@@ -123,8 +130,8 @@ class Monitor:
         self._silent = False
         tags = {seen.tag: known for known, seen in self._seen.items() if seen.tag}
         ended = [watched for watched in waiting if watched.since < asked and self._is_over(watched, tags, asked)]
-        chosen = {watched.tag for watched in ended}
-        await self._settle([*ended, *(watched for watched in turn if watched.tag not in chosen)])
+        chosen = {watched.step for watched in ended}
+        await self._settle([*ended, *(watched for watched in turn if watched.step not in chosen)])
 
     async def _query(self, waiting: Sequence[Watched]) -> Mapping[str, Seen]:
         known = [watched.id for watched in waiting if watched.id is not None]
@@ -156,26 +163,38 @@ class Monitor:
 
     async def _settle(self, looked: Sequence[Watched]) -> None:
         """Look at what jobs have left, and end those of which enough is known."""
-        left = await anyio.to_thread.run_sync(_read_exits, [watched.step for watched in looked])
+        if not looked:
+            return
+        try:
+            left = await self._site.look(looked)
+        except (Unanswered, Unreachable) as exc:
+            _log.info("%s; its jobs are waited for", exc)
+            return
         now, open_ends = time.monotonic(), list[tuple[Watched, "Exit | None"]]()
-        for watched, found in zip(looked, left, strict=True):
+        for watched, one in zip(looked, left, strict=True):
+            found = one.exit
             if watched.cancelling:
                 if found is not None or watched.gone is not None:
-                    watched.end(outcome_of(found, None))
+                    self._end(watched, outcome_of(found, None))
             elif found is not None and is_plain(found):
-                watched.end(outcome_of(found, None))
-            elif watched.gone is not None and (found is not None or self._is_given_up(watched, now)):
+                self._end(watched, outcome_of(found, None))
+            elif watched.gone is not None and (found is not None or self._is_given_up(watched, one, now)):
                 open_ends.append((watched, found))
         if open_ends:
             known = await self._explain([watched for watched, _ in open_ends])
             for watched, found in open_ends:
-                watched.end(outcome_of(found, known.get(watched.id or "")))
+                self._end(watched, outcome_of(found, known.get(watched.id or "")))
 
-    def _is_given_up(self, watched: Watched, now: float) -> bool:
+    def _end(self, watched: Watched, outcome: Outcome | None) -> None:
+        """Tell who waits; nobody does from now on."""
+        self._watched.pop(watched.step, None)
+        watched.end(outcome)
+
+    def _is_given_up(self, watched: Watched, left: Left, now: float) -> bool:
         """Whether a job that left nothing, and that the scheduler does not run, is to be waited for no longer."""
-        claimed = claimed_id(watched.step)
+        claimed = left.claim
         if watched.id is None and claimed is None:
-            watched.end(None)
+            self._end(watched, None)
             return False
         if claimed and claimed != watched.id:  # of two submissions this one runs
             watched.id, watched.gone, watched.since = claimed, None, now
@@ -197,10 +216,6 @@ class Monitor:
         if unclear:
             try:
                 known.update(await self._scheduler.explain(unclear))
-            except Unanswered as exc:
+            except (Unanswered, Unreachable) as exc:
                 _log.info("%s does not say why jobs ended: %s", self._scheduler.name, exc)
         return known
-
-
-def _read_exits(steps: Sequence[Path]) -> list[Exit | None]:
-    return [read_exit(step) for step in steps]

@@ -46,6 +46,12 @@ class BatchOptions:
 
     Attributes:
         resources: what each job asks for.
+        head: the first lines of what is submitted, in place of those for ``resources``.
+        before, after: lines of the shell around the program of each job.
+        group: how many jobs are submitted as one, which runs them one after the other.
+        tries: how often a job is submitted again that was refused.
+        together: how many jobs of such a group run at the same time.
+        array: how many jobs are submitted as one array, where the scheduler has arrays.
         interval: the longest time between two queries; each comes up to a tenth earlier or later.
         first: the time until the first query after a submission; it doubles, up to ``interval``.
         grace: how long a job that the scheduler does not know may still leave its result: file systems are slow
@@ -59,6 +65,13 @@ class BatchOptions:
     """
 
     resources: Resources = Resources()
+    head: tuple[str, ...] = ()
+    before: str = ""
+    after: str = ""
+    group: int = 1
+    together: int = 1
+    tries: int = 0
+    array: int = 500
     interval: float = 30.0
     first: float = 2.0
     grace: float = 60.0

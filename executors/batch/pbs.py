@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dflow.executors.batch.commands import cancel_with, clock, marked, say, user, why_no_job
-from dflow.executors.batch.ports import Cause, Ended, Seen, State, Unanswered
+from dflow.executors.batch.commands import Commands, beside, clock, marked, why_no_job
+from dflow.executors.batch.ports import Cause, Ended, Seen, State
+from dflow.executors.hosts import Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -39,19 +40,16 @@ _FULL = re.compile(r"would exceed|maximum number of jobs|limit on jobs", re.IGNO
 _FIELD = re.compile(r"^\s+(\w+) = (.*)$")
 
 
-class Pbs:
+class Pbs(Commands):
     """PBS. A query asks for the jobs by their ids; by name they are found with one more command.
 
-    Args:
-        patience: how long a command may take.
+    Args: as of :class:`~dflow.executors.batch.commands.Commands`.
     """
 
     name = "pbs"
     own_id = "${PBS_JOBID:-}"
+    index = ""
     own_variables: tuple[str, ...] = ("PBS_", "CUDA_VISIBLE_DEVICES")
-
-    def __init__(self, patience: float = 60.0) -> None:
-        self._patience = patience
 
     def header(self, resources: Resources) -> list[str]:
         """``#PBS`` lines. A job is not run again by PBS."""
@@ -69,10 +67,9 @@ class Pbs:
         return marked("#PBS", (*lines, *resources.extra))
 
     async def submit(self, submission: Submission) -> str:
-        """``qsub``. What the script itself prints is kept beside it: PBS writes over files."""
-        output = submission.script.with_name(".job.out")
-        argv = ("qsub", "-N", submission.tag, "-j", "oe", "-o", str(output), str(submission.script))
-        said = await say(argv, patience=self._patience)
+        """``qsub``, which reads the script. What it prints is kept beside the log: PBS writes over files."""
+        argv = ("qsub", "-N", submission.tag, "-j", "oe", "-o", beside(submission.log))
+        said = await self._say(*argv, given=submission.text)
         if said.code == 0 and said.output.strip():
             return said.output.split()[-1]
         raise why_no_job(said, _FULL, _NO_ANSWER, said.words.removeprefix("qsub: "))
@@ -81,24 +78,24 @@ class Pbs:
         """``qstat -f``; of jobs that it does not know it says so, which is an answer."""
         wanted = list(ids)
         if names:
-            listed = await say(("qselect", "-u", user()), patience=self._patience)
+            listed = await self._say("qselect", "-u", await self.host.user())
             if listed.code != 0:
                 raise Unanswered(listed.words)
             wanted = list(dict.fromkeys([*wanted, *listed.output.split()]))
         if not wanted:
             return {}
-        said = await say(("qstat", "-f", *wanted), patience=self._patience)
+        said = await self._say("qstat", "-f", *wanted)
         if said.code != 0 and (_NO_ANSWER.search(said.errors) or not _says_unknown(said.errors)):
             raise Unanswered(said.words)
         return _jobs(said.output)
 
     async def cancel(self, ids: Collection[str]) -> None:
         """``qdel``; of jobs that have ended it says so, which is no error."""
-        await cancel_with("qdel", ids, _NO_ANSWER, patience=self._patience)
+        await self._cancel_with("qdel", ids, _NO_ANSWER)
 
     async def explain(self, ids: Collection[str]) -> Mapping[str, Ended]:
         """The history, where the server keeps one."""
-        said = await say(("qstat", "-x", "-f", *ids), patience=self._patience)
+        said = await self._say("qstat", "-x", "-f", *ids)
         return {number: seen.ended for number, seen in _jobs(said.output).items() if seen.ended is not None}
 
 

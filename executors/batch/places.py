@@ -20,7 +20,9 @@ __all__ = [
     "SCRIPT",
     "Exit",
     "Intent",
+    "claim_of",
     "claimed_id",
+    "exit_of",
     "forbid",
     "read_exit",
     "write_script",
@@ -35,6 +37,9 @@ class Intent:
 
     Attributes:
         state: ``"intended"``, ``"submitted"``, ``"cancelling"`` or ``"cancelled"``.
+        site: the machine that the files of the job are on; empty for a file system that is shared with this one.
+        there: the directory of the step on it.
+        outputs: where the job was to leave its outputs, relative to the step's directory.
     """
 
     tag: str
@@ -42,11 +47,15 @@ class Intent:
     state: str = "intended"
     id: str | None = None
     options: dict[str, Any] | None = None
+    site: str = ""
+    there: str = ""
+    outputs: tuple[str, ...] = ()
 
     def write(self, step: Path) -> None:
         """Replace the file."""
         fields = {"tag": self.tag, "scheduler": self.scheduler, "state": self.state, "id": self.id}
-        write_json(step / INTENT, {**fields, "options": self.options or {}})
+        away = {"site": self.site, "there": self.there, "outputs": list(self.outputs)} if self.site else {}
+        write_json(step / INTENT, {**fields, "options": self.options or {}, **away})
 
     @staticmethod
     def read(step: Path) -> Intent | None:
@@ -54,7 +63,16 @@ class Intent:
         try:
             data = json.loads(read_text(step / INTENT))
             state, known = str(data["state"]), data.get("id")
-            return Intent(str(data["tag"]), str(data["scheduler"]), state, known and str(known), data.get("options"))
+            return Intent(
+                tag=str(data["tag"]),
+                scheduler=str(data["scheduler"]),
+                state=state,
+                id=known and str(known),
+                options=data.get("options"),
+                site=str(data.get("site", "")),
+                there=str(data.get("there", step)),
+                outputs=tuple(map(str, data.get("outputs", ()))),
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
@@ -70,18 +88,31 @@ class Exit:
 def read_exit(step: Path) -> Exit | None:
     """How the job of a step ended; None while that does not stand there."""
     try:
-        data = json.loads(read_text(step / EXIT))
+        return exit_of(read_text(step / EXIT))
+    except OSError:
+        return None
+
+
+def exit_of(text: str) -> Exit | None:
+    """What ``.exit`` says; None where that is damaged."""
+    try:
+        data = json.loads(text)
         return Exit(int(data["code"]), bool(data.get("timedOut")))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 
 def claimed_id(step: Path) -> str | None:
     """The id of the job that runs the step; empty where a claim says none, None where there is no claim."""
     try:
-        words = read_text(step / CLAIM).split()
+        return claim_of(read_text(step / CLAIM))
     except OSError:
         return None
+
+
+def claim_of(text: str) -> str:
+    """The id that ``.claim`` says; empty where it says none."""
+    words = text.split()
     return words[0] if len(words) > 1 else ""
 
 

@@ -6,10 +6,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from dflow.engine.records import record
+from dflow.executors.hosts import Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from pathlib import Path
 
     from dflow.executors.batch.options import Resources
 
@@ -18,10 +18,6 @@ __all__ = ["Cause", "Ended", "Full", "Refused", "Scheduler", "Seen", "State", "S
 
 class Refused(Exception):
     """The scheduler will not have the job, and says why."""
-
-
-class Unanswered(Exception):
-    """The scheduler did not answer: what it was told to do may have been done, or not."""
 
 
 class Full(Exception):
@@ -102,19 +98,21 @@ class Seen:
 
 @record(frozen=True, slots=True)
 class Submission:
-    """A job script to submit.
+    """A job to submit, or an array of jobs that differ in their index. Paths are those of the scheduler's machine.
 
     Attributes:
-        script: the file.
+        text: the script.
         tag: the job's name, which no other job has.
         cwd: where the job works.
-        log: where the scheduler puts what the script and it itself print.
+        log: where the scheduler puts what it says itself, and what a script prints before it has a log of its own.
+        count: how many jobs an array has; their indices begin at 0. None for a job that is alone.
     """
 
-    script: Path
+    text: str
     tag: str
-    cwd: Path
-    log: Path
+    cwd: str
+    log: str
+    count: int | None = None
 
 
 class Scheduler(Protocol):
@@ -124,18 +122,21 @@ class Scheduler(Protocol):
         name: as it stands in the file that tells of a job.
         own_id: an expression of the shell that gives, within a job, its id.
         own_variables: beginnings of the names of variables that the scheduler sets for each job.
+        index: an expression of the shell that gives, within a job of an array, its index; empty where arrays are not
+            submitted. Jobs of an array are told apart by ``id_index`` and ``tag_index``.
     """
 
     name: str
     own_id: str
     own_variables: tuple[str, ...]
+    index: str
 
     def header(self, resources: Resources) -> list[str]:
         """The lines of a job script that say what it asks for."""
         ...
 
     async def submit(self, submission: Submission) -> str:
-        """Submit a job.
+        """Submit a job, or an array of them.
 
         Returns:
             Its id.

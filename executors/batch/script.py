@@ -10,7 +10,7 @@ from dflow.engine.process import STEP_VARIABLE
 from dflow.executors.batch.places import CLAIM, ENVIRONMENT, EXIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from dflow.engine.ports import Job
 
@@ -41,7 +41,7 @@ leader=$(command -v setsid) && group=-
 (
     cd {cwd} || exit 126
     . "$step/{environment}"
-    exec $leader {command}
+    {before}exec $leader {command}
 ) >> {log} 2>&1 < /dev/null &
 child=$!
 test -z "$signalled" || pass
@@ -77,10 +77,19 @@ test ! -e "$step/{exit}.late" || timed=true
 """
 
 
-def script_text(job: Job, step: str, header: Sequence[str], own_id: str) -> str:
-    """The script that runs a job once, whoever starts it how often, and leaves how it ended."""
+def script_text(job: Job, step: str, own_id: str, shell: str = "/bin/sh", before: str = "", after: str = "") -> str:
+    """The script that runs a job once, whoever starts it how often, and leaves how it ended.
+
+    Args:
+        step: the directory of the step, where the job runs.
+        own_id: as of :class:`~dflow.executors.batch.ports.Scheduler`.
+        shell: what runs the script.
+        before, after: lines of it around the program.
+    """
     odd = [f"{name}={value}" for name, value in job.env.items() if not _NAME.match(name)]
     command = [*(["env", *odd] if odd else []), *job.argv]
+    if after:
+        command = [*shlex.split(shell), "-c", f'"$@"\ncode=$?\n{after}\nexit "$code"', "dflow", *command]
     grace = f"{job.grace:g}"
     names = {"exit": EXIT, "grace": grace, "limit": "" if job.timeout is None else f"{job.timeout:.3f}"}
     body = _BODY.format(
@@ -91,12 +100,13 @@ def script_text(job: Job, step: str, header: Sequence[str], own_id: str) -> str:
         exit=EXIT,
         grace=grace,
         cwd=shlex.quote(str(job.cwd)),
+        before=f"{before}\n    " if before else "",
         command=shlex.join(command),
         log=shlex.quote(str(job.log)),
         watchdog="" if job.timeout is None else _WATCHDOG.format(**names),
         unwatch="" if job.timeout is None else _UNWATCH.format(**names),
     )
-    return "\n".join(["#!/bin/sh", *header, body])
+    return f"#!{shell}\n{body}"
 
 
 def environment_text(env: Mapping[str, str], own: Iterable[str]) -> str:

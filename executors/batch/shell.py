@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from dflow.executors.batch.options import Resources
     from dflow.executors.batch.ports import Ended, Submission
 
-__all__ = ["Shell"]
+__all__ = ["Shell", "interpreter"]
 
 
 class Shell:
@@ -32,6 +33,7 @@ class Shell:
 
     name = "shell"
     own_id = "$(uname -n):$$:$(cut -d ' ' -f 22 /proc/$$/stat 2> /dev/null)"
+    index = ""
     own_variables: tuple[str, ...] = ()
 
     def __init__(self, at_once: int | None = None) -> None:
@@ -48,9 +50,9 @@ class Shell:
         if len(self._children) >= self._at_once:
             raise Full
         try:
-            with submission.log.open("ab") as log:
+            with Path(submission.log).open("ab") as log:  # noqa: ASYNC230 - a local file
                 child = subprocess.Popen(  # noqa: ASYNC220 - it is not waited for
-                    [str(submission.script)],
+                    [*interpreter(submission.text), submission.text],
                     cwd=submission.cwd,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -91,6 +93,12 @@ class Shell:
     def _reap(self) -> None:
         for known in [known for known, pid in self._children.items() if _has_ended(pid)]:
             del self._children[known]
+
+
+def interpreter(text: str) -> list[str]:
+    """The words that run a script given as the next one, as its first line says."""
+    first = text.partition("\n")[0]
+    return [*(shlex.split(first[2:]) if first.startswith("#!") else ["/bin/sh"]), "-c"]
 
 
 def _has_ended(pid: int) -> bool:

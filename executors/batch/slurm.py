@@ -6,14 +6,16 @@ import pwd
 import re
 from typing import TYPE_CHECKING
 
-from dflow.executors.batch.commands import clock, marked, say, user, why_no_job
-from dflow.executors.batch.ports import Cause, Ended, Seen, State, Unanswered
+from dflow.executors.batch.commands import Commands, clock, marked, why_no_job
+from dflow.executors.batch.ports import Cause, Ended, Seen, State
+from dflow.executors.hosts import Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from dflow.executors.batch.options import Resources
     from dflow.executors.batch.ports import Submission
+    from dflow.executors.hosts import Host
 
 __all__ = ["Slurm"]
 
@@ -57,17 +59,17 @@ _FIELDS = 4
 _SIGNALS = 65
 
 
-class Slurm:
+class Slurm(Commands):
     """Slurm, from 20.11 on.
 
     A query asks for all jobs of this user, those included that ended within the last minutes, with their end.
 
-    Args:
-        patience: how long a command may take.
+    Args: as of :class:`~dflow.executors.batch.commands.Commands`.
     """
 
     name = "slurm"
-    own_id = "${SLURM_JOB_ID:-}"
+    own_id = "${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-${SLURM_JOB_ID:-}}"
+    index = "${SLURM_ARRAY_TASK_ID:-}"
     own_variables: tuple[str, ...] = (
         "SLURM_",
         "SLURMD_",
@@ -78,9 +80,8 @@ class Slurm:
         "ROCR_VISIBLE",
     )
 
-    def __init__(self, patience: float = 60.0) -> None:
-        self._patience = patience
-        self._user = user()
+    def __init__(self, host: Host | None = None, patience: float = 60.0) -> None:
+        super().__init__(host, patience)
         self._accounting = True
 
     def header(self, resources: Resources) -> list[str]:
@@ -98,17 +99,17 @@ class Slurm:
         return marked("#SBATCH", (*lines, "--no-requeue", *resources.extra))
 
     async def submit(self, submission: Submission) -> str:
-        """``sbatch``."""
+        """``sbatch``, which reads the script."""
         argv = (
             "sbatch",
             "--parsable",
             f"--job-name={submission.tag}",
             f"--chdir={submission.cwd}",
-            f"--output={_output(str(submission.log))}",
+            f"--output={_output(submission.log)}",
             "--open-mode=append",
-            str(submission.script),
+            *(() if submission.count is None else (f"--array=0-{submission.count - 1}",)),
         )
-        said = await say(argv, patience=self._patience)
+        said = await self._say(*argv, given=submission.text)
         if said.code == 0:
             lines = said.output.split()
             known = lines[-1].partition(";")[0] if lines else ""
@@ -121,15 +122,16 @@ class Slurm:
     async def query(self, ids: Collection[str], *, names: bool = False) -> Mapping[str, Seen]:
         """``squeue``, of all jobs of this user."""
         del ids, names
-        argv = ("squeue", "--noheader", f"--user={self._user}", "--states=all", "--format=%A|%T|%r|%j")
-        said = await say(argv, patience=self._patience)
+        user = await self.host.user()
+        argv = ("squeue", "--noheader", "--array", f"--user={user}", "--states=all", "--format=%i|%T|%r|%j")
+        said = await self._say(*argv)
         if said.code != 0:
             raise Unanswered(said.words)
         return dict(_seen(line) for line in said.output.splitlines() if line.count("|") >= _FIELDS - 1)
 
     async def cancel(self, ids: Collection[str]) -> None:
         """``scancel``; of jobs that have ended it says so, which is no error."""
-        said = await say(("scancel", "--quiet", *ids), patience=self._patience)
+        said = await self._say("scancel", "--quiet", *ids)
         if said.code != 0 and _NO_ANSWER.search(said.words):
             raise Unanswered(said.words)
 
@@ -137,8 +139,8 @@ class Slurm:
         """``sacct``; empty where there is no accounting."""
         if not self._accounting:
             return {}
-        argv = ("sacct", "--noheader", "--allocations", "--parsable2", "--format=JobIDRaw,State,ExitCode")
-        said = await say((*argv, f"--jobs={','.join(ids)}"), patience=self._patience)
+        argv = ("sacct", "--noheader", "--allocations", "--parsable2", "--format=JobID,State,ExitCode")
+        said = await self._say(*argv, f"--jobs={','.join(ids)}")
         if said.code != 0 or not said.output.strip():
             self._accounting = "disabled" not in said.words
             return {}
@@ -148,6 +150,9 @@ class Slurm:
 
 def _seen(line: str) -> tuple[str, Seen]:
     number, word, reason, tag = line.split("|", _FIELDS - 1)
+    number = number.strip()
+    _, array, index = number.partition("_")
+    tag = f"{tag}_{index}" if array else tag
     if word in _ENDED:
         return number, Seen(State.ENDED, reason, tag, Ended(_ENDED[word]))
     return number, Seen(_ACTIVE.get(word, State.UNKNOWN), reason, tag)

@@ -23,6 +23,9 @@ class Watched:
     """A job that is waited for. Times are of the monotonic clock.
 
     Attributes:
+        step: the directory of the step here.
+        there: the same where it runs.
+        tag: the name of the job, which those have in common that are submitted as one.
         id: None while it is not known whether it was submitted.
         since: when its id became known, or doubtful: what a query says that was asked before does not count.
         gone: since when the scheduler says that it is no longer active.
@@ -31,10 +34,11 @@ class Watched:
         future: how it ended; None when it has to be submitted again.
     """
 
-    __slots__ = ("cancelling", "doubtful", "future", "gone", "id", "since", "step", "tag")
+    __slots__ = ("cancelling", "doubtful", "future", "gone", "id", "since", "step", "tag", "there")
 
-    def __init__(self, step: Path, tag: str, known: str | None = None) -> None:
+    def __init__(self, step: Path, there: str, tag: str, known: str | None = None) -> None:
         self.step = step
+        self.there = there
         self.tag = tag
         self.id = known
         self.since = 0.0

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ import anyio.to_thread
 from dflow.engine.errors import LeafError
 from dflow.engine.ports import Capabilities, Job, Outcome
 from dflow.engine.process import end_steps
+from dflow.executors.bundle import packages
 from dflow.executors.container.engines import Engine, last_line, refuse_if_missing, size_of, text_from
 from dflow.executors.container.mounts import Mounts
 from dflow.executors.container.singularity import exec_words, image_source
@@ -35,7 +34,6 @@ _FATAL = 255
 _NOT_BEGUN = re.compile(
     r"^(?:ERROR \(catatonit:\d+\): failed to exec|\[FATAL tini \(\d+\)\] exec ).*\n?\Z", re.MULTILINE
 )
-_PACKAGES = ("cloudpickle", "jsonpickle", "typeguard", "typing_extensions")
 _PACKAGES_AT = "/.dflow/packages"
 
 
@@ -47,17 +45,18 @@ class ContainerExecutor:
 
     Args:
         python: the interpreter that jobs name which name none of their own; in an image it is ``python3``.
+        nice: how far the clients give way to others that start containers, and with those of podman the containers.
     """
 
     capabilities = Capabilities(own_programs=True)
 
-    def __init__(self, options: ContainerOptions, python: str = sys.executable) -> None:
+    def __init__(self, options: ContainerOptions, python: str = sys.executable, *, nice: int = 0) -> None:
         self._options = options
         self._python = python
         self._engine = None if options.is_unprivileged else Engine(options)
-        self._client = SubprocessExecutor()
+        self._client = SubprocessExecutor(nice)
         self._links: dict[str, tuple[str, ...]] = {}
-        self._packages = _packages()
+        self._packages = packages()
 
     async def run(self, job: Job) -> Outcome:
         """Start a container and wait for its end; when cancelled or out of time, end and remove it."""
@@ -166,10 +165,3 @@ class ContainerExecutor:
 def _client_job(job: Job, launch: Launch) -> Job:
     root = Path("/")
     return Job(job.name, launch.argv, root, launch.env, job.log, timeout=job.timeout, grace=job.grace)
-
-
-def _packages() -> tuple[str, ...]:
-    """What the runtime uses beside the standard library, for images that lack it."""
-    specs = [find_spec(name) for name in _PACKAGES]
-    places = [[*(spec.submodule_search_locations or ()), spec.origin][0] for spec in specs if spec is not None]
-    return tuple(os.path.realpath(place) for place in places if place)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dflow.engine.errors import LeafError
 from dflow.engine.records import record
-from dflow.executors.container.quantities import bytes_of, cpus_of
+from dflow.executors.quantities import bytes_of, cpus_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -86,6 +86,7 @@ def _unpickled(payload: Dict[str, Any], file: Path) -> Any:
     refuse_if_others_can_write(file)
     import pickle
 
+    _import_own_cloudpickle()
     try:
         found = pickle.loads(base64.b64decode(payload["data"]))  # noqa: S301 - nobody else could write it
     except Exception as exc:
@@ -95,6 +96,19 @@ def _unpickled(payload: Dict[str, Any], file: Path) -> Any:
         ) from exc
     _publish(found)
     return found
+
+
+def _import_own_cloudpickle() -> None:
+    """Where cloudpickle came along, have that one, not an older one of the interpreter, which may not know the pickle."""
+    place = os.environ.get("DFLOW_PACKAGES")
+    if place and "cloudpickle" not in sys.modules:
+        sys.path.insert(0, place)
+        try:
+            importlib.import_module("cloudpickle")
+        except ImportError:
+            pass  # said when the pickle needs it
+        finally:
+            sys.path.remove(place)
 
 
 def _publish(op: Any) -> None:

@@ -81,6 +81,11 @@ class FakeSlurm:
             except ProcessLookupError:  # noqa: PERF203 - a few
                 continue
 
+    def submitted(self) -> str:
+        """The script of the only submission."""
+        (script,) = self.state.glob("script.*")
+        return script.read_text()
+
     def active(self) -> list[str]:
         """The jobs that wait or run."""
         ended = {words[0] for kind in "CE" for words in self.events(kind)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -37,8 +38,8 @@ def program(tmp_path, monkeypatch):
 @pytest.fixture
 def submission(tmp_path):
     """A script to submit."""
-    (tmp_path / ".job.sh").write_text("#!/bin/sh\n#BSUB -n 1\n")
-    return Submission(script=tmp_path / ".job.sh", tag="dflow-a-1", cwd=tmp_path / "w", log=tmp_path / "log.txt")
+    text = "#!/bin/sh\n#BSUB -n 1\nexec /a/.job.sh\n"
+    return Submission(text, tag="dflow-a-1", cwd=str(tmp_path / "w"), log=str(tmp_path / "log.txt"))
 
 
 HEADERS = {
@@ -46,7 +47,7 @@ HEADERS = {
             "#PBS -A lab", "#PBS -m n"],
     "lsf": ["#BSUB -rn", "#BSUB -n 8", '#BSUB -R "span[ptile=4]"', '#BSUB -gpu "num=1"', "#BSUB -M 8gb",
             "#BSUB -q long", "#BSUB -W 1:02", "#BSUB -P lab", "#BSUB -m n"],
-    "sge": ["#$ -S /bin/sh", "#$ -r n", "#$ -pe smp 8", "#$ -l gpu=1", "#$ -l h_vmem=8gb", "#$ -l h_rt=1:02:00",
+    "sge": ["#$ -S /bin/sh", "#$ -r n", "#$ -pe smp 8", "#$ -l gpu=1", "#$ -l h_vmem=2048M", "#$ -l h_rt=1:02:00",
             "#$ -q long", "#$ -P lab", "#$ -m n"],
 }  # fmt: skip
 
@@ -64,11 +65,11 @@ def test_there_is_no_scheduler_of_another_name():
 
 SUBMITTED = {
     "slurm": ("sbatch", "17;cluster\n", "17",
-              "--parsable --job-name=dflow-a-1 --chdir={0}/w --output={0}/log.txt --open-mode=append {0}/.job.sh"),
-    "pbs": ("qsub", "17.server\n", "17.server", "-N dflow-a-1 -j oe -o {0}/.job.out {0}/.job.sh"),
+              "--parsable --job-name=dflow-a-1 --chdir={0}/w --output={0}/log.txt --open-mode=append"),
+    "pbs": ("qsub", "17.server\n", "17.server", "-N dflow-a-1 -j oe -o {0}/.job.out"),
     "lsf": ("bsub", "Job <17> is submitted to default queue <normal>.\n", "17",
             "-J dflow-a-1 -cwd {0}/w -o {0}/.job.out"),
-    "sge": ("qsub", "17\n", "17", "-terse -N dflow-a-1 -wd {0}/w -j y -o {0}/.job.out {0}/.job.sh"),
+    "sge": ("qsub", "17\n", "17", "-terse -N dflow-a-1 -wd {0}/w -j y -o {0}/.job.out"),
 }  # fmt: skip
 
 
@@ -78,8 +79,16 @@ def test_a_job_is_submitted_and_its_id_read(name, program, submission, tmp_path)
     arguments = program(command, output)
     assert anyio.run(scheduler_named(name).submit, submission) == number
     assert arguments() == words.format(tmp_path).split()
-    if name == "lsf":
-        assert (tmp_path / "bin/bsub.in").read_text() == submission.script.read_text()
+    assert (tmp_path / f"bin/{command}.in").read_text() == submission.text
+
+
+def test_an_array_is_submitted_to_slurm_and_its_jobs_are_told_apart(program, submission):
+    arguments = program("sbatch", "17\n")
+    array = replace(submission, count=3, log="/dev/null")
+    assert anyio.run(Slurm().submit, array) == "17"
+    assert arguments()[-3:] == ["--output=/dev/null", "--open-mode=append", "--array=0-2"]
+    program("squeue", "17_0|RUNNING|None|a\n17_2|PENDING|None|a\n18|PENDING|None|b\n")
+    assert {known: seen.tag for known, seen in _query("slurm").items()} == {"17_0": "a_0", "17_2": "a_2", "18": "b"}
 
 
 @pytest.mark.parametrize(

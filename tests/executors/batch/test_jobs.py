@@ -130,21 +130,21 @@ def test_a_job_says_where_and_when_it_ran(executor, fake, job, tmp_path):
     assert told == {"tag": tag, "scheduler": "slurm", "state": "submitted", "id": number, "options": {}}
 
 
-def test_the_script_asks_for_what_the_options_say(executor, fake, job, tmp_path):
+def test_the_script_asks_for_what_the_options_say(executor, fake, job):
     asked = Resources(
         nodes=2, cpus=4, gpus=1, memory="8G", queue="long", time=90, account="lab", extra=("--exclusive",)
     )
     _run(executor(resources=asked), job("a"))
-    lines = [line for line in (tmp_path / "run/a/.job.sh").read_text().splitlines() if line.startswith("#SBATCH")]
+    lines = [line for line in fake.submitted().splitlines() if line.startswith("#SBATCH")]
     words = (
         "nodes=2 cpus-per-task=4 gpus-per-node=1 mem=8G partition=long time=0:02:00 account=lab no-requeue exclusive"
     )
     assert lines == [f"#SBATCH --{word}" for word in words.split()]
 
 
-def test_the_time_limit_of_a_job_is_told_to_the_scheduler(executor, fake, job, tmp_path):
+def test_the_time_limit_of_a_job_is_told_to_the_scheduler(executor, fake, job):
     _run(executor(), job("a", timeout=3600))
-    assert "#SBATCH --time=1:01:00\n" in (tmp_path / "run/a/.job.sh").read_text()
+    assert "#SBATCH --time=1:01:00\n" in fake.submitted()
 
 
 def test_a_refused_job_fails_at_once_in_the_words_of_the_scheduler(executor, fake, job):

@@ -43,7 +43,7 @@ def test_queries_become_rarer_while_nothing_happens(executor, fake, job):
 
 
 def test_submissions_are_so_many_in_a_second(executor, fake, job):
-    anyio.run(_all, executor(rate=10.0), [job(f"j{n}") for n in range(8)])
+    anyio.run(_all, executor(rate=10.0, array=1), [job(f"j{n}") for n in range(8)])
     calls = sorted(fake.calls("sbatch"))
     assert 0.6 <= calls[-1] - calls[0] <= 3
 

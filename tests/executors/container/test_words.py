@@ -10,9 +10,9 @@ from dflow.engine.errors import LeafError
 from dflow.engine.ports import Job
 from dflow.executors.container import ContainerOptions
 from dflow.executors.container.mounts import Mount
-from dflow.executors.container.quantities import bytes_of, cpus_of
 from dflow.executors.container.singularity import exec_words, image_source
 from dflow.executors.container.words import as_in_image, identity, qualified, run_words
+from dflow.executors.quantities import bytes_of, cpus_of
 
 MOUNTS = (Mount("/run", "/run"), Mount("/run/a", "/run/a", writable=True))
 

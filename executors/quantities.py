@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from dflow.engine.errors import LeafError
 
-__all__ = ["bytes_of", "cpus_of"]
+__all__ = ["amount_of", "bytes_of", "cpus_of"]
 
 _FORM = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([a-zA-Z]*))\s*\Z")
 _FACTORS = {
@@ -27,7 +27,7 @@ def cpus_of(text: str) -> float:
     Raises:
         LeafError: it is no positive quantity.
     """
-    return float(_value(text, "cpu"))
+    return float(_positive(text, "limit of cpu"))
 
 
 def bytes_of(text: str) -> int:
@@ -36,17 +36,35 @@ def bytes_of(text: str) -> int:
     Raises:
         LeafError: it is no positive quantity.
     """
-    return -int(-_value(text, "memory") // 1)
+    return -int(-_positive(text, "limit of memory") // 1)
 
 
-def _value(text: str, what: str) -> Fraction:
+def amount_of(text: str, what: str) -> Fraction:
+    """A quantity as it is, which may be zero.
+
+    Args:
+        what: the words for it in the message, such as ``"limit of memory"``.
+
+    Raises:
+        LeafError: it is no quantity, or less than zero.
+    """
     match = _FORM.match(text)
     factor = None
     if match is not None and len(match[1]) <= _MOST_DIGITS:
         exponent = int(match[2][1:]) if match[2] else 0
         if abs(exponent) <= _MOST_DIGITS:
             factor = Fraction(10) ** exponent if match[2] else _FACTORS.get(match[3] or "")
-    value = Fraction(match[1]) * factor if match is not None and factor is not None else Fraction(0)
-    if value <= 0:
-        raise LeafError(f"the limit of {what} is {text!r}; it must be a quantity such as 500m, 2 or 1.5Gi")
+    if match is None or factor is None or Fraction(match[1]) < 0:
+        raise _no_quantity(text, what)
+    return Fraction(match[1]) * factor
+
+
+def _positive(text: str, what: str) -> Fraction:
+    value = amount_of(text, what)
+    if value == 0:
+        raise _no_quantity(text, what)
     return value
+
+
+def _no_quantity(text: str, what: str) -> LeafError:
+    return LeafError(f"the {what} is {text!r}; it must be a quantity such as 500m, 2 or 1.5Gi")
