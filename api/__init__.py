@@ -35,10 +35,15 @@ _HOME = {
     "OutputParameter": "io",
     "Outputs": "io",
     "PythonScriptOPTemplate": "op_template",
+    "RemoteExecutor": "executor",
+    "Resource": "resource",
     "S3Artifact": "common",
     "ScriptOPTemplate": "op_template",
     "Secret": "op_template",
     "ShellOPTemplate": "op_template",
+    "SlurmJob": "slurm",
+    "SlurmJobTemplate": "slurm",
+    "SlurmRemoteExecutor": "slurm",
     "Step": "step",
     "Steps": "steps",
     "Task": "task",
@@ -93,10 +98,15 @@ __all__ = [
     "OutputParameter",
     "Outputs",
     "PythonScriptOPTemplate",
+    "RemoteExecutor",
+    "Resource",
     "S3Artifact",
     "ScriptOPTemplate",
     "Secret",
     "ShellOPTemplate",
+    "SlurmJob",
+    "SlurmJobTemplate",
+    "SlurmRemoteExecutor",
     "Step",
     "Steps",
     "Task",
@@ -141,7 +151,7 @@ if TYPE_CHECKING:
     from dflow.config import config, s3_config, set_config, set_s3_config
     from dflow.context import Context
     from dflow.dag import DAG
-    from dflow.executor import ContainerExecutor, Executor
+    from dflow.executor import ContainerExecutor, Executor, RemoteExecutor
     from dflow.io import (
         AutonamedDict,
         IfExpression,
@@ -165,6 +175,8 @@ if TYPE_CHECKING:
         ShellOPTemplate,
     )
     from dflow.python import upload_packages
+    from dflow.resource import Resource
+    from dflow.slurm import SlurmJob, SlurmJobTemplate, SlurmRemoteExecutor
     from dflow.step import HookStep, Step
     from dflow.steps import Steps
     from dflow.task import Task

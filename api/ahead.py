@@ -30,9 +30,12 @@ def server_ahead(*, detach: bool) -> Iterator[Any]:
         yield None
         return
     from dflow.executors.first import start_ahead
+    from dflow.login_node import how_gently
 
+    nice = how_gently().nice
+    nice = nice if isinstance(nice, int) else 0  # to be refused with the other settings
     has_ops = "dflow.python.python_op_template" in sys.modules
-    server = start_ahead(Path(next(iter(dflow.__path__))).absolute(), with_base=has_ops)
+    server = start_ahead(Path(next(iter(dflow.__path__))).absolute(), with_base=has_ops, nice=nice)
     try:
         yield server
     finally:

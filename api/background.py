@@ -38,7 +38,7 @@ def start_runner(layout: RunLayout, *options: str) -> None:
     # The shell ends at once, so the runner has no parent that would have to wait for it.
     library = str(Path(next(iter(dflow.__path__))).parent)
     path = os.pathsep.join(p for p in (os.environ.get("PYTHONPATH"), library) if p)
-    env = {**os.environ, "PYTHONPATH": path}
+    env = {**os.environ, "PYTHONPATH": path, **_secrets()}
     subprocess.run([*_IN_BACKGROUND, str(layout.runner_log), *runner], check=True, start_new_session=True, env=env)
     deadline = time.monotonic() + 20
     while not _has_begun(layout, earlier):
@@ -46,6 +46,12 @@ def start_runner(layout: RunLayout, *options: str) -> None:
             tail = read_text(layout.runner_log)[-2000:].strip() or "it printed nothing"
             raise StateError(f"the process that should run {layout.id} in the background has not begun: {tail}")
         time.sleep(0.02)
+
+
+def _secrets() -> dict[str, str]:
+    """What the runner is to know and no file may hold."""
+    kept = sys.modules.get("dflow.executors.secrets")  # else nothing was kept
+    return kept.pass_on() if kept is not None else {}
 
 
 def _has_begun(layout: RunLayout, earlier: str | None) -> bool:

@@ -34,6 +34,11 @@ def _boolean(value: str) -> bool:
     return value.strip().lower() in ("1", "true", "yes", "on", "y", "t")
 
 
+def _boolean_or_none(value: str) -> bool | None:
+    text = _nullable(value.strip())
+    return None if text is None else _boolean(text)
+
+
 def _boolean_or_path(value: str) -> bool | str:
     text = value.strip()
     if text.lower() in ("", "0", "false", "no", "off", "n", "f"):
@@ -101,6 +106,8 @@ _SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "dereference_symlink": (False, _boolean),
     "isolation": ("fork", _text),
     "durability": ("kill", _text),
+    "login_node": (None, _boolean_or_none),
+    "nice": (None, _number),
 }
 
 _S3_SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Dict, Mapping, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Tuple
 
-__all__ = ["ContainerExecutor", "DirectExecutor", "Executor"]
+if TYPE_CHECKING:
+    from dflow.remote import RemoteExecutor
+
+__all__ = ["ContainerExecutor", "DirectExecutor", "Executor", "RemoteExecutor"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "RemoteExecutor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dflow.remote import RemoteExecutor
+
+    globals()[name] = RemoteExecutor
+    return RemoteExecutor
 
 
 class Executor(ABC):
@@ -21,7 +33,10 @@ class Executor(ABC):
         """The template that is run in place of this one."""
 
     def direct(self) -> Tuple[str, Dict[str, Any]] | None:
-        """What the engine calls this executor, and its settings; None where ``render`` says all."""
+        """What the engine calls this executor, and its settings; None where ``render`` says all.
+
+        What ``render`` gives is for a cluster then, unless it is the template as it was.
+        """
         return None
 
 

@@ -56,11 +56,12 @@ class Forms:
         return from_text(s)
 
     def to_graph(self: Any) -> Dict[str, Any]:
-        """The compiled workflow as plain data."""
+        """The compiled workflow as plain data: for this machine in the debug mode, else for a cluster."""
         from dflow.compile import compile_workflow
+        from dflow.config import is_remote
         from dflow.engine import codec
 
-        graph = compile_workflow(self)
+        graph = compile_workflow(self, on_cluster=is_remote())
         return {**codec.encode(graph), "schema": graph.schema}
 
     def to_graph_json(self, **kwargs: Any) -> str:

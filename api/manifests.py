@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -43,6 +44,8 @@ __all__ = [
     "write_plan",
 ]
 
+_log = logging.getLogger("dflow")
+
 
 def export_workflow(workflow: Workflow, reuse_step: Any = None, **options: Any) -> Export:
     """A workflow as manifests.
@@ -57,7 +60,7 @@ def export_workflow(workflow: Workflow, reuse_step: Any = None, **options: Any) 
     """
     if workflow.given is not None:
         return _as_given(workflow, **options)
-    graph = compile_workflow(workflow)
+    graph = compile_workflow(workflow, on_cluster=True)
     graph = replace(graph, templates=tuple(_with_packages(template) for template in graph.templates))
     prefix = "/".join(part.strip("/") for part in (str(s3_config["prefix"]), "dflow") if part.strip("/"))
     reused = tuple(reusable(reuse_step)) if reuse_step else ()
@@ -70,7 +73,10 @@ def export_workflow(workflow: Workflow, reuse_step: Any = None, **options: Any) 
         "repository": s3_config["repo_key"],
         **options,
     }
-    return export(graph, Options(**given))
+    made = export(graph, Options(**given))
+    for note in made.notes:
+        _log.warning("%s", note)
+    return made
 
 
 def _as_given(workflow: Workflow, name: str | None = None, kind: str = "Workflow", **options: Any) -> Export:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 from dflow.io import Inputs, Outputs
 from dflow.names import check_template_name
@@ -201,9 +201,14 @@ class ShellOPTemplate(ScriptOPTemplate):
 
 
 class PythonScriptOPTemplate(ShellOPTemplate):
-    """A Python script; without ``command`` the interpreter that submits runs it. See :class:`ScriptOPTemplate`."""
+    """A Python script; without ``command`` the interpreter that submits runs it. See :class:`ScriptOPTemplate`.
+
+    Attributes:
+        packages: directories of packages that it imports, where an executor is shown the script of a Python OP.
+    """
 
     language = "python"
+    packages: Sequence[str] = ()
 
 
 class ContainerOPTemplate(ScriptOPTemplate):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Dict, Tuple
 
 from dflow.executor import Executor
+from dflow.remote import SlurmRemoteExecutor
+from dflow.virtual_nodes import SlurmJob, SlurmJobTemplate
 
-__all__ = ["SlurmExecutor"]
+__all__ = ["SlurmExecutor", "SlurmJob", "SlurmJobTemplate", "SlurmRemoteExecutor"]
 
 
 class SlurmExecutor(Executor):

@@ -1,4 +1,4 @@
-"""The verb ``doctor``: what is wrong with a run directory, and what a resume would do."""
+"""The verb ``doctor``: what is wrong with a run directory, what a resume would do, and where it would run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from dflow.cli.show import print_json, say
 from dflow.engine.doctor import Finding, examine
 from dflow.engine.errors import DflowError
 from dflow.engine.runner import load_graph
-from dflow.engine.settings import load_settings
+from dflow.engine.settings import RunSettings, load_settings
+from dflow.login_node import look_around
 from dflow.python.code import changed_ops
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from dflow.engine.doctor import Examination
     from dflow.engine.layout import RunLayout
+    from dflow.login_node import Surroundings
 
 __all__ = ["doctor"]
 
@@ -27,6 +29,7 @@ def doctor(options: argparse.Namespace) -> int:
     layout = find_run(options.id, damaged=True)
     found = examine(layout)
     findings = [*found.findings, *_code(layout)]
+    settings, machine = _settings(layout), look_around()
     if options.json:
         print_json(
             {
@@ -36,13 +39,38 @@ def doctor(options: argparse.Namespace) -> int:
                 "findings": [dataclasses.asdict(finding) for finding in findings],
                 "resume": {"keeps": found.kept, "keepsFailed": found.failed, "runsAgain": found.again},
                 "files": found.files,
+                "loginNode": settings.login_node,
+                "nice": settings.nice,
+                "machine": {**machine._asdict(), "loginNode": machine.is_login_node},
             }
         )
     else:
         for finding in findings:
             say(_line(finding))
         say(_summary(layout, found))
+        for line in _gentleness(settings, machine):
+            say(line)
     return 0 if found.is_well else 1
+
+
+def _settings(layout: RunLayout) -> RunSettings:
+    try:
+        return load_settings(layout.settings)
+    except DflowError:
+        return RunSettings()  # that was said already
+
+
+def _gentleness(settings: RunSettings, machine: Surroundings) -> list[str]:
+    """Whether this machine looks like a login node, and whether the run took it for one; nothing where neither."""
+    lines = []
+    if machine.command:
+        looks = "it looks like a login node" if machine.is_login_node else "it does not look like a login node"
+        lines.append(f"this machine: {machine.words}: {looks}")
+    if settings.login_node or settings.nice:
+        where = "on a login node, " if settings.login_node else ""
+        many = settings.workers() or "no limit"
+        lines.append(f"the run, as it was submitted: {where}steps at once here: {many}, niceness: {settings.nice}")
+    return lines
 
 
 def _code(layout: RunLayout) -> list[Finding]:

@@ -12,6 +12,7 @@ from dflow import __version__
 from dflow.cli.keeping import gc_options, pack_options, unpack_options
 from dflow.config import is_remote
 from dflow.engine.errors import DflowError
+from dflow.executors.secrets import VARIABLE, take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a symbol shows a question mark
+    if VARIABLE in os.environ:
+        take_over()
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.verb is None:

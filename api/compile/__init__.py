@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["compile_workflow"]
 
 
-def compile_workflow(workflow: Workflow) -> WorkflowGraph:
+def compile_workflow(workflow: Workflow, *, on_cluster: bool = False) -> WorkflowGraph:
     """The graph of a workflow.
+
+    Args:
+        on_cluster: it is for a cluster, where nothing of the engine is: what executors render is in it, for those too
+            that the engine uses itself.
 
     Raises:
         CompileError: the workflow cannot run as it is; the error lists everything that is wrong with it.
@@ -36,7 +40,7 @@ def compile_workflow(workflow: Workflow) -> WorkflowGraph:
     problems = Problems()
     if workflow.entrypoint is None:
         raise CompileError([f"workflow {workflow.name!r}: it has no steps; add some with wf.add(...)"])
-    compiler = TemplateCompiler(problems, workflow.context)
+    compiler = TemplateCompiler(problems, workflow.context, on_cluster=on_cluster)
     entry, on_exit = compiler.compile(workflow.entrypoint, workflow.name, workflow.on_exit)
     templates, names = merge(compiler.templates)
     graph = WorkflowGraph(

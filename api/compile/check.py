@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 from dflow.compile.known import near, workflow_name_problem
 from dflow.compile.recursion import check_recursion
 from dflow.compile.references import Name, call_mentions, mentioned
+from dflow.compile.resources import check_resource
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
 from dflow.engine.memo import is_memo_key
-from dflow.engine.model import DagTemplate, Expr, Literal, PythonOpTemplate, ScriptTemplate, StepsTemplate
+from dflow.engine.model import (
+    DagTemplate,
+    Expr,
+    Literal,
+    PythonOpTemplate,
+    ResourceTemplate,
+    ScriptTemplate,
+    StepsTemplate,
+)
 from dflow.engine.paths import declared_paths
 from dflow.names import check_key, check_label, check_step_name, check_template_name, check_workflow_name
 
@@ -72,14 +81,7 @@ class _TemplateCheck:
     def run(self) -> None:
         template, problems = self._template, self._problems
         _allowed(problems, check_template_name, template.name)
-        for what, items in (
-            ("input parameter", template.inputs.parameters),
-            ("input artifact", template.inputs.artifacts),
-            ("output parameter", template.outputs.parameters),
-            ("output artifact", template.outputs.artifacts),
-        ):
-            for item in items:
-                _allowed(problems, lambda name, what=what: check_label(name, what), item.name)  # type: ignore[misc]
+        self._ports()
         parallelism = getattr(template, "parallelism", None)
         if parallelism is not None and parallelism < 1:
             problems.add(f"parallelism is {parallelism}; nothing could ever run")
@@ -101,6 +103,19 @@ class _TemplateCheck:
                 self._group_outputs()
             case ScriptTemplate() | PythonOpTemplate():
                 self._leaf(template)
+            case ResourceTemplate():
+                self._resource(template)
+
+    def _ports(self) -> None:
+        template = self._template
+        for what, items in (
+            ("input parameter", template.inputs.parameters),
+            ("input artifact", template.inputs.artifacts),
+            ("output parameter", template.outputs.parameters),
+            ("output artifact", template.outputs.artifacts),
+        ):
+            for item in items:
+                _allowed(self._problems, lambda name, what=what: check_label(name, what), item.name)  # type: ignore[misc]
 
     def _names(self, calls: Iterable[Call]) -> None:
         counted = Counter(call.name for call in calls)
@@ -220,6 +235,11 @@ class _TemplateCheck:
                     self._problems.add(f"the declared path {path!r} must not contain '..'")
         for text in texts:
             self._leaf_text(text)
+
+    def _resource(self, template: ResourceTemplate) -> None:
+        check_resource(template, self._problems)
+        for text in (template.manifest, template.success_condition, template.failure_condition, *template.flags):
+            self._leaf_text(text or "")
 
     def _leaf_text(self, text: str) -> None:
         try:

@@ -98,6 +98,7 @@ def _output_artifact(item: Any, problems: Problems) -> model.OutputArtifact:
             archive=item.archive,
             global_name=item.global_name,
             save=None if not item.save else as_json(item.save),
+            key=None if getattr(item, "_key", None) is None else text_value(item._key, problems),
         )
 
 

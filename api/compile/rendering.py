@@ -8,112 +8,142 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
-import dflow
-from dflow.engine import codec
-from dflow.engine.errors import DflowError, PayloadError
-from dflow.engine.model import ExecutorSpec, OpPayload
-from dflow.io import InputArtifact, InputParameter, Inputs, Outputs
-from dflow.op_template import OPTemplate, PythonScriptOPTemplate, ScriptOPTemplate
-from dflow.python.payload import pack_op
+from dflow.compile.op_scripts import script_of
+from dflow.compile.resources import resource_template
+from dflow.dag import DAG
+from dflow.engine.errors import DflowError
+from dflow.engine.model import ExecutorSpec
+from dflow.io import Inputs, Outputs
+from dflow.op_template import OPTemplate, ScriptOPTemplate
 from dflow.python.python_op_template import PythonOPTemplate
+from dflow.step import slices_of
+from dflow.steps import Steps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dflow.compile.problems import Problems
     from dflow.step import Step
 
-__all__ = ["Rendering", "concrete"]
-
-_TRANSIENT = {"expression": "lastRetry.exitCode == '75'"}
-_SCRIPT = """\
-import os
-import sys
-
-root = os.path.abspath({root})
-for place in {library!r}:
-    if os.path.isdir(os.path.join(place, "dflow")) and place not in sys.path:
-        sys.path.insert(0, place)
-if sys.version_info[:2] == {version!r}:  # where this interpreter is another one of the machine that it was written on
-    sys.path[:0] = [place for place in {path!r} if place not in sys.path]
-{pre}os.makedirs(root, exist_ok=True)
-with open(os.path.join(root, "op.json"), "w", encoding="utf-8") as stream:
-    stream.write({op!r})
-os.chmod(os.path.join(root, "op.json"), 0o600)
-from dflow.python.runtime.pod import main  # noqa: E402
-
-if __name__ == "__main__":
-    status = main(os.path.join(root, "op.json"){whole})
-{post}    sys.exit(status)
-"""
+__all__ = ["Rendering", "base_name", "concrete"]
 
 
 class Rendering:
-    """Renders the templates of steps, each pair of a template and an executor once."""
+    """Renders the templates of steps, each pair of a template and an executor once.
 
-    def __init__(self, problems: Problems, context: Any = None) -> None:
-        self._problems, self._context = problems, context
-        self._made: dict[tuple[int, int], Any] = {}
+    Where a graph is for a cluster, an executor of the engine is asked as well: the engine is not there. One that gives
+    its template back as it got it has nothing to say of a cluster, and stays named in the call.
+    """
+
+    def __init__(self, problems: Problems, context: Any = None, *, on_cluster: bool = False) -> None:
+        self._problems, self._context, self._on_cluster = problems, context, on_cluster
+        self._made: dict[tuple[int, int, int, bool], tuple[OPTemplate, ExecutorSpec | None]] = {}
+        self._in_context: dict[int, OPTemplate] = {}
         self._kept: list[Any] = []
         self._specs: dict[int, ExecutorSpec | None] = {}
 
     def of(self, step: Step) -> OPTemplate:
         """The template that a step runs."""
-        template = step.template
-        if not isinstance(template, ScriptOPTemplate):
-            if step.executor is not None:
+        if _is_script(step.template):
+            return self._of(step)[0]
+        for argument, given in (("an executor", step.executor), ("use_resource", step.use_resource)):
+            if given is not None:
                 with self._problems.at(f"{step._what} {step.name!r}"):
                     self._problems.add(
-                        "an executor is for a step with a script or a Python OP; give it to the steps inside"
+                        f"{argument} is for a step with a script or a Python OP; give it to the steps inside"
                     )
-            return template
-        executor = None if step.executor is None or self.spec_of(step) is not None else step.executor
-        if executor is None and self._context is None:
-            return template
-        key = (id(template), id(executor))
-        if key not in self._made:
-            self._kept.append((template, executor))
-            with self._problems.at(f"{step._what} {step.name!r}"):
-                self._made[key] = self._rendered(template, executor)
-        made: OPTemplate = self._made[key]
-        return made
+        return step.template
 
     def spec_of(self, step: Step) -> ExecutorSpec | None:
-        """The executor of a step, where the engine knows it."""
-        direct = getattr(step.executor, "direct", None)
-        if direct is None or not isinstance(step.template, ScriptOPTemplate):
-            return None
-        if id(step.executor) not in self._specs:
-            self._kept.append(step.executor)
+        """The executor of a step, where the engine knows it and is to use it."""
+        return self._of(step)[1] if _is_script(step.template) else None
+
+    def _of(self, step: Step) -> tuple[OPTemplate, ExecutorSpec | None]:
+        is_sliced = self._on_cluster and _slices_artifacts(step)
+        key = (id(step.template), id(step.executor), id(step.use_resource), is_sliced)
+        if key not in self._made:
+            self._kept.append((step.template, step.executor, step.use_resource))
             with self._problems.at(f"{step._what} {step.name!r}"):
-                self._specs[id(step.executor)] = self._spec(direct)
-        return self._specs[id(step.executor)]
+                if step.use_resource is None:
+                    self._made[key] = self._make(step.template, step.executor, is_sliced=is_sliced)
+                else:
+                    self._made[key] = self._by_resource(step), None
+        return self._made[key]
 
-    def _spec(self, direct: Any) -> ExecutorSpec | None:
+    def _make(self, template: Any, executor: Any, *, is_sliced: bool) -> tuple[OPTemplate, ExecutorSpec | None]:
+        """The template that is run, and the executor that the engine runs it with."""
+        made = self._by_context(template)
+        spec = self._spec(executor)
+        if executor is None or (spec is not None and not self._on_cluster):
+            return made, spec
+        new = self._rendered(template, made, executor, is_direct=spec is not None, is_sliced=is_sliced)
+        return (made, spec) if new is None else (new, None)
+
+    def _by_resource(self, step: Step) -> OPTemplate:
+        """A template whose steps are completed by an object of a cluster."""
+        if step.executor is not None:
+            self._problems.add("a step has an executor or use_resource, not both")
+        template: Any = step.template
+        shown = concrete(self._by_context(template), self._problems.add)
         try:
-            found = direct()
-            return None if found is None else ExecutorSpec(found[0], json.dumps(found[1], sort_keys=True))
+            return resource_template(shown, step.use_resource)
         except (TypeError, ValueError, DflowError) as exc:
-            self._problems.add(f"executor: {exc}")
-            return None
+            self._problems.add(f"use_resource: {exc}")
+            return step.template
 
-    def _rendered(self, template: ScriptOPTemplate, executor: Any) -> OPTemplate:
-        made: Any = template
-        for renderer in (self._context, executor):
-            if renderer is None:
-                continue
-            if not callable(getattr(renderer, "render", None)) and not callable(getattr(renderer, "get_script", None)):
-                self._problems.add(f"{renderer!r} is no executor: it has no method render(template)")
-                continue
-            made = _render(renderer, concrete(made, self._problems))
-            if not isinstance(made, OPTemplate):
-                self._problems.add(f"{type(renderer).__name__}.render returned {made!r}, which is no template")
-                return template
-            for side in ("inputs", "outputs"):
-                self._check(template, made, side, type(renderer).__name__)
-        return made  # type: ignore[no-any-return]
+    def _by_context(self, template: ScriptOPTemplate) -> Any:
+        if self._context is None:
+            return template
+        if id(template) not in self._in_context:
+            self._in_context[id(template)] = self._rendered(template, template, self._context) or template
+        return self._in_context[id(template)]
+
+    def _spec(self, executor: Any) -> ExecutorSpec | None:
+        direct = getattr(executor, "direct", None)
+        if direct is None:
+            return None
+        if id(executor) not in self._specs:
+            self._specs[id(executor)] = None
+            try:
+                found = direct()
+                if found is not None:
+                    self._specs[id(executor)] = ExecutorSpec(found[0], json.dumps(found[1], sort_keys=True))
+            except (TypeError, ValueError, DflowError) as exc:
+                self._problems.add(f"executor: {exc}")
+        return self._specs[id(executor)]
+
+    def _rendered(
+        self, template: Any, made: Any, renderer: Any, *, is_direct: bool = False, is_sliced: bool = False
+    ) -> OPTemplate | None:
+        """What a context or an executor makes of what was made of a template so far.
+
+        Args:
+            is_direct: the engine knows the executor, so it may have nothing to say: None then.
+            is_sliced: as in :func:`concrete`.
+        """
+        if not callable(getattr(renderer, "render", None)) and not callable(getattr(renderer, "get_script", None)):
+            self._problems.add(f"{renderer!r} is no executor: it has no method render(template)")
+            return template  # type: ignore[no-any-return]
+        mishaps: list[str] = []
+        shown = concrete(made, mishaps.append, is_sliced=is_sliced)
+        before = _state(shown) if is_direct else None
+        try:
+            new = _render(renderer, shown)
+        except (TypeError, ValueError, DflowError) as exc:
+            self._problems.add(f"{type(renderer).__name__}.render: {exc}")
+            return template  # type: ignore[no-any-return]
+        if is_direct and new is shown and _is_same(before, _state(new)):
+            return None
+        for text in mishaps:
+            self._problems.add(text)
+        if not isinstance(new, OPTemplate):
+            self._problems.add(f"{type(renderer).__name__}.render returned {new!r}, which is no template")
+            return template  # type: ignore[no-any-return]
+        for side in ("inputs", "outputs"):
+            self._check(template, new, side, type(renderer).__name__)
+        return new
 
     def _check(self, old: OPTemplate, new: OPTemplate, side: str, who: str) -> None:
         """What others refer to must still be there."""
@@ -122,6 +152,17 @@ class Rendering:
             if missing:
                 names = ", ".join(map(repr, sorted(missing)))
                 self._problems.add(f"the template that {who}.render returned lacks the {side[:-1]} {kind} {names}")
+
+
+def _slices_artifacts(step: Step) -> bool:
+    """Whether the copies of a step get several elements, or artifacts are taken apart for them or put together."""
+    slices = slices_of(step)
+    return slices is not None and bool(slices.input_artifact or slices.output_artifact or slices.group_size)
+
+
+def _is_script(template: OPTemplate) -> bool:
+    """Whether an executor can have a say in how a template is run."""
+    return isinstance(template, ScriptOPTemplate) and template.resource is None
 
 
 def _render(renderer: Any, template: Any) -> Any:
@@ -134,103 +175,61 @@ def _render(renderer: Any, template: Any) -> Any:
     return template
 
 
-def concrete(template: ScriptOPTemplate, problems: Problems) -> ScriptOPTemplate:
-    """A copy of a template that may be changed; of a Python OP, the script that runs it."""
+def _state(template: ScriptOPTemplate) -> dict[str, Any]:
+    """What a template says, to see whether it was changed."""
+    ports = {
+        f"{side} {kind}": [(name, dict(vars(port))) for name, port in getattr(getattr(template, side), kind).items()]
+        for side in ("inputs", "outputs")
+        for kind in ("parameters", "artifacts")
+    }
+    fields = {name: value for name, value in vars(template).items() if name not in ("inputs", "outputs")}
+    return {**ports, **{name: copy.copy(v) if isinstance(v, (list, dict)) else v for name, v in fields.items()}}
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two states say the same. Comparing references is no question, it makes an expression."""
+    if isinstance(one, (str, int, float)):
+        return type(one) is type(other) and bool(one == other)
+    if isinstance(one, dict):
+        return isinstance(other, dict) and [*one] == [*other] and all(_is_same(one[k], other[k]) for k in one)
+    if isinstance(one, (list, tuple)):
+        return type(one) is type(other) and len(one) == len(other) and all(map(_is_same, one, other))
+    return one is other
+
+
+def concrete(
+    template: ScriptOPTemplate, complain: Callable[[str], None], *, is_sliced: bool = False
+) -> ScriptOPTemplate:
+    """A copy of a template that may be changed; of a Python OP, the script that runs it.
+
+    Args:
+        complain: is told of an OP that cannot travel.
+        is_sliced: the script of an OP takes artifacts apart, and makes its part of others, as it is told by inputs.
+    """
     if not isinstance(template, PythonOPTemplate):
         made = copy.copy(template)
+        for name, value in vars(template).items():
+            if isinstance(value, (list, dict)):
+                setattr(made, name, copy.copy(value))
+        _name_for_good(made, template)
         made.inputs = Inputs(dict(template.inputs.parameters.data), dict(template.inputs.artifacts.data), template=made)
         made.outputs = Outputs(
             dict(template.outputs.parameters.data), dict(template.outputs.artifacts.data), template=made
         )
         return made
-    return _script_of(template, problems)
+    scripted = script_of(template, complain, is_sliced=is_sliced)
+    _name_for_good(scripted, template)
+    return scripted
 
 
-def _script_of(template: PythonOPTemplate, problems: Problems) -> PythonScriptOPTemplate:
-    root = template.tmp_root
-    inputs, outputs = Inputs(), Outputs()
-    for name, parameter in template.inputs.parameters.items():
-        given = {} if getattr(parameter, "value", None) is None else {"value": parameter.value}
-        inputs.parameters[name] = InputParameter(type=parameter.type, path=f"{root}/inputs/parameters/{name}", **given)
-    for name, artifact in template.inputs.artifacts.items():
-        place = f"{root}/inputs/artifacts/{name}"
-        inputs.artifacts[name] = InputArtifact(path=place, optional=artifact.optional, type=artifact.type)
-    for name, parameter in template.outputs.parameters.items():
-        outputs.parameters[name] = copy.copy(parameter)
-    for name, artifact in template.outputs.artifacts.items():
-        outputs.artifacts[name] = copy.copy(artifact)
-    made = PythonScriptOPTemplate(
-        name=template.name,
-        inputs=inputs,
-        outputs=outputs,
-        memoize_key=template.memoize_key,
-        image=template.image,
-        command=template.command or ["python3"],
-        script=_text(template, problems),
-        timeout=template.timeout,
-        retry_strategy=_strategy(template),
-        envs=template.envs,
-        requests=template.requests,
-        limits=template.limits,
-        image_pull_policy=template.image_pull_policy,
-    )
+def _name_for_good(made: OPTemplate, template: OPTemplate) -> None:
+    """The name of a template, without the letters by chance of one that the user gave none."""
+    made.name = template.name if template._named else base_name(template)
     made._named = template._named
-    return made
 
 
-def _text(template: PythonOPTemplate, problems: Problems) -> str:
-    try:
-        op = OpPayload(**pack_op(template.op_class))
-    except PayloadError as exc:
-        problems.add(str(exc))
-        return ""
-    big = [name for name, sign in template.outputs.parameters.items() if getattr(sign, "save_as_artifact", False)]
-    library = os.path.dirname(os.path.abspath(str(next(iter(dflow.__path__)))))
-    return _SCRIPT.format(
-        root=_root_of(template),
-        library=[library, *(os.path.dirname(os.path.abspath(str(p))) for p in template.python_packages)],
-        version=tuple(sys.version_info[:2]),
-        path=_own_path(),
-        op=json.dumps({"op": codec.encode(op), "path": [], "save": "link"}, sort_keys=True).replace("{{", "{\\u007b"),
-        pre=_lines(template.pre_script),
-        post="".join(f"    {line}\n" for line in (template.post_script or "").splitlines()),
-        whole=f", whole={big!r}" if big else "",
-    )
-
-
-def _root_of(template: PythonOPTemplate) -> str:
-    """Code for the directory that the files of the OP lie in: local runs move the paths that are declared."""
-    root = template.tmp_root
-    places = [f"{root}/inputs/parameters/{name}" for name in template.inputs.parameters]
-    places += [f"{root}/inputs/artifacts/{name}" for name in template.inputs.artifacts]
-    places += [f"{root}/outputs/parameters/{name}" for name in template.outputs.parameters]
-    places += [f"{root}/outputs/artifacts/{name}" for name in template.outputs.artifacts]
-    return f'os.path.join({places[0]!r}, "..", "..", "..")' if places else repr("op")
-
-
-def _own_path() -> list[str]:
-    """Where this interpreter finds modules, but for those that come with it."""
-    import sysconfig
-
-    standard = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
-    found = dict.fromkeys(os.path.abspath(place) for place in sys.path)
-    own = (p for p in found if not p.endswith(".zip") and os.path.basename(p) != "lib-dynload")
-    return [place for place in own if place not in standard]
-
-
-def _lines(text: str | None) -> str:
-    return f"{text.rstrip()}\n" if text else ""
-
-
-def _strategy(template: PythonOPTemplate) -> Any:
-    """Retries of a Python OP, in the words of a script: exit status 75 is that of a TransientError."""
-    for argument, policy in (
-        ("retry_on_failure", "OnFailure"),
-        ("retry_on_error", "OnError"),
-        ("retry_on_failure_and_error", "Always"),
-    ):
-        limit = getattr(template, argument, None)
-        if limit is not None:
-            return {"limit": limit, "retryPolicy": policy}
-    limit = template.retry_on_transient_error
-    return None if limit is None else {"limit": limit, **_TRANSIENT}
+def base_name(template: OPTemplate) -> str:
+    """The name of a template that the user gave none."""
+    if isinstance(template, PythonOPTemplate):
+        return template.name.rpartition("-")[0]
+    return {Steps: "steps", DAG: "dag"}.get(type(template), getattr(template, "language", "template"))

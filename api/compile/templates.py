@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from dflow.compile.loops import loop_of
 from dflow.compile.ports import as_json, inputs_of, outputs_of
 from dflow.compile.references import call_mentions, mentioned
-from dflow.compile.rendering import Rendering
+from dflow.compile.rendering import Rendering, base_name
+from dflow.compile.resources import resource_of
 from dflow.compile.retries import retry_of
 from dflow.compile.values import artifact_source, parameter_value, text_value
 from dflow.config import config
@@ -27,7 +28,7 @@ from dflow.step import HOOKS, HookStep, slices_of
 from dflow.steps import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from dflow.compile.problems import Problems
     from dflow.step import Step
@@ -59,9 +60,9 @@ class TemplateCompiler:
         templates: what was compiled, in order; calls name templates by their index here, as text.
     """
 
-    def __init__(self, problems: Problems, context: Any = None) -> None:
+    def __init__(self, problems: Problems, context: Any = None, *, on_cluster: bool = False) -> None:
         self.templates: list[model.Template] = []
-        self._rendering = Rendering(problems, context)
+        self._rendering = Rendering(problems, context, on_cluster=on_cluster)
         self._problems = problems
         self._index: dict[int, int] = {}
         self._keep_alive: list[OPTemplate] = []
@@ -80,7 +81,7 @@ class TemplateCompiler:
                     self._reserve(rendered)
                     waiting.append(rendered)
         for template in self._keep_alive:
-            name = template.name if template._named else entry_name if template is entry else _base_name(template)
+            name = template.name if template._named else entry_name if template is entry else base_name(template)
             self.templates.append(self._one(template, name))
         return self._index[id(entry)], None if on_exit is None else self._index[id(on_exit)]
 
@@ -137,8 +138,6 @@ class TemplateCompiler:
     def _call(self, step: Step) -> model.Call:
         problems = self._problems
         with problems.at(f"{step._what} {step.name!r}"):
-            if step.use_resource is not None:
-                problems.add("use_resource is not available in this version")
             return model.Call(
                 name=step.name,
                 template=str(self._index[id(self._rendering.of(step))]),
@@ -199,7 +198,14 @@ class TemplateCompiler:
 
     def _leaf(
         self, template: ScriptOPTemplate, name: str, inputs: model.Inputs, outputs: model.Outputs
-    ) -> model.ScriptTemplate | model.PythonOpTemplate:
+    ) -> model.Template:
+        if template.resource is not None:
+            pod = model.Pod(
+                timeout=None if template.timeout is None else text_value(template.timeout, self._problems),
+                retry=retry_of(template, self._problems),
+                kubernetes=_kubernetes(template, ("annotations", "labels")),
+            )
+            return resource_of(template, name, inputs, outputs, pod=pod, memoize=self._memoize(template))
         pod = self._pod(template)
         if isinstance(template, PythonOPTemplate):
             return model.PythonOpTemplate(
@@ -306,13 +312,6 @@ def hook_expression(given: Any) -> str:
     return text[3:-2] if text.startswith("{{=") and text.endswith("}}") else text
 
 
-def _base_name(template: OPTemplate) -> str:
-    """The name of a template that the user gave none."""
-    if isinstance(template, PythonOPTemplate):
-        return template.name.rpartition("-")[0]
-    return {Steps: "steps", DAG: "dag"}.get(type(template), getattr(template, "language", "template"))
-
-
-def _kubernetes(template: OPTemplate) -> str | None:
-    values = {name: value for name in _FOR_KUBERNETES if (value := getattr(template, name, None))}
+def _kubernetes(template: OPTemplate, names: Iterable[str] = _FOR_KUBERNETES) -> str | None:
+    values = {name: value for name in names if (value := getattr(template, name, None))}
     return as_json(values) if values else None

@@ -305,6 +305,7 @@ def test_a_server_is_given_once_and_only_to_who_needs_such_a_one():
     first = First(sys.executable, runtime_directory(""))
     assert not first.give("/another/python", runtime_directory(""))
     assert not first.give(sys.executable, Path("/another/dflow/python/runtime"))
+    assert not first.give(sys.executable, runtime_directory(""), 5)
     first.close()
     assert not first.give(sys.executable, runtime_directory(""))
 

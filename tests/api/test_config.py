@@ -107,7 +107,14 @@ def test_every_variable_of_s3_config_is_honoured():
 
 
 def test_every_setting_of_upstream_has_a_variable_test():
-    assert set(config) - set(VALUES) == {"dispatcher_interval", "durability", "isolation", "verify"}
+    assert set(config) - set(VALUES) == {
+        "dispatcher_interval",
+        "durability",
+        "isolation",
+        "login_node",
+        "nice",
+        "verify",
+    }
     assert set(s3_config) == set(S3_VALUES)
 
 
@@ -117,6 +124,17 @@ def test_every_setting_of_upstream_has_a_variable_test():
 def test_verify_is_yes_no_or_a_file(text, value):
     assert python("import dflow; print([dflow.config['verify']])", DFLOW_VERIFY=text).stdout == f"{[value]}\n"
     assert config["verify"] is True
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("no", False), ("", None), ("None", None)])
+def test_login_node_is_yes_no_or_to_be_found_out(text, value):
+    assert python("import dflow; print(dflow.config['login_node'])", DFLOW_LOGIN_NODE=text).stdout == f"{value}\n"
+    assert config["login_node"] is None
+
+
+def test_nice_is_a_number_or_left_open():
+    assert python("import dflow; print(dflow.config['nice'])", DFLOW_NICE="5").stdout == "5\n"
+    assert config["nice"] is None
 
 
 def test_dispatcher_debug_has_its_old_variable():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+import anyio
 import pytest
-from dflow.engine.model import Call, Pod, ScriptTemplate
+from dflow.engine.model import Call, Literal, Pod, Retry, ScriptTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.ports import Capabilities, Outcome
 from dflow.engine.runner import run
@@ -86,3 +87,53 @@ def test_what_an_exit_code_means_is_what_the_executor_says(argo, alone):
     result = _job(argo, alone(), Recorder(Outcome(137, hint="killed, out of memory: its limit is 1Gi")))
     assert result.failures[0].phase is Phase.FAILED
     assert result.failures[0].message == "exit code 137 (killed, out of memory: its limit is 1Gi)"
+
+
+class Waiter(Recorder):
+    """Takes jobs and never ends them by itself."""
+
+    async def run(self, job):
+        self.jobs.append(job)
+        try:
+            await anyio.sleep(30)
+        except BaseException:
+            self.outcome = "cancelled"
+            raise
+        return Outcome(0)
+
+
+def _limited(steps, **fields):
+    """A script whose attempts have one second in all."""
+    template = ScriptTemplate("shell", "shell", "true", pod=Pod(retry=Retry(limit=2, max_duration=1.0), **fields))
+    return steps(Call("a", "shell"), templates=[template])
+
+
+def test_a_job_elsewhere_is_cancelled_when_its_strategies_have_no_more_time(argo, steps):
+    waiter = Waiter(elsewhere=True)
+    result = _job(argo, _limited(steps, timeout=Literal("600")), waiter)
+    (job,) = waiter.jobs
+    assert (job.timeout, waiter.outcome) == (600, "cancelled")
+    assert 0.5 < job.deadline <= 1
+    assert result.phase is Phase.FAILED
+    assert argo.nodes["[0].a"]["message"] == f"it was ended after its time limit of {job.deadline:g} s"
+
+
+def test_a_job_of_this_machine_has_what_is_left_as_its_time_limit(argo, steps):
+    recorder = Recorder(Outcome(1))
+    _job(argo, _limited(steps, timeout=Literal("600")), recorder)
+    assert [0.5 < job.timeout <= job.deadline <= 1 for job in recorder.jobs] == [True] * 3
+    assert recorder.jobs[0].timeout > recorder.jobs[2].timeout, "the time is that of all attempts together"
+
+
+def test_the_own_limit_of_a_job_counts_when_it_is_shorter(argo, steps):
+    recorder = Recorder(Outcome(143, timed_out=True))
+    _job(argo, _limited(steps, timeout=Literal("0.25")), recorder)
+    assert recorder.jobs[0].timeout == 0.25
+    assert argo.nodes["[0].a"]["message"] == "it was ended after its time limit of 0.25 s"
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_job_with_a_time_limit_alone_has_no_deadline(argo, alone, elsewhere):
+    recorder = Recorder(elsewhere=elsewhere)
+    _job(argo, alone(timeout=Literal("600")), recorder)
+    assert [(job.timeout, job.deadline) for job in recorder.jobs] == [(600, None)]

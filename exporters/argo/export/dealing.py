@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.engine import expressions
 from dflow.engine.errors import ExpressionError
-from dflow.engine.model import Expr, Literal, PythonOpTemplate, Ref, Sequence
+from dflow.engine.model import Expr, Literal, Ref, Sequence
 from dflow.engine.slice_groups import grouped
 from dflow.engine.texts import depth_of_lists, read_value
 from dflow.exporters.argo.export.hoisting import renamed
+from dflow.exporters.argo.export.records import is_op
 from dflow.exporters.argo.export.texts import as_expression, guarded, quoted, text_of
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _picked(value: Any, index: str) -> Any:
 
 def takes_lists(template: Template, slices: Slices, values: Mapping[str, Value]) -> bool:
     """Whether a copy of a template that is no Python OP gets the elements of a group as lists, by its types."""
-    if slices.group_size is None or slices.pool_size is not None or isinstance(template, PythonOpTemplate):
+    if slices.group_size is None or slices.pool_size is not None or is_op(template):
         return False
     declared = {p.name: depth_of_lists(p.type) for p in template.inputs.parameters}
     kinds = {a.name: depth_of_lists(a.type) for a in template.inputs.artifacts if a.type is not None}

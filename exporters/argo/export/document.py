@@ -9,6 +9,7 @@ from dflow.engine.errors import ExportError
 from dflow.engine.model import DagTemplate, Literal, StepsTemplate
 from dflow.exporters.argo.export.calls import group_template, hooks_of
 from dflow.exporters.argo.export.context import Context
+from dflow.exporters.argo.export.flows import calls_of
 from dflow.exporters.argo.export.leaves import leaf_of
 from dflow.exporters.argo.export.pods import deadline_of, volume_claims
 from dflow.exporters.argo.export.ports import source_of
@@ -45,6 +46,7 @@ def export(graph: WorkflowGraph, options: Options | None = None) -> Export:
             made = leaf_of(template, context)
         context.problems[before:] = [f"{place}, {problem}" for problem in context.problems[before:]]
         context.add(made, place)
+    context.notes += _executors(graph)
     context.inside = graph.entrypoint
     if options.reused:
         add_caches(context)
@@ -59,6 +61,20 @@ def export(graph: WorkflowGraph, options: Options | None = None) -> Export:
         raise ExportError(list(dict.fromkeys(context.problems)))
     uploads = tuple(context.uploads[key] for key in sorted(context.uploads))
     return Export(_manifest(graph, spec, options), documents, uploads, dict(context.places), tuple(context.notes))
+
+
+def _executors(graph: WorkflowGraph) -> list[str]:
+    """Executors that a manifest has no words for; that a step is run in a container goes without saying."""
+    found: dict[str, list[str]] = {}
+    for template in graph.templates:
+        for call in calls_of(template):
+            if call.executor is not None and call.executor.kind != "container":
+                found.setdefault(call.executor.kind, []).append(f"{call.name!r} in {template.name!r}")
+    return [
+        f"the executor {kind!r} is for runs on this machine: on Argo a pod of its template's image runs "
+        f"{', '.join(dict.fromkeys(calls))}"
+        for kind, calls in found.items()
+    ]
 
 
 def _spec(graph: WorkflowGraph, context: Context) -> dict[str, Any]:

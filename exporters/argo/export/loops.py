@@ -17,7 +17,6 @@ from dflow.engine.model import (
     ArtifactList,
     ContinueOn,
     Literal,
-    PythonOpTemplate,
     Ref,
     Sequence,
 )
@@ -36,7 +35,7 @@ from dflow.exporters.argo.export.elements import element_of
 from dflow.exporters.argo.export.flows import count_name, counted_source, store_of
 from dflow.exporters.argo.export.hoisting import Hoisted, Unmoved, late, mentions_item
 from dflow.exporters.argo.export.ports import source_of, whole_of
-from dflow.exporters.argo.export.records import ANNOTATION, HELPER, shortened
+from dflow.exporters.argo.export.records import ANNOTATION, HELPER, is_op, shortened
 from dflow.exporters.argo.export.stacking import SUCCESS, check_of, counted, stacked_outputs
 from dflow.exporters.argo.export.texts import as_expression, guarded, name_of, refuse_tags, text_of
 from dflow.exporters.argo.export.variants import AT, ORDERS, STORE, Wanted, variant_of
@@ -108,7 +107,7 @@ def _is_plain(call: Call, slices: Slices, context: Context) -> bool:
     outputs = {p.name for p in target.outputs.parameters} | {a.name for a in target.outputs.artifacts}
     is_stacked = bool(outputs & {*slices.output_parameters, *slices.output_artifacts})
     picks = any(name in slices.input_artifacts for name, _ in call.artifacts)
-    in_groups = slices.group_size is not None and isinstance(target, PythonOpTemplate)
+    in_groups = slices.group_size is not None and is_op(target)
     return not (is_stacked or picks or in_groups or counted(call) or loop_of(call).parallelism is not None)
 
 
@@ -189,7 +188,7 @@ def _dealt(call: Call, slices: Slices, hoisted: Hoisted, context: Context) -> De
             "a group of slices that goes to a template as lists can be exported for Python OPs only; "
             "leave out group_size, or the lists in the types of its sliced inputs"
         )
-    in_groups = slices.group_size is not None and isinstance(context.template(call.template), PythonOpTemplate)
+    in_groups = slices.group_size is not None and is_op(context.template(call.template))
     count: Value | None = None
     source = counted_source(call)
     if source is not None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dflow.engine.model import PythonOpTemplate, ScriptTemplate
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dflow.engine.model import Template
     from dflow.engine.reuse import Reused
 
-__all__ = ["ANNOTATION", "HELPER", "KEY", "ROOT", "Export", "Options", "Upload", "filled", "shortened"]
+__all__ = ["ANNOTATION", "HELPER", "KEY", "ROOT", "SPEC", "Export", "Options", "Upload", "filled", "is_op", "shortened"]
 
 ROOT = "/tmp/dflow"  # noqa: S108 - in a pod
 """Where the pods of Python OPs have their inputs and outputs."""
@@ -20,6 +23,8 @@ HELPER = "dflow/helper"
 """The annotation of a template that the exporter has made: ``true``, or ``loop-of-steps``, ``loop-of-tasks``."""
 KEY = "dflow_key"
 """The input parameter that carries the key of a step."""
+SPEC = "dflow_spec"
+"""The input parameter that tells a script, which an executor made of a Python OP, what it works on."""
 
 
 _LONGEST = 63
@@ -28,6 +33,13 @@ _LONGEST = 63
 def filled(**fields: Any) -> dict[str, Any]:
     """The fields of a manifest that say something."""
     return {name: value for name, value in fields.items() if value is not None and value not in ([], {})}
+
+
+def is_op(template: Template) -> bool:
+    """Whether the program of a template is that of a Python OP, so that a copy of it can work on several elements."""
+    if isinstance(template, ScriptTemplate):
+        return any(parameter.name == SPEC for parameter in template.inputs.parameters)
+    return isinstance(template, PythonOpTemplate)
 
 
 def shortened(name: str, digest: str) -> str:

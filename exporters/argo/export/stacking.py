@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.model import PythonOpTemplate
 from dflow.engine.texts import OPTIONAL_STR
 from dflow.exporters.argo.export.context import digest
-from dflow.exporters.argo.export.records import HELPER, shortened
+from dflow.exporters.argo.export.records import HELPER, is_op, shortened
 from dflow.exporters.argo.export.texts import name_of
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def counted(call: Call) -> bool:
 
 def stacked_outputs(call: Call, target: Template, slices: Slices) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """The stacked output parameters of the template around a loop, and their types."""
-    grouped = slices.group_size is not None and isinstance(target, PythonOpTemplate)
+    grouped = slices.group_size is not None and is_op(target)
     outputs, types = [], {}
     for parameter in target.outputs.parameters:
         if parameter.name in slices.output_parameters:

@@ -6,12 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.model import DagTemplate, Literal, PythonOpTemplate, Slices, StepsTemplate
+from dflow.engine.model import ArtifactFrom, DagTemplate, Literal, PythonOpTemplate, Ref, Slices, StepsTemplate
 from dflow.exporters.argo.export.context import digest
+from dflow.exporters.argo.export.flows import calls_of
 from dflow.exporters.argo.export.leaves import leaf_of
 from dflow.exporters.argo.export.python_ops import PART, driver_of, part_name
-from dflow.exporters.argo.export.records import shortened
+from dflow.exporters.argo.export.records import SPEC, shortened
 from dflow.exporters.argo.export.stacking import SUCCESS
+from dflow.exporters.argo.export.texts import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,13 +84,17 @@ def variant_of(
         else leaf_of(target, context)
     )
     if wanted.by_runtime:
-        if not isinstance(target, PythonOpTemplate):
+        slices = slices or Slices(Literal("0"))
+        if isinstance(target, PythonOpTemplate):
+            _for_runtime(made, target, wanted, slices, context)
+        elif _is_told(target, wanted, context):
+            _for_script(made, target, wanted, slices)
+        else:
             context.problems.append(
                 f"elements and lists of artifacts are for Python OPs in an export; template {target.name!r} is none"
             )
             return target.name
-        _for_runtime(made, target, wanted, slices or Slices(Literal("0")), context)
-    if wanted.counted:
+    if wanted.counted and SUCCESS not in {parameter.name for parameter in target.outputs.parameters}:
         outputs = made.setdefault("outputs", {}).setdefault("parameters", [])
         path = {"path": f"/tmp/dflow/outputs/parameters/{SUCCESS}", "default": "1"}  # noqa: S108 - in a pod
         outputs.append({"name": SUCCESS, "valueFrom": {"expression": "'1'"} if is_group else path})
@@ -113,12 +119,54 @@ def _for_runtime(
         env.append({"name": "DFLOW_ORDERS", "value": "{{inputs.parameters." + ORDERS + "}}"})
     if wanted.picks:
         env.append({"name": "DFLOW_AT", "value": "{{inputs.parameters." + AT + "}}"})
+    _stack(made, wanted)
+    if wanted.in_groups:
+        _as_lists(made, wanted, slices, target)
+
+
+def _is_told(target: Template, wanted: Wanted, context: Context) -> bool:
+    """Whether a template is what an executor made of a Python OP, with inputs that tell it what the runtime must know.
+
+    Of a Steps, what its steps leave must go to the same place.
+    """
+    names = {parameter.name for parameter in target.inputs.parameters}
+    if not {SPEC, *wanted.parameters} <= names or wanted.parts:
+        return False
+    return all(_has_key(target, name, context) for name in wanted.stacked)
+
+
+def _has_key(target: Template, name: str, context: Context) -> bool:
+    artifact = next((artifact for artifact in target.outputs.artifacts if artifact.name == name), None)
+    if artifact is None or not isinstance(target, (StepsTemplate, DagTemplate)):
+        return artifact is not None
+    source = artifact.source
+    if not isinstance(source, ArtifactFrom) or not isinstance(source.value, Ref):
+        return False
+    path = source.value.path.split(".")
+    call = next((call for call in calls_of(target) if path[1:2] == [call.name]), None)
+    child = None if call is None else context.template(call.template)
+    made = None if child is None else next((a for a in child.outputs.artifacts if a.name == path[-1]), None)
+    return made is not None and made.key is not None
+
+
+def _for_script(made: dict[str, Any], target: Template, wanted: Wanted, slices: Slices) -> None:
+    """Tell the script what the runtime must know, by way of its inputs."""
+    text = json.dumps(_spec(wanted, slices), sort_keys=True)
+    for parameter in made["inputs"]["parameters"]:
+        if parameter["name"] == SPEC:
+            parameter["value"] = text_of(Literal(text))
+    if "steps" not in made and "dag" not in made:
+        _stack(made, wanted)
+    if wanted.in_groups:
+        _as_lists(made, wanted, slices, target)
+
+
+def _stack(made: dict[str, Any], wanted: Wanted) -> None:
+    """All copies leave what is stacked in one place."""
     for artifact in made.get("outputs", {}).get("artifacts", []):
         if artifact["name"] in wanted.stacked:
             artifact["archive"] = {"none": {}}
             artifact["s3"] = {"key": "{{inputs.parameters." + STORE + "}}/" + artifact["name"]}
-    if wanted.in_groups:
-        _as_lists(made, wanted, slices, target)
 
 
 def _spec(wanted: Wanted, slices: Slices) -> dict[str, Any]:
@@ -147,7 +195,7 @@ def _spec(wanted: Wanted, slices: Slices) -> dict[str, Any]:
     return spec
 
 
-def _as_lists(made: dict[str, Any], wanted: Wanted, slices: Slices, target: PythonOpTemplate) -> None:
+def _as_lists(made: dict[str, Any], wanted: Wanted, slices: Slices, target: Template) -> None:
     """The types of sliced parameters are those of lists now."""
     del wanted
     types = {

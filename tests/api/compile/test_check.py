@@ -245,11 +245,6 @@ def test_parameter_given_as_an_artifact():
     assert "is a parameter, not an artifact" in found
 
 
-@pytest.mark.parametrize("arguments", [{"use_resource": 1}])
-def test_argument_for_a_later_version_is_refused(arguments):
-    assert f"{next(iter(arguments))} is not available in this version" in problem(Step("s", template(), **arguments))
-
-
 def test_a_secret_without_a_name_is_refused_and_its_value_is_not_told():
     made = template()
     made.envs = {"TOKEN": Secret("abc-123")}

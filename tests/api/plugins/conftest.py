@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dflow
@@ -10,8 +11,11 @@ import fsspec  # noqa: F401 - its registry is changed
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+sys.path.insert(0, str(Path(__file__).parent))
+from bohrium_service import ACCOUNT, BohriumService
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -41,3 +45,18 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             monkeypatch.setitem(dflow.s3_config, name, value)
 
     return put
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[BohriumService]:
+    """A server in the place of Bohrium, and an account of it."""
+    from dflow.plugins import bohrium, bohrium_account
+
+    monkeypatch.setattr(bohrium_account, "_WAITS", (0.01, 0.01, 0.01))
+    with BohriumService() as server:
+        account = {"username": ACCOUNT[0], "password": ACCOUNT[1], "project_id": "7"}
+        empty = dict.fromkeys(("phone", "authorization", "ticket", "access_key", "app_key"))
+        urls = dict.fromkeys(("bohrium_url", "tiefblue_url", "openapi_url"), server.url)
+        for name, value in {**empty, **account, **urls}.items():
+            monkeypatch.setitem(bohrium.config, name, value)
+        yield server

@@ -200,7 +200,7 @@ def test_slices_are_merged_into_one_job(site, slurm):
 
 def test_a_failed_job_says_why_and_its_siblings_are_collected(site, slurm):
     (site.ran / "3").mkdir()  # so that the OP fails
-    code, output, errors = _ended(site.script(6, 0))
+    _, output, errors = _ended(site.script(6, 0))
     assert '"status": "Failed"' in output, errors
     assert [n for n in range(6) if (site.root / f"n-{n}/outputs/parameters/twice").exists()] == [0, 1, 2, 4, 5]
     assert "IsADirectoryError" in (site.root / "n-3/log.txt").read_text()
@@ -209,11 +209,11 @@ def test_a_failed_job_says_why_and_its_siblings_are_collected(site, slurm):
 
 def test_a_partition_that_there_is_not_is_an_error_in_words(site, slurm):
     site.machine["batch_type"] = "SlurmJobArray"
-    code, output, errors = _ended(site.script(2, 0, {"queue_name": "nowhere"}))
+    _, output, errors = _ended(site.script(2, 0, {"queue_name": "nowhere"}))
     assert '"status": "Failed"' in output or '"status": "Error"' in output
     assert "invalid partition specified: nowhere" in output + errors
 
 
 def test_a_time_limit_of_the_scheduler_is_the_reason(site, slurm):
-    code, output, errors = _ended(site.script(1, 600, {"custom_flags": ["#SBATCH --time=0:01"]}), 300)
+    _, output, errors = _ended(site.script(1, 600, {"custom_flags": ["#SBATCH --time=0:01"]}), 300)
     assert "time limit" in output + errors

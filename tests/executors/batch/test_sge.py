@@ -95,6 +95,11 @@ def test_what_is_asked_for_is_given(sge, job):
     assert sorted(wanted.log.read_text().split()) == ["3", "h_rt=600", "h_vmem=1024M", "smp", "word=given"]
 
 
+@pytest.mark.parametrize(("asked", "share"), [("8gb", "2048M"), ("1G", "256M"), ("100M", "25M"), ("max", "max")])
+def test_memory_of_a_node_is_asked_for_by_the_core(asked, share):
+    assert f"#$ -l h_vmem={share}" in Sge().header(Resources(cpus=4, memory=asked))
+
+
 def test_a_queue_that_there_is_not_is_refused_at_once(sge, job):
     outcome = _run(sge(resources=Resources(queue="nowhere")), job("a"))
     assert outcome.exit_code == 126

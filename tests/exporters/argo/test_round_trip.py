@@ -29,6 +29,8 @@ pytestmark = pytest.mark.roundtrip
 NEED_A_CLUSTER = {
     "cluster": "its volumes",
     "request": "a server",
+    "resource": "it makes an object of it",
+    "virtual_node": "as well",
     "big_parameters": "it has artifacts for parameters",
     "big_through_steps": "as well",
 }

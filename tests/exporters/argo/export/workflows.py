@@ -15,8 +15,11 @@ from dflow import (
     OutputParameter,
     Outputs,
     PythonScriptOPTemplate,
+    Resource,
     Secret,
     ShellOPTemplate,
+    SlurmJob,
+    SlurmJobTemplate,
     Step,
     Steps,
     Task,
@@ -384,6 +387,44 @@ def awkward_texts() -> Workflow:
     )
 
 
+class Training(Resource):
+    """An object of a cluster whose name and status are outputs."""
+
+    action = "create"
+    success_condition = "status.succeeded > 0"
+    failure_condition = "status.failed > 3"
+
+    def get_manifest(self, template: Any) -> dict[str, Any]:
+        container = {"name": "main", "image": template.image, "command": ["sh", "-c", template.script]}
+        return {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"generateName": "training-"},
+            "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
+        }
+
+
+def resource() -> Workflow:
+    template = shell("train", "echo {{inputs.parameters.text}}", labels={"team": "alloys"}, timeout=3600)
+    template.inputs.parameters["text"] = InputParameter(value="one")
+    template.outputs.parameters["name"] = OutputParameter(value_from_path="{.metadata.name}")
+    step = Step("train", template, use_resource=Training())
+    return flow(step, Step("say", shell(), parameters={"text": step.outputs.parameters["name"]}))
+
+
+def virtual_node() -> Workflow:
+    template = shell("fit", "cp /tmp/data /tmp/made; echo {{inputs.parameters.text}} > /tmp/said")
+    template.inputs.artifacts["data"] = InputArtifact(path="/tmp/data", optional=True)
+    template.outputs.artifacts["made"] = OutputArtifact(path="/tmp/made", optional=True)
+    template.outputs.parameters["said"] = OutputParameter(value_from_path="/tmp/said")
+    executor = SlurmJobTemplate("#!/bin/sh\n#SBATCH --nodes=1", {"kubernetes.io/hostname": "slurm-v100"})
+    single = SlurmJob("#SBATCH --comment={{inputs.parameters.text}}", remote_command="bash")
+    return flow(
+        Step("fit", template, parameters={"text": "a"}, key="fit", executor=executor),
+        Step("alone", shell(), parameters={"text": "b"}, use_resource=single),
+    )
+
+
 WORKFLOWS = {
     function.__name__: function
     for function in (
@@ -403,9 +444,11 @@ WORKFLOWS = {
         python_op,
         recursion,
         request,
+        resource,
         retries,
         slices,
         timeouts,
         transient,
+        virtual_node,
     )
 }

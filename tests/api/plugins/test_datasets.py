@@ -1,0 +1,58 @@
+"""Names of data sets, and where jobs of Bohrium have them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from dflow.engine.errors import UnsupportedError
+from dflow.plugins import datasets
+from dflow.plugins.datasets import DatasetsArtifact, wait_for_mount
+
+
+def test_a_data_set_comes_back_from_its_text():
+    whole = DatasetsArtifact("water", "v1")
+    assert whole.get_urn() == "launching+datasets://water@v1"
+    part = DatasetsArtifact("water", "v1", type="models", user="me").sub_path("a").sub_path("b")
+    assert part.get_urn() == "launching+models://water@v1/a/b"
+    assert part.rclone_kwargs["user"] == "me"
+    assert DatasetsArtifact.from_urn(part.get_urn()).get_urn() == part.get_urn()
+    with pytest.raises(ValueError, match="names no data set"):
+        DatasetsArtifact.from_urn("bohrium+datasets:///bohr/x")
+
+
+def test_jobs_of_bohrium_mount_it_under_the_name_of_the_input():
+    machine = SimpleNamespace(input_data={"job_resources": ["launching://datasets/other@v2?alias=x&action=ro"]})
+    DatasetsArtifact("water", "v1", sub_path="a").modify_config("in", machine)
+    assert machine.input_data["job_resources"] == [
+        "launching://datasets/other@v2?alias=x&action=ro",
+        "launching://datasets/water@v1?alias=in&action=ro",
+    ]
+
+
+def test_it_is_linked_where_it_is_mounted(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "_MOUNTS", str(tmp_path / "mounts"))
+    (tmp_path / "mounts" / "in" / "a").mkdir(parents=True)
+    DatasetsArtifact("water", "v1", sub_path="a").bohrium_download("in", str(tmp_path / "step" / "in"))
+    assert (tmp_path / "step" / "in").resolve() == (tmp_path / "mounts" / "in" / "a").resolve()
+    with pytest.raises(FileNotFoundError, match="mounted on machines of Bohrium alone"):
+        DatasetsArtifact("water", "v1").download("other", str(tmp_path / "x"))
+
+
+def test_what_is_not_there_says_so():
+    with pytest.raises(UnsupportedError, match="rclone"):
+        DatasetsArtifact.from_rclone_config({})
+
+
+def test_a_mount_is_waited_for(tmp_path, monkeypatch):
+    wait_for_mount("/proc", timeout=5)
+    with pytest.raises(TimeoutError, match=r"nothing was mounted at .* within 0\.3 s"):
+        wait_for_mount(str(tmp_path), timeout=0.3)
+    mounted = threading.Event()
+    threading.Timer(0.3, mounted.set).start()
+    monkeypatch.setattr("os.path.ismount", lambda _point: mounted.is_set())
+    start = time.monotonic()
+    wait_for_mount(str(tmp_path), timeout=5)
+    assert 0.3 <= time.monotonic() - start < 4
