@@ -164,7 +164,8 @@ class RemoteExecutor(Executor):
     def render(self, template: Any) -> Any:
         """The template that has the script sent and run."""
         keys = self._keys()
-        made = ShellOPTemplate(
+        return ShellOPTemplate(
+            name=template.name,
             inputs=template.inputs,
             outputs=template.outputs,
             memoize_key=template.memoize_key,
@@ -187,8 +188,6 @@ class RemoteExecutor(Executor):
             init_containers=template.init_containers,
             sidecars=template.sidecars,
         )
-        made.name, made._named = template.name, template._named
-        return made
 
     def _settings(self) -> Dict[str, object]:
         return {

@@ -7,6 +7,7 @@ output, and seeds the random numbers of the whole process.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["head_of"]
 
+_log = logging.getLogger("dflow.executors")
 _PATIENCE = 60.0
 _MISSING = 3
 _PROGRAM = """
@@ -35,10 +37,15 @@ except ImportError as exc:
 machine = Machine.load_from_dict(
     {"batch_type": wanted["batch_type"], "context_type": "LazyLocalContext", "local_root": "./"}
 )
+odd = ""
+try:
+    Resources.arginfo(detail_kwargs=False).check_value(wanted["resources"], strict=True)
+except Exception as exc:
+    odd = str(exc)
 resources = Resources.load_from_dict(wanted["resources"])
 job = SimpleNamespace(resources=resources, job_hash="", job_id="", job_task_list=[], fail_count=0)
 head = machine.gen_script_header(job) + "\\n" + machine.gen_script_custom_flags_lines(job)
-json.dump(head, said)
+json.dump([head, odd], said)
 said.flush()
 os._exit(0)
 """
@@ -78,6 +85,9 @@ def head_of(batch_type: str, resources: Mapping[str, Any], python: str = sys.exe
     if done.returncode != 0:
         lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
         raise ConfigError(f"dpdispatcher does not take the resources: {lines[-1] if lines else 'it says nothing'}")
-    lines = [line for line in json.loads(done.stdout).splitlines() if line.strip() and not line.startswith(_OWN)]
+    head, odd = json.loads(done.stdout)
+    if odd:
+        _log.warning("resources_dict: %s; dpdispatcher does not use that", " ".join(odd.split()))
+    lines = [line for line in head.splitlines() if line.strip() and not line.startswith(_OWN)]
     first = [] if lines and lines[0].startswith("#!") else ["#!/bin/bash -l"]
     return (*first, *lines, *([_ONCE[kind]] if kind in _ONCE else []))

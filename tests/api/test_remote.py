@@ -21,6 +21,7 @@ from dflow import (
     OutputParameter,
     PythonScriptOPTemplate,
     RemoteExecutor,
+    S3Artifact,
     Secret,
     ShellOPTemplate,
     SlurmRemoteExecutor,
@@ -154,6 +155,21 @@ def test_a_password_is_in_no_script_and_on_no_command_line(caplog):
     assert "use private_key_file" in caplog.text
     secret = Secret(name="far-away", key="password")
     assert RemoteExecutor("far", password=secret).render(shell("true")).envs == {"DFLOW_SSH_PASSWORD": secret}
+
+
+def test_a_rendered_template_keeps_the_name_of_the_op():
+    wf = Workflow("wf")
+    template = PythonOPTemplate(Doubling, image="i")
+    wf.add(
+        Step(
+            "one",
+            template,
+            parameters={"n": 1},
+            artifacts={"text": S3Artifact(key="x")},
+            executor=RemoteExecutor("far"),
+        )
+    )
+    assert "- name: doubling" in wf.to_yaml()
 
 
 def test_an_export_has_the_rendered_script():

@@ -56,5 +56,6 @@ class SlurmService:
 
     def queue(self) -> list[str]:
         """The jobs that wait, run, or are being ended."""
-        done = subprocess.run(["squeue", "--noheader", "--format=%A %T"], check=True, capture_output=True, text=True)
+        command = ["squeue", "--noheader", "--array", "--format=%A %T"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
         return done.stdout.splitlines()

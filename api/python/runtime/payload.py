@@ -99,7 +99,7 @@ def _unpickled(payload: Dict[str, Any], file: Path) -> Any:
 
 
 def _import_own_cloudpickle() -> None:
-    """Where cloudpickle came along, have that one, not an older one of the interpreter, which may not know the pickle."""
+    """Where cloudpickle came along, have that one: an older one of the interpreter may not know the pickle."""
     place = os.environ.get("DFLOW_PACKAGES")
     if place and "cloudpickle" not in sys.modules:
         sys.path.insert(0, place)
