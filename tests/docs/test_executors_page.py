@@ -30,4 +30,4 @@ def test_what_executors_md_shows_is_so(tmp_path: Path) -> None:
             wf.submit()
             assert int(Path(wf.query_step(key="say")[0].path, "log.txt").read_text()) >= 10
             kinds.append("own")
-    assert kinds == ["container", "slurm", "own"]
+    assert kinds == ["container", "slurm", "dispatcher", "own"]
