@@ -8,6 +8,8 @@ import anyio
 import pytest
 from dflow.executors.batch import Resources
 
+pytestmark = pytest.mark.waiting
+
 
 async def _all(executor, jobs):
     outcomes = {}

@@ -52,7 +52,7 @@ def reach(request):
     return make
 
 
-@pytest.fixture(params=["here", pytest.param("ssh", marks=pytest.mark.ssh)])
+@pytest.fixture(params=[pytest.param("here", marks=pytest.mark.waiting), pytest.param("ssh", marks=pytest.mark.ssh)])
 def host(request):
     """A machine."""
     return Here() if request.param == "here" else request.getfixturevalue("reach")()

@@ -25,6 +25,7 @@ from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate, Slices
 if find_spec("dpdispatcher") is None:  # to import it is what is not done here
     pytest.skip("dpdispatcher is not installed", allow_module_level=True)
 
+pytestmark = pytest.mark.waiting
 WORD = "very-secret-word"
 
 
