@@ -359,5 +359,41 @@ class SlurmRemoteExecutor(RemoteExecutor):
         return made
 
     def direct(self) -> Tuple[str, Dict[str, Any]] | None:
-        """None: what :meth:`render` returns is run wherever the workflow is."""
+        """Name and settings: one process submits and watches the jobs of all steps.
+
+        None for a subclass, which may do it in a way of its own, and where the host is no name but a tag.
+        """
+        if type(self) is not SlurmRemoteExecutor or "{{" in self.host:
+            return None
+        host: Dict[str, Any] = {"hostname": self.host, "port": self.port, "username": self.username}
+        if self.private_key_file is not None:
+            host["key_filename"] = os.path.abspath(os.path.expanduser(str(self.private_key_file)))
+        if isinstance(self.password, str):
+            from dflow.executors.secrets import keep
+
+            keep(f"{self.username}@{self.host}:{self.port}", {"password": self.password})
+        lines = [line.strip() for line in self.header.splitlines() if line.strip()]
+        first = lines.pop(0) if lines and lines[0].startswith("#!") else "#!/bin/sh"
+        root = self.workdir.partition("{{")[0].rstrip("/") or "~"
+        remote: Dict[str, Any] = {"root": root.replace("/./", "/", 1) if root.startswith("/./") else root}
+        if self.remote_command is not None:
+            texts = [isinstance(word, ShellText) for word in self.remote_command]
+            words = self.remote_command
+            remote["command"] = shlex.split(words[0]) if texts == [True] else list(words)
+        return "remote", {
+            "scheduler": "slurm",
+            "host": host,
+            "remote": remote,
+            "container": self._container(),
+            "head": [first, *(line for line in lines if line.startswith("#")), "#SBATCH --no-requeue"],
+            "before": "\n".join(line for line in lines if not line.startswith("#")),
+            "interval": float(max(self.interval, 1)),
+        }
+
+    def _container(self) -> Dict[str, Any] | None:
+        """What runs the container of a step on the host; None for none."""
+        for engine in ("docker", "podman", "singularity"):
+            program = getattr(self, f"{engine}_executable")
+            if program:
+                return {"engine": engine, "program": str(program), "image": None, "args": ""}
         return None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["host_of"]
 
-_PASSWORD = "DFLOW_DISPATCHER_PASSWORD"  # noqa: S105 - the name of a variable
+_PASSWORDS = ("DFLOW_DISPATCHER_PASSWORD", "DFLOW_SSH_PASSWORD")
 
 
 def host_of(profile: Mapping[str, Any], scheduler: str) -> Host:
@@ -38,7 +38,7 @@ def host_of(profile: Mapping[str, Any], scheduler: str) -> Host:
         username=profile.get("username"),
         port=None if profile.get("port") is None else int(profile["port"]),
         key_file=profile.get("key_filename"),
-        password=known.get("password") or os.environ.get(_PASSWORD),
+        password=known.get("password") or next(filter(None, map(os.environ.get, _PASSWORDS)), None),
         passphrase=known.get("passphrase"),
         timeout=float(profile.get("timeout") or 20.0),
         prologue=str(profile.get("execute_command") or ""),
