@@ -384,13 +384,13 @@ class SlurmRemoteExecutor(RemoteExecutor):
             "scheduler": "slurm",
             "host": host,
             "remote": remote,
-            "container": self._container(),
+            "container": self._engine(),
             "head": [first, *(line for line in lines if line.startswith("#")), "#SBATCH --no-requeue"],
             "before": "\n".join(line for line in lines if not line.startswith("#")),
             "interval": float(max(self.interval, 1)),
         }
 
-    def _container(self) -> Dict[str, Any] | None:
+    def _engine(self) -> Dict[str, Any] | None:
         """What runs the container of a step on the host; None for none."""
         for engine in ("docker", "podman", "singularity"):
             program = getattr(self, f"{engine}_executable")

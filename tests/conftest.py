@@ -14,6 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sshd import SshService
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -24,6 +26,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if marked and name not in config.getoption("markexpr"):
             config.hook.pytest_deselected(items=marked)
             items[:] = [item for item in items if item not in marked]
+
+
+@pytest.fixture(scope="module")
+def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshService]:
+    """A real SSH server of this machine."""
+    sys.path.insert(0, str(ROOT / "tests" / "services"))
+    from sshd import SshService, why_not
+
+    if reason := why_not():
+        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with SshService(tmp_path_factory.mktemp("ssh server")) as started:
+        yield started
 
 
 @pytest.fixture

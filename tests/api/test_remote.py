@@ -39,20 +39,15 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
 
 from slurm import SlurmService
 from slurm import why_not as why_no_slurm
-from sshd import SshService, why_not
 
 NUMBER = {"n": int}
 WORD = "s3cret!"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    if reason := why_not():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with SshService(tmp_path_factory.mktemp("ssh server")) as started:
-        yield started
+@pytest.fixture
+def server(ssh_server):
+    """A real SSH server."""
+    return ssh_server
 
 
 @pytest.fixture
@@ -507,10 +502,39 @@ def slurm():
         yield started
 
 
+class InShell(SlurmRemoteExecutor):
+    """A user's own: it may override anything, so what it renders is run."""
+
+
 @pytest.fixture
 def queue(host, slurm):
     """Makes executors that submit to the Slurm of the host."""
-    return lambda **given: host(SlurmRemoteExecutor, interval=1, **given)
+    return lambda **given: host(InShell, interval=1, **given)
+
+
+@pytest.mark.ssh
+def test_jobs_are_watched_by_the_engine_itself(host, slurm, tmp_path):
+    template = shell('echo "$WORD $SLURM_JOB_PARTITION"; cat /tmp/in/in.txt > /tmp/out; exit 4')
+    Path("in.txt").write_text("data")
+    header = """#!/bin/bash -f
+                #SBATCH -p debug
+                export WORD=*"""
+    executor = host(SlurmRemoteExecutor, header=header, interval=1)
+    step, log = run(template, executor, phase="Failed", artifacts={"in": upload_artifact("in.txt")})
+    assert "exit code 4" in step.message
+    assert log == "* debug\n"
+    assert next(Path(step.path).rglob("out")).read_text() == "data"
+    assert (Path(step.path) / ".job").exists()
+    assert list((tmp_path / "there").glob("run-*/dflow-one-*/workdir/tmp/out")), (
+        "what a failed job has left stays there"
+    )
+
+
+@pytest.mark.ssh
+def test_another_command_runs_the_script_of_a_watched_job(host, slurm):
+    executor = host(SlurmRemoteExecutor, interval=1, remote_command="sh -x")
+    _, log = run(shell("true > /tmp/out"), executor)
+    assert "+ true" in log
 
 
 @pytest.mark.ssh

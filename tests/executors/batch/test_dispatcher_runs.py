@@ -13,11 +13,6 @@ from pathlib import Path
 import dflow
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
-
-from sshd import SshService
-from sshd import why_not as why_no_ssh
-
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1500)]
 MANY = int(os.environ.get("DFLOW_TEST_SLURM_JOBS", "60"))
 INTERVAL = 3.0
@@ -54,17 +49,6 @@ if __name__ == "__main__":
     print(json.dumps({{"status": wf.query_status(),
         "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}}))
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A real SSH server."""
-    if reason := why_no_ssh():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with SshService(tmp_path_factory.mktemp("sshd")) as started:
-        yield started
 
 
 class Site:
@@ -117,7 +101,7 @@ def site(request, slurm, tmp_path):
     (programs / "squeue").chmod(0o755)
     if request.param == "here":
         return Site(tmp_path, {"batch_type": "Slurm", "context_type": "LazyLocalContext"})
-    server = request.getfixturevalue("server")
+    server = request.getfixturevalue("ssh_server")
     profile = {
         "hostname": server.host,
         "port": server.port,

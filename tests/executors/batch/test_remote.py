@@ -19,23 +19,14 @@ from dflow.executors.batch import BatchExecutor, BatchOptions, scheduler_named
 from dflow.executors.batch.remote import Remote, RemoteOptions
 from dflow.executors.hosts import Here
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
-
-from sshd import SshService, why_not
-
 QUICK = {"interval": 0.3, "first": 0.1, "grace": 1.0, "rate": 1000.0, "collect": 0.05}
 LIBRARY = str(Path(dflow.__file__).parent)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
+@pytest.fixture
+def server(ssh_server):
     """A real SSH server."""
-    if reason := why_not():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with SshService(tmp_path_factory.mktemp("sshd")) as started:
-        yield started
+    return ssh_server
 
 
 @pytest.fixture
