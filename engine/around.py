@@ -29,14 +29,15 @@ class Around:
         tell: is told of the end while the run is still held: who waits until nobody holds it finds all that was said.
         open_store: gives the object store that the settings of the run mean.
         lineage: is told of leaf steps that have succeeded.
-        make_other: makes the executor that a call names, in place of that of the run.
+        make_other: makes the executor that a call names, in place of that of the run; those of one run are given one
+            dict for what they have in common, such as a connection.
     """
 
     shared: Slots | None = None
     tell: Callable[[RunResult], None] | None = None
     open_store: Callable[[Mapping[str, Any]], ObjectStore] | None = None
     lineage: Lineage | None = None
-    make_other: Callable[[ExecutorSpec, RunSettings], Executor] | None = None
+    make_other: Callable[[ExecutorSpec, RunSettings, dict[str, Any]], Executor] | None = None
 
 
 @record(frozen=True, slots=True)
@@ -61,8 +62,11 @@ class Helpers:
 class Others:
     """The executors that calls name, each made when it is first needed."""
 
-    def __init__(self, make: Callable[[ExecutorSpec, RunSettings], Executor] | None, settings: RunSettings) -> None:
+    def __init__(
+        self, make: Callable[[ExecutorSpec, RunSettings, dict[str, Any]], Executor] | None, settings: RunSettings
+    ) -> None:
         self._make, self._settings = make, settings
+        self._common: dict[str, Any] = {}
         self._made: dict[ExecutorSpec, Executor] = {}
 
     def of(self, spec: ExecutorSpec) -> Executor:
@@ -75,7 +79,7 @@ class Others:
         if spec not in self._made:
             if self._make is None:
                 raise UnsupportedError(f"there is no executor {spec.kind!r} here")
-            self._made[spec] = self._make(spec, self._settings)
+            self._made[spec] = self._make(spec, self._settings, self._common)
         return self._made[spec]
 
     async def finish(self) -> None:

@@ -40,8 +40,11 @@ def make_executor(settings: RunSettings, ahead: First | None = None) -> Executor
     return ForkExecutor(settings.isolation, settings.python, settings.library, ahead, nice=settings.nice)
 
 
-def make_other(spec: ExecutorSpec, run: RunSettings) -> Executor:
+def make_other(spec: ExecutorSpec, run: RunSettings, common: dict[str, Any] | None = None) -> Executor:
     """The executor that a call names.
+
+    Args:
+        common: what the executors of a run have in common: there is one connection and one who asks for each machine.
 
     Raises:
         ConfigError: its settings are wrong.
@@ -49,18 +52,18 @@ def make_other(spec: ExecutorSpec, run: RunSettings) -> Executor:
     """
     import json
 
-    settings = json.loads(spec.config)
+    settings, common = json.loads(spec.config), {} if common is None else common
     try:
         if spec.kind == "container":
             return _container(settings, run)
         if spec.kind in _SCHEDULERS:
-            return _batch(spec.kind, settings)
+            return _batch(spec.kind, settings, common)
         if spec.kind == "remote":
-            return _remote(settings, run)
+            return _remote(settings, run, common)
         if spec.kind == "dispatcher":
             from dflow.executors.dispatcher import dispatcher_executor
 
-            return dispatcher_executor(settings, run)
+            return dispatcher_executor(settings, run, common)
     except TypeError as exc:
         raise ConfigError(f"the settings of the executor {spec.kind!r} are wrong: {exc}") from exc
     raise UnsupportedError(f"there is no executor {spec.kind!r}")
@@ -75,14 +78,15 @@ def _container(settings: dict[str, Any], run: RunSettings) -> Executor:
     return ContainerExecutor(ContainerOptions(engine, **_tuples(settings)), run.python, nice=run.nice)
 
 
-def _batch(name: str, settings: dict[str, Any]) -> Executor:
+def _batch(name: str, settings: dict[str, Any], common: dict[str, Any]) -> Executor:
     from dflow.executors.batch import BatchExecutor, BatchOptions, Resources, scheduler_named
 
     resources = Resources(**_tuples(settings.pop("resources", {})))
-    return BatchExecutor(scheduler_named(name), BatchOptions(resources=resources, **_tuples(settings)))
+    options = BatchOptions(resources=resources, **_tuples(settings))
+    return BatchExecutor(scheduler_named(name), options, common=common)
 
 
-def _remote(settings: dict[str, Any], run: RunSettings) -> Executor:
+def _remote(settings: dict[str, Any], run: RunSettings, common: dict[str, Any]) -> Executor:
     """A scheduler of a machine that SSH reaches: ``host``, ``scheduler``, ``remote``, ``head`` and other options."""
     from dflow.executors.batch import BatchExecutor, BatchOptions, Resources, scheduler_named
     from dflow.executors.batch.remote import Remote, RemoteOptions
@@ -90,12 +94,12 @@ def _remote(settings: dict[str, Any], run: RunSettings) -> Executor:
     from dflow.executors.reaching import host_of
 
     name, container = settings.pop("scheduler"), settings.pop("container", None)
-    host = host_of(settings.pop("host"), name)
+    host = host_of(settings.pop("host"), name, common)
     wrap = wrapper(container) if container else None
     away = RemoteOptions(wrap=wrap, library=run.library, **_tuples(settings.pop("remote", {})))
     resources = Resources(**_tuples(settings.pop("resources", {})))
     options = BatchOptions(resources=resources, **_tuples(settings))
-    return BatchExecutor(scheduler_named(name, host), options, Remote(host, away, run.python))
+    return BatchExecutor(scheduler_named(name, host), options, Remote(host, away, run.python), common)
 
 
 def _tuples(settings: dict[str, Any]) -> dict[str, Any]:

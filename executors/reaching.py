@@ -18,13 +18,14 @@ __all__ = ["host_of"]
 _PASSWORDS = ("DFLOW_DISPATCHER_PASSWORD", "DFLOW_SSH_PASSWORD")
 
 
-def host_of(profile: Mapping[str, Any], scheduler: str) -> Host:
+def host_of(profile: Mapping[str, Any], scheduler: str, common: dict[str, Any]) -> Host:
     """A machine that SSH reaches.
 
     Args:
         profile: ``hostname``, ``username``, ``port``, ``key_filename``, ``timeout``, ``execute_command`` and
             ``known_hosts``, of which only the first must be there.
         scheduler: what jobs are submitted to there.
+        common: what the executors of a run have in common; of each machine there is one.
 
     Raises:
         MissingExtra: ``asyncssh`` is not installed.
@@ -44,4 +45,5 @@ def host_of(profile: Mapping[str, Any], scheduler: str) -> Host:
         prologue=str(profile.get("execute_command") or ""),
         **more,
     )
-    return SshHost(login, PROGRAMS[scheduler])
+    made: Host = common.setdefault(f"host {scheduler} {login.label}", SshHost(login, PROGRAMS[scheduler]))
+    return made

@@ -28,7 +28,7 @@ class Canceller:
     """Cancels the jobs of one scheduler.
 
     Args:
-        wanted: gives the ids of jobs that are to go on; one may run several steps.
+        wanted: gives the ids and tags of jobs that are to go on; one may run several steps.
     """
 
     def __init__(self, scheduler: Scheduler, site: Site, options: BatchOptions, wanted: Callable[[], set[str]]) -> None:
@@ -64,14 +64,16 @@ class Canceller:
 
     async def _ids(self, collected: Sequence[Watched]) -> list[str]:
         """All jobs that may be behind these, those included that were submitted again."""
-        ids = {watched.id for watched in collected if watched.id} - self._wanted()
+        wanted = self._wanted()
+        ids = {watched.id for watched in collected if watched.id}
         doubtful = [watched for watched in collected if watched.doubtful or watched.id is None]
         if doubtful:
             ids.update(left.claim for left in await self._site.look(doubtful) if left.claim)
             tags = {watched.tag for watched in doubtful}
             for known, seen in (await self._scheduler.query([], names=True)).items():
-                if seen.tag in tags and seen.state.is_active:
+                if seen.tag in tags and seen.tag not in wanted and seen.state.is_active:
                     ids.add(known)
+        ids -= wanted
         for watched in collected:  # of one that was never submitted there is nothing to wait for
             if watched.id is None and not ids:
                 watched.gone = time.monotonic()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
-from dflow.engine.errors import LeafError
+from dflow.engine.errors import LeafError, StateError
 from dflow.engine.layout import StepLayout
 from dflow.engine.ports import Capabilities, Outcome
 from dflow.engine.state import read_phase
@@ -49,19 +50,29 @@ class BatchExecutor:
 
     Args:
         site: where jobs run; on this machine's file system unless given.
+        common: what the executors of a run have in common: for each scheduler and machine there is one who asks.
     """
 
     capabilities = Capabilities(elsewhere=True)
 
-    def __init__(self, scheduler: Scheduler, options: BatchOptions | None = None, site: Site | None = None) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        options: BatchOptions | None = None,
+        site: Site | None = None,
+        common: dict[str, Any] | None = None,
+    ) -> None:
         self._scheduler = scheduler
         self._options = options or BatchOptions()
         self._site: Site = site or Shared()
-        self._monitor = Monitor(scheduler, self._site, self._options)
+        machine = f"monitor {scheduler.name} {self._site.name}"
+        mine = Monitor(scheduler, self._options)
+        self._monitor: Monitor = mine if common is None else common.setdefault(machine, mine)
         self._canceller = Canceller(scheduler, self._site, self._options, self._monitor.wanted)
         self._patience = Patience(self._site.name)
         self._submitter: Submitter | None = None
         self._told: set[Path] = set()
+        self._strange: set[Path] = set()
 
     def close(self) -> None:
         """Nothing is kept for further jobs. Jobs that nobody waits for any more go on."""
@@ -82,8 +93,15 @@ class BatchExecutor:
         if step in self._told or (phase is not None and phase.is_final):
             return False
         intent = Intent.read(step)
-        mine = (self._scheduler.name, self._site.name)
-        return intent is not None and (intent.scheduler, intent.site) == mine and intent.state != "cancelled"
+        if intent is None or intent.state == "cancelled":
+            return False
+        if (intent.scheduler, intent.site) == (self._scheduler.name, self._site.name):
+            return True
+        if step not in self._strange:
+            self._strange.add(step)
+            where = f"{intent.scheduler} of {intent.site or 'this machine'}"
+            _log.warning("job %s of %s may still run: it was %s's", intent.id or intent.tag, where, step.name)
+        return False
 
     async def drop(self, step: Path) -> None:
         """Cancel the job of an earlier engine in a directory: it is not what is wanted any more."""
@@ -129,8 +147,8 @@ class BatchExecutor:
         """The job that there is in a directory, as far as it is known."""
         intent = Intent.read(step) if self.adopt(step) else None
         if intent is None:
-            return Watched(step, str(step), ""), None
-        watched = Watched(step, intent.there, intent.tag, intent.id)
+            return Watched(step, str(step), "", self._site), None
+        watched = Watched(step, intent.there, intent.tag, self._site, intent.id)
         watched.doubtful = watched.id is None
         return watched, intent
 
@@ -146,7 +164,7 @@ class BatchExecutor:
         except BaseException:
             self._site.discard(there)
             raise
-        return seen, Watched(step, there, tag), intent
+        return seen, Watched(step, there, tag, self._site), intent
 
     def _write(self, job: Job, step: Path, there: str, tag: str) -> Intent:
         """Write the script and what it needs."""
@@ -210,9 +228,20 @@ class BatchExecutor:
         """Bring what the job has made, however long the machine cannot be reached."""
         well = outcome.exit_code == 0
         self._patience.known = True
-        await self._patience.until_answered(
-            lambda: self._site.collect(watched.step, watched.there, intent.outputs, well=well)
+        task = asyncio.ensure_future(
+            self._patience.until_answered(
+                lambda: self._site.collect(watched.step, watched.there, intent.outputs, well=well), whatever=True
+            )
         )
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:  # it has ended; half of it must not come when the directory is another's
+            with anyio.CancelScope(shield=True), anyio.move_on_after(self._options.cancelling):
+                await asyncio.wait([task])
+            task.cancel()
+            self._note(watched, intent, "cancelled")
+            self._site.discard(watched.there)
+            raise
 
     async def _end(self, watched: Watched, intent: Intent) -> None:
         """Cancel a job, and wait until it is gone. A later engine goes on with that, if this one is killed."""
@@ -230,4 +259,7 @@ class BatchExecutor:
         _log.warning("job %s may still be there", watched.id or watched.tag)
 
     def _note(self, watched: Watched, intent: Intent, state: str) -> None:
-        replace(intent, tag=watched.tag, state=state, id=watched.id).write(watched.step)
+        try:
+            replace(intent, tag=watched.tag, state=state, id=watched.id).write(watched.step)
+        except (OSError, StateError) as exc:  # a full disk is no reason to leave a job in the queue
+            _log.warning("cannot note that job %s is %s: %s", watched.id or watched.tag, state, exc)

@@ -33,9 +33,8 @@ class Monitor:
     A scheduler that does not answer is waited for: that is never the end of a job.
     """
 
-    def __init__(self, scheduler: Scheduler, site: Site, options: BatchOptions) -> None:
+    def __init__(self, scheduler: Scheduler, options: BatchOptions) -> None:
         self._scheduler = scheduler
-        self._site = site
         self._options = options
         self._watched: dict[Path, Watched] = {}
         self._task: asyncio.Task[None] | None = None
@@ -77,13 +76,14 @@ class Monitor:
 
     async def _loop(self) -> None:
         while True:
-            await self._rest()
-            if not self._watched:
-                return
             try:
+                await self._rest()
+                if not self._watched:
+                    return
                 await self._round()
-            except Exception:  # noqa: BLE001 - the jobs are still there, and so is who waits for them
+            except Exception:  # noqa: BLE001, PERF203 - the jobs are still there, and so is who waits for them
                 _log.exception("a round of looking at jobs failed; the next one follows")
+                await asyncio.sleep(self._first)
 
     async def _rest(self) -> None:
         """Wait for the time of the next query; jobs that the scheduler calls ended are looked at meanwhile."""
@@ -91,7 +91,7 @@ class Monitor:
         self._pause = min(self._pause * 2, self._options.interval)
         while self._watched and (left := end - time.monotonic()) > 0:
             gone = [watched for watched in self._watched.values() if watched.gone is not None]
-            if gone and await self._woken(min(left, self._site.pause)):
+            if gone and await self._woken(min(left, max(one.site.pause for one in gone))):
                 end = min(end, time.monotonic() + self._pause)
             elif gone:
                 await self._settle(gone)
@@ -99,8 +99,8 @@ class Monitor:
                 end = min(end, time.monotonic() + self._pause)
 
     def wanted(self) -> set[str]:
-        """The ids of jobs that are not being cancelled: one that runs several steps may be wanted by one of them."""
-        return {one.id for one in self._watched.values() if one.id is not None and not one.cancelling}
+        """The ids and tags of jobs that are not being cancelled: one that runs several steps may be wanted by one."""
+        return {name for one in self._watched.values() if not one.cancelling for name in (one.id, one.tag) if name}
 
     async def _woken(self, seconds: float) -> bool:
         if self._wake is None:
@@ -166,7 +166,7 @@ class Monitor:
         if not looked:
             return
         try:
-            left = await self._site.look(looked)
+            left = await _look(looked)
         except (Unanswered, Unreachable) as exc:
             _log.info("%s; its jobs are waited for", exc)
             return
@@ -219,3 +219,15 @@ class Monitor:
             except (Unanswered, Unreachable) as exc:
                 _log.info("%s does not say why jobs ended: %s", self._scheduler.name, exc)
         return known
+
+
+async def _look(looked: Sequence[Watched]) -> list[Left]:
+    """What jobs have left, with one look at each site."""
+    by_site: dict[int, list[Watched]] = {}
+    for watched in looked:
+        by_site.setdefault(id(watched.site), []).append(watched)
+    found: dict[Path, Left] = {}
+    for some in by_site.values():
+        site: Site = some[0].site
+        found.update(zip((one.step for one in some), await site.look(some), strict=True))
+    return [found[watched.step] for watched in looked]

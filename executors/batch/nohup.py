@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Nohup"]
 
-_PAUSE = 0.5
+_PAUSE = 2.0
 _SUBMIT = """\
 cd "$1" || exit 1
 setsid {words} "$2" >> "$3" 2>&1 < /dev/null &
@@ -70,6 +70,8 @@ class Nohup(Commands):
         super().__init__(host, patience)
         self._at_once = at_once
         self._started: set[str] = set()
+        self._looking = anyio.Lock()
+        self._looked = float("-inf")
 
     def header(self, resources: Resources) -> list[str]:
         """Extra lines that begin with ``#``; there is nobody to ask for anything else."""
@@ -80,9 +82,8 @@ class Nohup(Commands):
         if self._at_once is None:
             said = await self._say("nproc")
             self._at_once = int(said.output) if said.output.strip().isdigit() else 1
-        if len(self._started) >= self._at_once and len(await self.query(self._started)) >= self._at_once:
-            await anyio.sleep(_PAUSE)
-            raise Full
+        if len(self._started) >= self._at_once:
+            await self._look_for_room(self._at_once)
         words = shlex.join(interpreter(submission.text))
         script = _SUBMIT.format(words=words)
         said = await self._say("sh", "-c", script, "dflow", submission.cwd, submission.text, submission.log)
@@ -93,6 +94,16 @@ class Nohup(Commands):
             raise Unanswered(f"a process was started, and its id is {known!r}")
         self._started.add(known)
         return known
+
+    async def _look_for_room(self, at_once: int) -> None:
+        """One look for all that wait, so often and no oftener."""
+        async with self._looking:
+            if len(self._started) < at_once:
+                return
+            await anyio.sleep(max(self._looked + _PAUSE - anyio.current_time(), 0))
+            self._looked = anyio.current_time()
+            if len(await self.query(self._started)) >= at_once:
+                raise Full
 
     async def query(self, ids: Collection[str], *, names: bool = False) -> Mapping[str, Seen]:
         """Look at the processes. Those of another host are unknown, which is not ended."""

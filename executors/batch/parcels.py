@@ -212,6 +212,8 @@ def _walk(root: str) -> Iterator[tuple[str, int, int]]:
                 rest = os.path.join(at, entry.name)
                 state = entry.stat(follow_symlinks=False)
                 is_folder = entry.is_dir(follow_symlinks=False)
+                if not is_folder and stat.S_IFMT(state.st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
+                    continue  # a pipe or a socket is nothing that could be sent
                 yield rest, 0 if is_folder else state.st_size, 0 if is_folder else state.st_mtime_ns
                 if is_folder:
                     todo.append(rest)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from dflow.engine.errors import LeafError
-from dflow.executors.hosts import Unanswered
+from dflow.executors.hosts import Unanswered, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,8 +35,11 @@ class Patience:
         self._silent = False
         self.known = False
 
-    async def until_answered(self, do: Callable[[], Awaitable[_T]]) -> _T:
+    async def until_answered(self, do: Callable[[], Awaitable[_T]], *, whatever: bool = False) -> _T:
         """What comes of it in the end.
+
+        Args:
+            whatever: it must be done, so a machine that will not have the user is tried again, too.
 
         Raises:
             LeafError: a machine that has never answered does not after five tries, some 15 seconds.
@@ -46,7 +49,9 @@ class Patience:
         while True:
             try:
                 result = await do()
-            except Unanswered as exc:  # noqa: PERF203 - seconds apart
+            except (Unanswered, Unreachable) as exc:  # noqa: PERF203 - seconds apart
+                if isinstance(exc, Unreachable) and not whatever:
+                    raise
                 tries += 1
                 if tries >= _TRIES and not self.known:
                     raise LeafError(f"{exc} ({tries} tries)") from exc

@@ -40,6 +40,7 @@ __all__ = ["Remote", "RemoteOptions"]
 
 _log = logging.getLogger("dflow.executors")
 _AT_ONCE = 200
+_SOME_UNREADABLE = 2  # the exit status of tar
 _HOPS = 20
 _COLLECT = 0.2
 _PATIENCE = 120.0
@@ -148,6 +149,7 @@ class Remote:
         self._objects = Objects()
         self._sent: set[str] = set()
         self._bases: set[str] = set()
+        self._doubtful: set[str] = set()
         self._sending: anyio.Lock | None = None
         self._bring: Together[tuple[Path, str, Job], Exception | None] = Together(self._bring_all, _COLLECT, _AT_ONCE)
         self._remove: Together[str, None] = Together(self._remove_all, _COLLECT, _AT_ONCE)
@@ -192,22 +194,45 @@ class Remote:
 
     async def bring(self, step: Path, there: str, job: Job) -> None:
         """Send the directory of a step, with those that are sent in the same moment."""
+        odd = next((output for output in job.outputs if "\n" in output), None)
+        if odd is not None:
+            raise LeafError(f"the declared path {odd!r} has a line break, and cannot be brought back")
         failed = await self._bring((step, there, job))
         if failed is not None:
             raise failed
 
     async def _bring_all(self, wanted: Sequence[tuple[Path, str, Job]]) -> list[Exception | None]:
-        if self._sending is None:
-            self._sending = anyio.Lock()
-        async with self._sending:
+        async with self._turn():
             found = await anyio.to_thread.run_sync(self._parcels, wanted)
             by_base: dict[str, list[tuple[Parcel, Job, Path]]] = {}
             for (step, there, job), parcel in zip(wanted, found, strict=True):
                 if isinstance(parcel, Parcel):
                     by_base.setdefault(posixpath.dirname(there), []).append((parcel, job, step))
+            failed: dict[Path, Exception] = {}
             for base, some in by_base.items():
-                await self._send(base, some)
-        return [one if isinstance(one, Exception) else None for one in found]
+                try:
+                    await self._send(base, some)
+                except LeafError as exc:  # noqa: PERF203 - one of them may be the reason
+                    failed.update(await self._send_each(base, some) if len(some) > 1 else {some[0][2]: exc})
+        return [
+            one if isinstance(one, Exception) else failed.get(step)
+            for one, (step, _, _) in zip(found, wanted, strict=True)
+        ]
+
+    async def _send_each(self, base: str, some: Sequence[tuple[Parcel, Job, Path]]) -> dict[Path, Exception]:
+        """One after the other; what went wrong, by step."""
+        failed: dict[Path, Exception] = {}
+        for one in some:
+            try:
+                await self._send(base, [one])
+            except LeafError as exc:  # noqa: PERF203 - each for itself
+                failed[one[2]] = exc
+        return failed
+
+    def _turn(self) -> anyio.Lock:
+        if self._sending is None:
+            self._sending = anyio.Lock()
+        return self._sending
 
     def _parcels(self, wanted: Sequence[tuple[Path, str, Job]]) -> list[Parcel | LeafError]:
         found: list[Parcel | LeafError] = []
@@ -235,8 +260,9 @@ class Remote:
             entries.update((entry.name, entry) for entry in own)
             objects += needed
         if ops:
-            for entry in await self._runtime(shared):
-                entries.setdefault(entry.name, entry)
+            runtime = await self._runtime(shared)
+            entries.update((entry.name, entry) for entry in runtime)
+            fresh += [f"{shared} {entry.name.split('/')[1]}" for entry in runtime[:1]]
         for name, parts in self._objects.closure(objects):
             if f"{base} {name}" not in self._sent:
                 fresh.append(f"{base} {name}")
@@ -278,19 +304,20 @@ class Remote:
         if f"{shared} {own.digest}" in self._sent:
             return []
         said = await self._host.say(["test", "-d", f"{shared}/{own.digest}"], patience=_PATIENCE)
-        self._sent.add(f"{shared} {own.digest}")
+        if said.code == 0:
+            self._sent.add(f"{shared} {own.digest}")
         return [] if said.code == 0 else [Entry(f".runtime/{own.digest}/{name}", source) for name, source in own.files]
 
     async def _pipe_in(self, entries: Sequence[Entry], *argv: str) -> Said:
         read, write = os.pipe()
-        failed: list[OSError] = []
+        failed: list[Exception] = []
 
         def feed() -> None:
             try:
                 write_parcel(entries, write)
             except BrokenPipeError:
                 pass  # what reads has ended, and says why
-            except OSError as exc:
+            except Exception as exc:  # noqa: BLE001 - said below
                 failed.append(exc)
 
         thread = threading.Thread(target=feed, name="dflow-send", daemon=True)
@@ -298,7 +325,7 @@ class Remote:
         said = await self._host.pipe(argv, source=read)
         await anyio.to_thread.run_sync(thread.join)
         if failed:
-            raise LeafError(f"cannot send {failed[0].filename or 'a file'}: {failed[0].strerror or failed[0]}")
+            raise LeafError(f"cannot send {getattr(failed[0], 'filename', None) or 'a file'}: {failed[0]}")
         return said
 
     # -- looking ------------------------------------------------------------------------------------------------------
@@ -310,8 +337,10 @@ class Remote:
         said = await self._lines(_LOOK.format(exit=EXIT, claim=CLAIM), away) if away else []
         told: dict[Path, Left] = {}
         for line in said:
-            kind, number, text = line.split(" ", 2)
-            told[away[int(number)].step] = Left(exit_of(text), None) if kind == "E" else Left(None, claim_of(text))
+            kind, number, text = (*line.split(" ", 2), "", "")[:3]
+            if kind in ("E", "C") and number.isdigit() and int(number) < len(away):
+                left = Left(exit_of(text), None) if kind == "E" else Left(None, claim_of(text))
+                told[away[int(number)].step] = left
         return [
             told.get(watched.step, Left(None, None)) if found is None else Left(found, None)
             for watched, found in zip(looked, here, strict=True)
@@ -335,11 +364,12 @@ class Remote:
 
         The directory there is removed then, unless its job has failed: somebody may want to see it.
         """
+        self._bases.add(posixpath.dirname(there))
         if read_exit(step) is None:
             failed = await self._back((step, there, tuple(outputs)))
             if failed is not None:
                 raise failed
-        if well:
+        if well and there not in self._doubtful:
             self.discard(there)
         elif not well:
             _log.warning("what step %s has left is on %s in %s", step.name, self.name, there)
@@ -350,15 +380,28 @@ class Remote:
             by_base.setdefault(posixpath.dirname(one[1]), []).append(one)
         failed: dict[Path, Exception] = {}
         for base, some in by_base.items():
-            failed.update(await self._fetch(base, some))
+            try:
+                failed.update(await self._fetch(base, some))
+            except LeafError as exc:  # noqa: PERF203 - one of them may be the reason
+                failed.update(await self._fetch_each(base, some) if len(some) > 1 else {some[0][0]: exc})
         return [failed.get(step) for step, _, _ in wanted]
+
+    async def _fetch_each(self, base: str, some: Sequence[tuple[Path, str, tuple[str, ...]]]) -> dict[Path, Exception]:
+        failed: dict[Path, Exception] = {}
+        for one in some:
+            try:
+                failed.update(await self._fetch(base, [one]))
+            except LeafError as exc:  # noqa: PERF203 - each for itself
+                failed[one[0]] = exc
+        return failed
 
     async def _fetch(self, base: str, some: Sequence[tuple[Path, str, tuple[str, ...]]]) -> dict[Path, Exception]:
         returns = Returns(base, {posixpath.basename(there): step for step, there, _ in some}, self._objects.sources)
         lines = []
         for _, there, outputs in some:
             lines += [f"s {posixpath.basename(there)}", *(f"o {output}" for output in (*outputs, *self._options.more))]
-        await self._pipe_out(returns, "\n".join([*lines, ""]), "sh", "-c", _PACK, "dflow", base)
+        if not await self._pipe_out(returns, "\n".join([*lines, ""]), "sh", "-c", _PACK, "dflow", base):
+            self._doubtful.update(there for _, there, _ in some)  # what could not be read is still there
         for _ in range(_HOPS):
             missing = await anyio.to_thread.run_sync(returns.missing)
             if not missing:
@@ -368,26 +411,15 @@ class Remote:
             await self._pipe_out(returns, "\0".join(outside), "sh", "-c", _FOLLOW, "dflow", base)
         return await anyio.to_thread.run_sync(returns.install)
 
-    async def _pipe_out(self, returns: Returns, given: str, *argv: str) -> None:
-        """Take a stream of what comes back."""
+    async def _pipe_out(self, returns: Returns, given: str, *argv: str) -> bool:
+        """Take a stream of what comes back; whether all of it could be read there."""
         feed_from, feed_to = os.pipe()
         taken_from, taken_to = os.pipe()
-        failed: list[BaseException] = []
-
-        def feed() -> None:
-            with contextlib.suppress(BrokenPipeError), os.fdopen(feed_to, "wb") as stream:
-                stream.write(os.fsencode(given))
-
-        def take() -> None:
-            with os.fdopen(taken_from, "rb") as stream:
-                try:
-                    returns.take(stream)
-                except (LeafError, OSError, tarfile.TarError) as exc:
-                    failed.append(exc)
-                while stream.read(1 << 16):
-                    pass  # what writes is not to be stopped by that
-
-        threads = [threading.Thread(target=act, name="dflow-receive", daemon=True) for act in (feed, take)]
+        failed: list[Exception] = []
+        threads = [
+            threading.Thread(target=_feed, args=(feed_to, os.fsencode(given)), name="dflow-ask", daemon=True),
+            threading.Thread(target=_take, args=(taken_from, returns, failed), name="dflow-receive", daemon=True),
+        ]
         for thread in threads:
             thread.start()
         said = await self._host.pipe(argv, source=feed_from, sink=taken_to)
@@ -397,8 +429,11 @@ class Remote:
             raise Unanswered(f"{self.name}: {said.words or failed[0]}")
         if failed:
             raise LeafError(f"cannot bring back what is on {self.name}: {failed[0]}")
-        if said.code != 0 and said.errors.strip():
+        if said.code > _SOME_UNREADABLE:  # it was ended before its end
+            raise Unanswered(f"{self.name}: {said.words}")
+        if said.code == _SOME_UNREADABLE:
             _log.warning("%s: %s", self.name, said.words)
+        return said.code < _SOME_UNREADABLE
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -417,7 +452,8 @@ class Remote:
 
     async def _remove_all(self, places: Sequence[str]) -> list[None]:
         given = os.fsencode("\0".join(places))
-        await self._host.say(["sh", "-c", _REMOVE, "dflow", "/"], patience=_PATIENCE, given=given)
+        async with self._turn():  # not while something is being sent there
+            await self._host.say(["sh", "-c", _REMOVE, "dflow", "/"], patience=_PATIENCE, given=given)
         return [None] * len(places)
 
     async def finish(self) -> None:
@@ -437,7 +473,7 @@ class Remote:
 
 def _changer(here: str, there: str) -> Callable[[str], str]:
     """Replaces a path by another one, where it stands as a whole or before what is in it."""
-    found = re.compile(re.escape(here) + r"(?![A-Za-z0-9._-])")
+    found = re.compile(r"(?<![\w./-])" + re.escape(here) + r"(?![\w@+~-]|\.\w)")
     return lambda text: found.sub(lambda _: there, text)
 
 
@@ -453,3 +489,20 @@ def _changed(step: Path, there: str) -> dict[str, bytes]:
 
 def _exits_here(steps: Sequence[Path]) -> list[Exit | None]:
     return [read_exit(step) for step in steps]
+
+
+def _feed(descriptor: int, given: bytes) -> None:
+    """Write to a pipe, as long as somebody reads."""
+    with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as stream:
+        stream.write(given)
+
+
+def _take(descriptor: int, returns: Returns, failed: list[Exception]) -> None:
+    """Read a stream to its end, whatever is wrong with it, so that who writes it is not stopped."""
+    with os.fdopen(descriptor, "rb") as stream:
+        try:
+            returns.take(stream)
+        except Exception as exc:  # noqa: BLE001 - for who waits
+            failed.append(exc)
+        while stream.read(1 << 16):
+            pass

@@ -44,10 +44,12 @@ class Returns:
         self._links: set[str] = set()
         self._outside: list[str] = []
         self._inside: dict[str, str] = {}
+        self._begun = self._followed = False
 
     def outside(self) -> list[str]:
         """The links that lead to what is only there, and whose contents are wanted: what comes next replaces them."""
         names, self._outside = self._outside, []
+        self._followed = True
         self._links.difference_update(names)
         for name in names:
             tag, _, rest = name.partition("/")
@@ -70,6 +72,10 @@ class Returns:
             tarfile.TarError: it is no such stream, or ends too early.
             OSError: it cannot be written.
         """
+        if not self._begun:  # something may be there of one that was broken off
+            for tag in self._steps:
+                _remove(self._stage(tag))
+        self._begun = True
         with tarfile.open(fileobj=stream, mode="r|") as tar:
             for member in tar:
                 self._take(tar, member)
@@ -87,7 +93,7 @@ class Returns:
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
-        if member.issym():
+        if member.issym() and not self._followed:
             self._take_link(name, target, member.linkname)
         elif member.isfile() and (source := tar.extractfile(member)) is not None:
             with target.open("wb") as file:
@@ -130,6 +136,8 @@ class Returns:
         if not stage.is_dir():
             raise LeafError("its directory is not there any more")
         made = stage / _WORKDIR
+        if made.is_symlink():
+            made.unlink()
         if made.is_dir():
             for name in _files(str(made)):
                 _move(made / name, step, f"{_WORKDIR}/{name}")

@@ -24,9 +24,13 @@ _SHELLS_OWN = frozenset(
     ]
 )  # fmt: skip
 
+_SECRET = frozenset(("DFLOW_DISPATCHER_PASSWORD", "DFLOW_KEPT_SECRETS", "DFLOW_SSH_PASSWORD"))
+_NOT_GIVEN = _SHELLS_OWN | _SECRET | {STEP_VARIABLE}
+
 _BODY = """\
 step={step}
-if ! ( set -C; echo "{own_id} $(uname -n)" > "$step/{claim}" ) 2> /dev/null; then
+mine="{own_id} $(uname -n)"
+if ! ( set -C; echo "$mine" > "$step/{claim}" ) 2> /dev/null; then
     test -e "$step/{claim}" && exit 0 # another one runs the step, or it is cancelled
     echo "dflow: cannot write to $step on $(uname -n)" >&2
     exit 75
@@ -58,6 +62,8 @@ kill -KILL "$group$child" 2> /dev/null
 test -z "$killer" || kill -KILL "$group$killer" 2> /dev/null
 {unwatch}signal=null
 test "$code" -le 128 || signal=$((code - 128))
+# the directory may be that of another job by now, if this one was given up
+test "$(cat "$step/{claim}" 2> /dev/null)" = "$mine" || exit "$code"
 for pause in 0 1 5 20; do
     test "$pause" = 0 || sleep "$pause"
     printf '{{"code":%d,"signal":%s,"timedOut":%s,"begin":%s,"end":%s,"host":"%s"}}\\n' \\
@@ -112,13 +118,14 @@ def script_text(job: Job, step: str, own_id: str, shell: str = "/bin/sh", before
 def environment_text(env: Mapping[str, str], own: Iterable[str]) -> str:
     """A file of the shell that sets the environment of a job.
 
-    What the scheduler sets for each job stays as it is there, and so does what belongs to the shell itself. The
+    What the scheduler sets for each job stays as it is there, and so does what belongs to the shell itself; passwords
+    for machines are not for jobs. The
     processes of a job are the scheduler's, so they do not count as the engine's.
     """
     own = tuple(own)
     lines = [
         f"export {name}={shlex.quote(value)}"
         for name, value in sorted(env.items())
-        if _NAME.match(name) and name not in _SHELLS_OWN and name != STEP_VARIABLE and not name.startswith(own)
+        if _NAME.match(name) and name not in _NOT_GIVEN and not name.startswith(own)
     ]
     return "\n".join([*lines, ""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import posixpath
 import time
 import uuid
 from dataclasses import replace
@@ -105,8 +106,8 @@ class Submitter:
         groups = _parts(requests, self._options.group)
         try:
             await self._submit_again(groups)
-        except Refused as exc:
-            if len(groups) > 1 and "array" in str(exc).lower():  # there are none, or not so long ones
+        except (Refused, Full) as exc:
+            if len(groups) > 1 and (isinstance(exc, Full) or "array" in str(exc).lower()):  # none, or not so long ones
                 self._array = max(len(groups) // 2, 1)
                 for part in _parts(requests, self._options.group * self._array):
                     await self._submit_some(part, found)
@@ -135,7 +136,7 @@ class Submitter:
         submission = Submission(
             text=script_of(first.head, scripts, self._scheduler.index, self._options.together),
             tag=tag,
-            cwd=first.cwd,
+            cwd=first.cwd if alone and len(groups[0]) == 1 else posixpath.dirname(first.watched.there),
             log=first.log if alone and len(groups[0]) == 1 else _NOWHERE,
             count=None if alone else len(groups),
         )
@@ -165,6 +166,8 @@ class Submitter:
                     done = [replace(i, state="submitted", id=own) for i, own in zip(intents, each, strict=True)]
                     await _write(requests, done)
             except Full as exc:
+                if submission.count is not None:
+                    raise  # perhaps there is room for fewer
                 await self._wait_for_room(exc)
                 continue
             except Unanswered as exc:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from dflow.executors.batch.places import Exit
     from dflow.executors.batch.ports import Ended
+    from dflow.executors.batch.sites import Site
 
 __all__ = ["Watched", "is_plain", "outcome_of"]
 
@@ -25,6 +26,7 @@ class Watched:
     Attributes:
         step: the directory of the step here.
         there: the same where it runs.
+        site: where that is.
         tag: the name of the job, which those have in common that are submitted as one.
         id: None while it is not known whether it was submitted.
         since: when its id became known, or doubtful: what a query says that was asked before does not count.
@@ -34,10 +36,11 @@ class Watched:
         future: how it ended; None when it has to be submitted again.
     """
 
-    __slots__ = ("cancelling", "doubtful", "future", "gone", "id", "since", "step", "tag", "there")
+    __slots__ = ("cancelling", "doubtful", "future", "gone", "id", "since", "site", "step", "tag", "there")
 
-    def __init__(self, step: Path, there: str, tag: str, known: str | None = None) -> None:
+    def __init__(self, step: Path, there: str, tag: str, site: Site, known: str | None = None) -> None:
         self.step = step
+        self.site = site
         self.there = there
         self.tag = tag
         self.id = known

@@ -31,11 +31,12 @@ _ALL = 1_000_000_000
 _NOT_USED = ("forward_files", "forward_common_files")
 
 
-def dispatcher_executor(settings: Mapping[str, Any], run: RunSettings) -> BatchExecutor:
+def dispatcher_executor(settings: Mapping[str, Any], run: RunSettings, common: dict[str, Any]) -> BatchExecutor:
     """The executor that the settings mean.
 
     Args:
         settings: ``machine``, ``resources`` and ``task`` as dpdispatcher knows them, and how jobs are to be run.
+        common: what the executors of a run have in common.
 
     Raises:
         ConfigError: dpdispatcher does not take them.
@@ -51,7 +52,7 @@ def dispatcher_executor(settings: Mapping[str, Any], run: RunSettings) -> BatchE
         _log.warning("task_dict: %s: not used, a job gets the inputs of its step", ", ".join(ignored))
     host: Host = Here()
     if machine["context_type"] == "SSHContext":
-        host = host_of(dict(machine["remote_profile"]), name)
+        host = host_of(dict(machine["remote_profile"]), name, common)
     group = _ALL if settings.get("merge") else max(int(resources.get("group_size") or 1), 1)
     options = BatchOptions(
         head=head_of(str(machine["batch_type"]), resources),
@@ -62,7 +63,7 @@ def dispatcher_executor(settings: Mapping[str, Any], run: RunSettings) -> BatchE
         interval=float(settings["interval"]),
         tries=int(settings.get("retries") or 0),
     )
-    return BatchExecutor(scheduler_named(name, host), options, _site(settings, host, run))
+    return BatchExecutor(scheduler_named(name, host), options, _site(settings, host, run), common)
 
 
 def _site(settings: Mapping[str, Any], host: Host, run: RunSettings) -> Site:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
+
+from dflow.engine.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["after", "before"]
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
 
 def before(resources: Mapping[str, Any]) -> str:
-    """Modules, files to source, variables, and ``prepend_script``, in this order."""
+    """Modules, files to source, variables, and ``prepend_script``, in this order.
+
+    Raises:
+        ConfigError: a variable has no name that a shell knows.
+    """
     lines = ["module purge"] if resources.get("module_purge") else []
     lines += [f"module unload {shlex.quote(str(name))}" for name in _listed(resources, "module_unload_list")]
     lines += [f"module load {shlex.quote(str(name))}" for name in _listed(resources, "module_list")]
     lines += [f". {_file(str(path))}" for path in _listed(resources, "source_list")]
     for name, value in dict(resources.get("envs") or {}).items():
+        if not _NAME.match(str(name)):
+            raise ConfigError(f"resources_dict: envs: {name!r} is no name of a variable")
         values = value if isinstance(value, list) else [value]
         lines += [f"export {name}={shlex.quote(str(one))}" for one in values]
     return "\n".join([*lines, *map(str, _listed(resources, "prepend_script"))])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import pwd
 import subprocess
@@ -24,14 +26,22 @@ class Here:
 
     async def say(self, argv: Sequence[str], *, patience: float, given: bytes = b"") -> Said:
         """As :class:`~dflow.executors.hosts.Host` says."""
+        pipe = asyncio.subprocess.PIPE
         try:
-            with anyio.fail_after(patience):
-                done = await anyio.run_process(list(argv), input=given, check=False)
-        except TimeoutError as exc:
-            raise Unanswered(f"{argv[0]} did not answer within {patience:g} s") from exc
+            process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, stderr=pipe)
         except OSError as exc:
             raise Unanswered(f"cannot run {argv[0]}: {exc.strerror or exc}") from exc
-        return Said(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+        try:
+            output, errors = await asyncio.wait_for(process.communicate(given), patience)
+        except asyncio.TimeoutError as exc:
+            raise Unanswered(f"{argv[0]} did not answer within {patience:g} s") from exc
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                with anyio.CancelScope(shield=True):
+                    await process.communicate()
+        return Said(process.returncode or 0, output.decode(errors="replace"), errors.decode(errors="replace"))
 
     async def pipe(self, argv: Sequence[str], *, source: int | None = None, sink: int | None = None) -> Said:
         """As :class:`~dflow.executors.hosts.Host` says."""

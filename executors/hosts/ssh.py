@@ -30,6 +30,7 @@ __all__ = ["Login", "SshHost"]
 
 _log = logging.getLogger("dflow.executors")
 _KEEPALIVE = 15.0
+_SESSIONS = 8  # servers allow ten for a connection, unless they are told otherwise
 _PROBE = 'printf "%s\\n" "dflow $(id -un) $HOME"; command -v {programs} > /dev/null && echo plain'
 _NEVER = (
     asyncssh.PermissionDenied,
@@ -85,6 +86,7 @@ class SshHost:
         self._programs = " ".join(shlex.quote(program) for program in programs) or "sh"
         self._connection: asyncssh.SSHClientConnection | None = None
         self._opening: asyncio.Lock | None = None
+        self._sessions = asyncio.Semaphore(_SESSIONS)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._in_login_shell = False
         self._user = self._home = ""
@@ -95,9 +97,10 @@ class SshHost:
         connection = await self._connected()
         source: dict[str, Any] = {"input": given} if given else {"stdin": asyncssh.DEVNULL}
         try:
-            done = await asyncio.wait_for(
-                connection.run(self._command(argv), encoding=None, check=False, **source), patience
-            )
+            async with self._sessions:
+                done = await asyncio.wait_for(
+                    connection.run(self._command(argv), encoding=None, check=False, **source), patience
+                )
         except asyncio.TimeoutError as exc:
             raise Unanswered(f"{argv[0]} on {self.name} did not answer within {patience:g} s") from exc
         except (asyncssh.Error, OSError) as exc:
@@ -111,13 +114,14 @@ class SshHost:
             taken = asyncssh.DEVNULL if sink is None else ends.enter_context(os.fdopen(sink, "wb", buffering=0))
             connection = await self._connected()
             try:
-                process: Any = await connection.create_process(
-                    self._command(argv), stdin=given, stdout=taken, encoding=None
-                )
-                async with process:
-                    errors = _text(await process.stderr.read())
-                    await process.wait_closed()
-                    return self._said(process.returncode, "", errors)
+                async with self._sessions:
+                    process: Any = await connection.create_process(
+                        self._command(argv), stdin=given, stdout=taken, encoding=None
+                    )
+                    async with process:
+                        errors = _text(await process.stderr.read())
+                        await process.wait_closed()
+                        return self._said(process.returncode, "", errors)
             except (asyncssh.Error, OSError) as exc:
                 raise self._broken(exc) from exc
 
@@ -141,10 +145,14 @@ class SshHost:
             await connection.wait_closed()
 
     def _command(self, argv: Sequence[str]) -> str:
-        text = shlex.join(argv)
-        if self._login.prologue:
-            text = f"{self._login.prologue}\n{text}"
-        return f"bash -lc {shlex.quote(text)}" if self._in_login_shell else text
+        text = self._after_prologue(shlex.join(argv))
+        if not self._in_login_shell:
+            return text
+        inner = shlex.quote(f"exec >&3 3>&-; {text}")  # what the user's profile prints is no answer
+        return f"bash -lc {inner} 3>&1 > /dev/null"
+
+    def _after_prologue(self, text: str) -> str:
+        return f"{{ {self._login.prologue}\n}} > /dev/null\n{text}" if self._login.prologue else text
 
     def _said(self, code: int | None, output: str, errors: str) -> Said:
         if code is None or code < 0:
@@ -152,6 +160,8 @@ class SshHost:
         return Said(code, output, errors)
 
     def _broken(self, exc: Exception) -> Unanswered:
+        if isinstance(exc, asyncssh.ChannelOpenError):
+            return Unanswered(f"{self.name} opens no more sessions: {exc}")
         if self._connection is not None:
             self._connection.abort()
         self._connection = None
@@ -161,6 +171,7 @@ class SshHost:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # a run in a thread of its own has another loop each time
             self._connection, self._opening, self._loop = None, asyncio.Lock(), loop
+            self._sessions = asyncio.Semaphore(_SESSIONS)
         assert self._opening is not None  # noqa: S101 - just set
         async with self._opening:
             if self._connection is None or self._connection.is_closed():
@@ -218,12 +229,17 @@ class SshHost:
 
     async def _look_around(self, connection: asyncssh.SSHClientConnection) -> None:
         """Who the user is there, and whether the plain shell finds the programs."""
-        prologue = f"{self._login.prologue}\n" if self._login.prologue else ""
-        probe = f"{prologue}{_PROBE.format(programs=self._programs)}"
+        probe = self._after_prologue(_PROBE.format(programs=self._programs))
         done = await connection.run(f"sh -c {shlex.quote(probe)}", stdin=asyncssh.DEVNULL, check=False)
         lines = [line for line in str(done.stdout).splitlines() if line.startswith("dflow ") or line == "plain"]
         if not lines or not lines[0].startswith("dflow "):
             raise asyncssh.ConnectionLost(f"its shell gives no answer ({str(done.stderr).strip()[-200:]})")
+        first = str(done.stdout).splitlines()[0]
+        if first != lines[0]:
+            raise Unreachable(
+                f"the shell of {self.name} prints {first!r} before each command, so answers cannot be told from it: "
+                "have it print only where somebody sits, as with: case $- in *i*) … ;; esac"
+            )
         _, self._user, self._home = lines[0].split(" ", 2)
         self._in_login_shell = "plain" not in lines
 

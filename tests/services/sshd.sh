@@ -59,7 +59,7 @@ StrictModes no
 UsePAM no
 UseDNS no
 MaxStartups 64
-MaxSessions 64
+MaxSessions 10
 Subsystem sftp internal-sftp
 END
 }
