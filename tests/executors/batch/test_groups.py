@@ -56,6 +56,11 @@ def test_a_scheduler_without_arrays_gets_single_jobs(executor, fake, job):
     assert all("_" not in words[0] for words in fake.events("S"))
 
 
+def test_arrays_that_are_too_many_jobs_at_once_become_shorter(executor, fake, job):
+    fake.set("most", "3")
+    assert set(_codes(executor(), [job(f"j{n}") for n in range(6)]).values()) == {0}
+
+
 def test_all_jobs_of_an_array_are_refused_together(executor, fake, job):
     fake.set("refuse", "bad")
     outcomes = anyio.run(_all, executor(resources=Resources(queue="bad")), [job(f"j{n}") for n in range(3)])
@@ -114,13 +119,15 @@ def test_one_of_a_group_that_is_not_wanted_leaves_the_others_alone(executor, fak
     first, second = job("a", "sleep 2"), job("b", f"echo x > {tmp_path}/ran")
 
     async def main():
-        ours, outcomes = executor(group=2, cancelling=5.0), []
+        ours, outcomes = executor(group=2, cancelling=5.0, collect=0.5), []
 
         async def one():
             outcomes.append(await ours.run(first))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(one)
+            while not (first.step / ".job.sh").exists():  # noqa: ASYNC110 - so that it is the first of them
+                await anyio.sleep(0.02)
             with anyio.CancelScope() as scope:
                 async with anyio.create_task_group() as inner:
                     inner.start_soon(ours.run, second)

@@ -210,3 +210,20 @@ def test_a_result_is_trusted_over_the_scheduler(executor, fake, job, tmp_path):
     fake.set("forget")
     outcome = _run(executor(), job("a", "exit 4"))
     assert (outcome.exit_code, outcome.message, outcome.lost) == (4, None, False)
+
+
+def test_a_job_that_was_given_up_says_nothing_of_the_next_one_in_its_place(executor, fake, job, tmp_path):
+    first = job("a", "trap '' TERM; touch ../../began; sleep 2; exit 9", grace=30.0)
+
+    async def main():
+        ours = executor(cancelling=0.3)
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(ours.run, first)
+                while not (tmp_path / "run" / "began").exists():  # noqa: ASYNC110 - a program makes it
+                    await anyio.sleep(0.02)
+                scope.cancel()
+        first.step.rename(first.step.with_name("a.bk1"))
+        return await ours.run(job("a", "sleep 3; exit 5"))
+
+    assert anyio.run(main).exit_code == 5

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -15,9 +16,9 @@ from pathlib import Path
 import anyio
 import dflow
 import pytest
-from dflow.executors.batch import BatchExecutor, BatchOptions, scheduler_named
+from dflow.executors.batch import BatchExecutor, BatchOptions, parcels, remote, scheduler_named
 from dflow.executors.batch.remote import Remote, RemoteOptions
-from dflow.executors.hosts import Here
+from dflow.executors.hosts import Here, Unreachable
 
 QUICK = {"interval": 0.3, "first": 0.1, "grace": 1.0, "rate": 1000.0, "collect": 0.05}
 LIBRARY = str(Path(dflow.__file__).parent)
@@ -235,6 +236,117 @@ def test_cancelling_ends_the_program_there_and_removes_its_directory(executor, j
     anyio.run(main)
     assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
     assert list(away.glob("run-*")) == []
+
+
+def test_a_stream_that_was_cut_is_fetched_again(executor, job, host, tmp_path, monkeypatch):
+    wanted = job(
+        "a", "mkdir out; for n in $(seq 30); do head -c 3000 /dev/zero > out/$n; done", outputs=("workdir/out",)
+    )
+    cut = tmp_path / "cut"
+    cut.touch()
+    text = "cat | { if rm " + shlex.quote(str(cut)) + " 2> /dev/null; then head -c 16896; exit 137; else cat; fi; }"
+    pack = f"set -o pipefail; {{ {remote._PACK.rstrip()}; }} | {text}"
+    monkeypatch.setattr(remote, "_PACK", f'exec bash -c {shlex.quote(pack)} dflow "$1"\n')
+    monkeypatch.setattr("dflow.executors.batch.patience._FIRST", 0.05)
+    assert _run(executor(host), wanted).exit_code == 0
+    assert len(list((wanted.step / "workdir/out").iterdir())) == 30
+    assert not cut.exists()
+
+
+def test_pipes_in_a_step_are_not_sent_and_stop_nobody(executor, job, host):
+    odd = job("a", "test ! -e pipe")
+    os.mkfifo(odd.step / "workdir" / "pipe")
+    assert {name: outcome.exit_code for name, outcome in _run(executor(host), odd, job("b")).items()} == {
+        "a": 0,
+        "b": 0,
+    }
+
+
+def test_one_step_that_cannot_be_sent_is_no_reason_for_others(executor, job, host, monkeypatch):
+    odd = job("a")
+    (odd.step / "workdir" / "x").write_text("x")
+    real = parcels._add
+
+    def refuse(tar, entry):
+        if entry.source and entry.source.endswith("/a/workdir/x"):
+            raise OSError(5, "Input/output error", entry.source)
+        real(tar, entry)
+
+    monkeypatch.setattr(parcels, "_add", refuse)
+    outcomes = _run(executor(host), odd, job("b"))
+    assert (outcomes["a"].exit_code, outcomes["b"].exit_code) == (126, 0)
+    assert "Input/output error" in outcomes["a"].message
+
+
+def test_a_path_with_a_line_break_is_an_error_before_anything_runs(executor, job, host):
+    outcome = _run(executor(host), job("a", outputs=("workdir/x\ny",)))
+    assert outcome.exit_code == 126
+    assert "has a line break" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("/run/a/in", "/there/in"),
+        ("'/run/a'", "'/there'"),
+        ("see /run/a.", "see /there."),
+        ("/mnt/run/a/in", "/mnt/run/a/in"),
+        ("/run/a.bk1 /run/a-b /run/a@2 /run/aé", "/run/a.bk1 /run/a-b /run/a@2 /run/aé"),
+    ],
+)
+def test_paths_are_changed_where_they_stand_as_a_whole(text, wanted):
+    assert remote._changer("/run/a", "/there")(text) == wanted
+
+
+@pytest.mark.ssh
+def test_more_commands_than_a_server_takes_sessions_wait_for_each_other(reach):
+    host = reach()
+
+    async def main():
+        answers = []
+
+        async def one(number):
+            answers.append((await host.say(["sh", "-c", f"sleep 0.2; echo {number}"], patience=20)).output)
+
+        async with anyio.create_task_group() as group:
+            for number in range(30):
+                group.start_soon(one, number)
+        await host.close()
+        return answers
+
+    assert sorted(map(int, anyio.run(main))) == list(range(30))
+    assert host.connections == 1
+
+
+@pytest.mark.ssh
+def test_what_a_profile_prints_is_no_answer(reach, server):
+    profile = server.directory / "home" / ".bash_profile"
+    profile.write_text("echo Welcome to the cluster\nPATH=/opt/of-the-cluster:$PATH\n")
+    host = reach()
+    host._programs = "a-program-that-only-a-profile-finds"
+    try:
+        said = anyio.run(_said, host, ["sh", "-c", "echo $PATH; echo no >&2; exit 3"])
+    finally:
+        profile.unlink()
+    assert (said.code, said.output.partition(":")[0], said.errors) == (3, "/opt/of-the-cluster", "no\n")
+
+
+@pytest.mark.ssh
+def test_a_shell_that_always_prints_is_refused_with_what_to_do(reach, server):
+    startup = server.directory / "home" / ".bashrc"
+    startup.write_text("echo Welcome to the cluster\n")
+    try:
+        with pytest.raises(Unreachable, match=r"prints 'Welcome to the cluster' before each command"):
+            anyio.run(_said, reach(), ["true"])
+    finally:
+        startup.unlink()
+
+
+async def _said(host, argv):
+    try:
+        return await host.say(argv, patience=10)
+    finally:
+        await host.close()
 
 
 @pytest.mark.ssh

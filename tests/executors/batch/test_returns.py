@@ -138,3 +138,20 @@ def test_a_stream_that_ends_too_early_is_no_result(returns, step):
 def test_a_step_of_which_nothing_comes_is_an_error(returns, step):
     returns.take(_stream())
     assert "is not there any more" in str(returns.install()[step])
+
+
+def test_what_a_broken_transfer_has_left_is_not_gone_on_with(step, tmp_path):
+    (tmp_path / "victim").mkdir()
+    Returns("/base", {"tag": step}, {}).take(_stream(("tag/workdir/evil", f"->{tmp_path}/victim")))
+    _taken(Returns("/base", {"tag": step}, {}), ("tag/workdir/evil/x", "theirs"), ("tag/.exit", "{}"))
+    assert list((tmp_path / "victim").iterdir()) == []
+    assert (step / "workdir/evil/x").read_text() == "theirs"
+
+
+def test_contents_that_were_asked_for_are_no_links(returns, step, tmp_path):
+    (tmp_path / "victim").write_text("secret")
+    returns.take(_stream(("tag/log.txt", f"->{tmp_path}/victim")))
+    assert returns.outside() == ["tag/log.txt"]
+    _taken(returns, ("tag/log.txt", f"->{tmp_path}/victim"), ("tag/workdir", f"->{tmp_path}"), ("tag/.exit", "{}"))
+    assert not (step / "log.txt").exists()
+    assert (step / "workdir/tmp/in").is_symlink()

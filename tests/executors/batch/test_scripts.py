@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from dflow.executors.batch.script import environment_text
 from dflow import OutputParameter, ShellOPTemplate, Step, Workflow, config
 from dflow.python import OP, PythonOPTemplate, Slices
 from dflow.slurm import SlurmExecutor
@@ -160,3 +161,13 @@ def test_a_job_that_was_made_from_something_else_is_cancelled(fake, tmp_path, un
     assert done.returncode == 0
     assert [s.outputs.parameters["n"].value for s in Workflow(id="jobs-1").query_step(type="Pod")] == ["6", "6"]
     until(lambda: fake.active() == [])
+
+
+def test_passwords_for_machines_are_not_given_to_jobs():
+    env = {
+        "DFLOW_DISPATCHER_PASSWORD": "hunter2",
+        "DFLOW_SSH_PASSWORD": "hunter2",
+        "DFLOW_KEPT_SECRETS": "hunter2",
+        "A": "1",
+    }
+    assert environment_text(env, ()) == "export A=1\n"

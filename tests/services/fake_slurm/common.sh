@@ -7,6 +7,7 @@
 #   mute     there while sbatch submits and then says that it got no answer
 #   timed    there when no job is run: something else says how they end
 #   refuse   the name of a partition that there is not
+#   most     how many jobs of an array may wait at a time
 #   array    the number of jobs that an array must have fewer than
 state=$FAKE_SLURM
 echo "${0##*/} $(date +%s.%N)" >> "$state/calls"
