@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from dflow.executors.batch.script import environment_text
 from dflow import OutputParameter, ShellOPTemplate, Step, Workflow, config
+from dflow.executors.batch.script import environment_text
 from dflow.python import OP, PythonOPTemplate, Slices
 from dflow.slurm import SlurmExecutor
 
