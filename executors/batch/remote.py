@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 import os
 import posixpath
 import re
-import tarfile
-import threading
-import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +16,11 @@ import anyio
 import anyio.to_thread
 from dflow.engine.errors import LeafError
 from dflow.engine.records import record
-from dflow.executors.batch.parcels import Entry, Objects, Parcel, write_parcel
+from dflow.executors.batch.fetching import Fetching
 from dflow.executors.batch.places import CLAIM, EXIT, claim_of, exit_of, read_exit
-from dflow.executors.batch.returns import Returns
+from dflow.executors.batch.sending import Sending, changer
 from dflow.executors.batch.sites import Left, script_at, with_command
 from dflow.executors.batch.together import Together
-from dflow.executors.bundle import bundle
 from dflow.executors.hosts import Unanswered, Unreachable
 
 if TYPE_CHECKING:
@@ -34,39 +29,14 @@ if TYPE_CHECKING:
     from dflow.engine.ports import Job
     from dflow.executors.batch.places import Exit
     from dflow.executors.batch.watched import Watched
-    from dflow.executors.hosts import Host, Said
+    from dflow.executors.hosts import Host
 
 __all__ = ["Remote", "RemoteOptions"]
 
 _log = logging.getLogger("dflow.executors")
 _AT_ONCE = 200
-_SOME_UNREADABLE = 2  # the exit status of tar
-_HOPS = 20
 _COLLECT = 0.2
 _PATIENCE = 120.0
-SCRIPT_OF_STEP = "script"
-_UNPACK = """\
-umask 077
-base=$1 in=$1/.dflow/in-$2 shared=$3
-mkdir -p "$base/.dflow/objects" "$base/.dflow/ops" "$base/.dflow/lib" "$shared" "$in" || exit 1
-tar -xf - -C "$in" || { rm -rf "$in"; exit 1; }
-cd "$in" || exit 1
-for one in .dflow/objects/* .runtime/*; do
-    test -e "$one" || continue
-    case $one in .runtime/*) to=$shared/${one##*/} ;; *) to=$base/$one ;; esac
-    test -e "$to" || mv "$one" "$to" || exit 1
-done
-for one in .dflow/ops/* .dflow/lib/*; do
-    test -e "$one" || test -L "$one" || continue
-    mv -fT "$one" "$base/$one" || exit 1
-done
-rm -rf .dflow .runtime
-for one in *; do
-    test -e "$one" || continue
-    test -e "$base/$one" || mv "$one" "$base/$one" || exit 1
-done
-rm -rf "$in"
-"""
 _LOOK = """\
 n=0
 while IFS= read -r one; do
@@ -79,26 +49,6 @@ _FORBID = """\
 while IFS= read -r one; do (umask 077; set -C; : > "$one/{claim}") 2> /dev/null; done
 exit 0
 """
-_PACK = """\
-cd "$1" || exit 1
-while IFS= read -r line; do
-    rest=${line#??}
-    case $line in
-    "s "*)
-        one=$rest
-        test -d "$1/$one" || continue
-        (
-            cd "$1/$one" || exit
-            find . -mindepth 1 -maxdepth 1 ! -name inputs ! -name workdir -printf "$one/%P\\0"
-            test ! -d outputs || find outputs -type l -exec realpath -z --relative-base="$PWD" -- {} + 2> /dev/null |
-                grep -z "^workdir/" | sed -z "s:^:$one/:"
-        ) ;;
-    "o "*) (cd "$1/$one" 2> /dev/null && { test -e "$rest" || test -L "$rest"; } && printf '%s\\0' "$one/$rest") ;;
-    esac
-done | tar -cf - --hard-dereference --null -T -
-"""
-_NAMED = 'cd "$1" || exit 1; tar -cf - --hard-dereference --null -T -'
-_FOLLOW = 'cd "$1" || exit 1; tar -chf - --hard-dereference --null -T -'
 _REMOVE = 'cd "$1" 2> /dev/null || exit 0; xargs -0 rm -rf --'
 _FINISH = """\
 cd "$1" 2> /dev/null || exit 0
@@ -146,17 +96,11 @@ class Remote:
         self._host = host
         self._options = options
         self._here_python = here_python
-        self._objects = Objects()
-        self._sent: set[str] = set()
+        self._sending = Sending(host, options.library)
+        self._fetching = Fetching(host, self._sending.sources, options.more)
         self._bases: set[str] = set()
-        self._doubtful: set[str] = set()
-        self._sending: anyio.Lock | None = None
-        self._bring: Together[tuple[Path, str, Job], Exception | None] = Together(self._bring_all, _COLLECT, _AT_ONCE)
         self._remove: Together[str, None] = Together(self._remove_all, _COLLECT, _AT_ONCE)
         self._removals: set[asyncio.Task[None]] = set()
-        self._back: Together[tuple[Path, str, tuple[str, ...]], Exception | None] = Together(
-            self._collect_all, _COLLECT, _AT_ONCE
-        )
 
     # -- places -------------------------------------------------------------------------------------------------------
 
@@ -170,7 +114,7 @@ class Remote:
 
     def seen(self, job: Job, step: Path, there: str) -> Job:
         """A job with its paths there, and of the environment what its template declares."""
-        change = _changer(str(step), there)
+        change = changer(str(step), there)
         base = posixpath.dirname(there)
         argv = tuple(change(word) for word in self._command(job))
         env = {name: change(value) for name, value in job.own_env.items()}
@@ -197,136 +141,8 @@ class Remote:
         odd = next((output for output in job.outputs if "\n" in output), None)
         if odd is not None:
             raise LeafError(f"the declared path {odd!r} has a line break, and cannot be brought back")
-        failed = await self._bring((step, there, job))
-        if failed is not None:
-            raise failed
-
-    async def _bring_all(self, wanted: Sequence[tuple[Path, str, Job]]) -> list[Exception | None]:
-        async with self._turn():
-            found = await anyio.to_thread.run_sync(self._parcels, wanted)
-            by_base: dict[str, list[tuple[Parcel, Job, Path]]] = {}
-            for (step, there, job), parcel in zip(wanted, found, strict=True):
-                if isinstance(parcel, Parcel):
-                    by_base.setdefault(posixpath.dirname(there), []).append((parcel, job, step))
-            failed: dict[Path, Exception] = {}
-            for base, some in by_base.items():
-                try:
-                    await self._send(base, some)
-                except LeafError as exc:  # noqa: PERF203 - one of them may be the reason
-                    failed.update(await self._send_each(base, some) if len(some) > 1 else {some[0][2]: exc})
-        return [
-            one if isinstance(one, Exception) else failed.get(step)
-            for one, (step, _, _) in zip(found, wanted, strict=True)
-        ]
-
-    async def _send_each(self, base: str, some: Sequence[tuple[Parcel, Job, Path]]) -> dict[Path, Exception]:
-        """One after the other; what went wrong, by step."""
-        failed: dict[Path, Exception] = {}
-        for one in some:
-            try:
-                await self._send(base, [one])
-            except LeafError as exc:  # noqa: PERF203 - each for itself
-                failed[one[2]] = exc
-        return failed
-
-    def _turn(self) -> anyio.Lock:
-        if self._sending is None:
-            self._sending = anyio.Lock()
-        return self._sending
-
-    def _parcels(self, wanted: Sequence[tuple[Path, str, Job]]) -> list[Parcel | LeafError]:
-        found: list[Parcel | LeafError] = []
-        for step, there, _ in wanted:
-            try:
-                texts = _changed(step, there)
-                found.append(Parcel.of(step, posixpath.basename(there), self._objects, texts))
-            except LeafError as exc:  # noqa: PERF203 - each for itself
-                found.append(exc)
-            except OSError as exc:
-                found.append(LeafError(f"cannot send {exc.filename or step}: {exc.strerror or exc}"))
-        return found
-
-    async def _send(self, base: str, some: Sequence[tuple[Parcel, Job, Path]]) -> None:
-        self._bases.add(base)
-        entries: dict[str, Entry] = {}
-        objects = [name for parcel, _, _ in some for name in parcel.objects]
-        fresh: list[str] = []
-        for parcel, _, _ in some:
-            entries.update((entry.name, entry) for entry in parcel.entries)
-        shared = posixpath.join(posixpath.dirname(base), ".dflow")
-        ops = [(job, step) for _, job, step in some if job.runtime is not None]
-        for job, step in ops:
-            own, needed = await anyio.to_thread.run_sync(self._for_op, job, step, base)
-            entries.update((entry.name, entry) for entry in own)
-            objects += needed
-        if ops:
-            runtime = await self._runtime(shared)
-            entries.update((entry.name, entry) for entry in runtime)
-            fresh += [f"{shared} {entry.name.split('/')[1]}" for entry in runtime[:1]]
-        for name, parts in self._objects.closure(objects):
-            if f"{base} {name}" not in self._sent:
-                fresh.append(f"{base} {name}")
-                entries.update((entry.name, entry) for entry in parts)
-        fresh += [f"{base} {name}" for name in entries if name.startswith((".dflow/ops/", ".dflow/lib/"))]
-        said = await self._pipe_in(list(entries.values()), "sh", "-c", _UNPACK, "dflow", base, uuid.uuid4().hex, shared)
-        if said.code != 0:
-            raise LeafError(f"cannot send to {self.name}:{base}: {said.words}")
-        self._sent.update(fresh)
-
-    def _for_op(self, job: Job, step: Path, base: str) -> tuple[list[Entry], list[str]]:
-        """The OP of a job, and the packages of its run, as far as they were not sent yet."""
-        assert job.runtime is not None  # noqa: S101 - checked before
-        entries, objects = [], []
-        private = step.parent / ".dflow"
-        op = Path(job.runtime[0])
-        state = op.stat()
-        known = f"{base} {op} {state.st_mtime_ns} {state.st_size}"
-        if known not in self._sent:
-            entries.append(Entry(f".dflow/ops/{op.name}", str(op)))
-        digest = bundle(self._options.library).digest
-        for one in sorted((private / "lib").iterdir()):
-            name = f".dflow/lib/{one.name}"
-            if f"{base} {name}" in self._sent:
-                continue
-            if one.name == "dflow":
-                entries.append(Entry(name, link=f"../../../.dflow/{digest}/dflow"))
-                continue
-            found = self._objects.name_of(os.path.realpath(one))
-            entries.append(Entry(name, link=f"../objects/{found}"))
-            objects.append(found)
-        if f"{base} .dflow/lib/packages" not in self._sent:
-            entries.append(Entry(".dflow/lib/packages", link=f"../../../.dflow/{digest}/packages"))
-        return entries, objects
-
-    async def _runtime(self, shared: str) -> list[Entry]:
-        """What runs OPs, unless the machine has it."""
-        own = await anyio.to_thread.run_sync(bundle, self._options.library)
-        if f"{shared} {own.digest}" in self._sent:
-            return []
-        said = await self._host.say(["test", "-d", f"{shared}/{own.digest}"], patience=_PATIENCE)
-        if said.code == 0:
-            self._sent.add(f"{shared} {own.digest}")
-        return [] if said.code == 0 else [Entry(f".runtime/{own.digest}/{name}", source) for name, source in own.files]
-
-    async def _pipe_in(self, entries: Sequence[Entry], *argv: str) -> Said:
-        read, write = os.pipe()
-        failed: list[Exception] = []
-
-        def feed() -> None:
-            try:
-                write_parcel(entries, write)
-            except BrokenPipeError:
-                pass  # what reads has ended, and says why
-            except Exception as exc:  # noqa: BLE001 - said below
-                failed.append(exc)
-
-        thread = threading.Thread(target=feed, name="dflow-send", daemon=True)
-        thread.start()
-        said = await self._host.pipe(argv, source=read)
-        await anyio.to_thread.run_sync(thread.join)
-        if failed:
-            raise LeafError(f"cannot send {getattr(failed[0], 'filename', None) or 'a file'}: {failed[0]}")
-        return said
+        self._bases.add(posixpath.dirname(there))
+        await self._sending.bring(step, there, job)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -366,74 +182,11 @@ class Remote:
         """
         self._bases.add(posixpath.dirname(there))
         if read_exit(step) is None:
-            failed = await self._back((step, there, tuple(outputs)))
-            if failed is not None:
-                raise failed
-        if well and there not in self._doubtful:
+            await self._fetching.collect(step, there, outputs)
+        if well and there not in self._fetching.doubtful:
             self.discard(there)
         elif not well:
             _log.warning("what step %s has left is on %s in %s", step.name, self.name, there)
-
-    async def _collect_all(self, wanted: Sequence[tuple[Path, str, tuple[str, ...]]]) -> list[Exception | None]:
-        by_base: dict[str, list[tuple[Path, str, tuple[str, ...]]]] = {}
-        for one in wanted:
-            by_base.setdefault(posixpath.dirname(one[1]), []).append(one)
-        failed: dict[Path, Exception] = {}
-        for base, some in by_base.items():
-            try:
-                failed.update(await self._fetch(base, some))
-            except LeafError as exc:  # noqa: PERF203 - one of them may be the reason
-                failed.update(await self._fetch_each(base, some) if len(some) > 1 else {some[0][0]: exc})
-        return [failed.get(step) for step, _, _ in wanted]
-
-    async def _fetch_each(self, base: str, some: Sequence[tuple[Path, str, tuple[str, ...]]]) -> dict[Path, Exception]:
-        failed: dict[Path, Exception] = {}
-        for one in some:
-            try:
-                failed.update(await self._fetch(base, [one]))
-            except LeafError as exc:  # noqa: PERF203 - each for itself
-                failed[one[0]] = exc
-        return failed
-
-    async def _fetch(self, base: str, some: Sequence[tuple[Path, str, tuple[str, ...]]]) -> dict[Path, Exception]:
-        returns = Returns(base, {posixpath.basename(there): step for step, there, _ in some}, self._objects.sources)
-        lines = []
-        for _, there, outputs in some:
-            lines += [f"s {posixpath.basename(there)}", *(f"o {output}" for output in (*outputs, *self._options.more))]
-        if not await self._pipe_out(returns, "\n".join([*lines, ""]), "sh", "-c", _PACK, "dflow", base):
-            self._doubtful.update(there for _, there, _ in some)  # what could not be read is still there
-        for _ in range(_HOPS):
-            missing = await anyio.to_thread.run_sync(returns.missing)
-            if not missing:
-                break
-            await self._pipe_out(returns, "\0".join(missing), "sh", "-c", _NAMED, "dflow", base)
-        if outside := returns.outside():
-            await self._pipe_out(returns, "\0".join(outside), "sh", "-c", _FOLLOW, "dflow", base)
-        return await anyio.to_thread.run_sync(returns.install)
-
-    async def _pipe_out(self, returns: Returns, given: str, *argv: str) -> bool:
-        """Take a stream of what comes back; whether all of it could be read there."""
-        feed_from, feed_to = os.pipe()
-        taken_from, taken_to = os.pipe()
-        failed: list[Exception] = []
-        threads = [
-            threading.Thread(target=_feed, args=(feed_to, os.fsencode(given)), name="dflow-ask", daemon=True),
-            threading.Thread(target=_take, args=(taken_from, returns, failed), name="dflow-receive", daemon=True),
-        ]
-        for thread in threads:
-            thread.start()
-        said = await self._host.pipe(argv, source=feed_from, sink=taken_to)
-        for thread in threads:
-            await anyio.to_thread.run_sync(thread.join)
-        if failed and isinstance(failed[0], tarfile.TarError):
-            raise Unanswered(f"{self.name}: {said.words or failed[0]}")
-        if failed:
-            raise LeafError(f"cannot bring back what is on {self.name}: {failed[0]}")
-        if said.code > _SOME_UNREADABLE:  # it was ended before its end
-            raise Unanswered(f"{self.name}: {said.words}")
-        if said.code == _SOME_UNREADABLE:
-            _log.warning("%s: %s", self.name, said.words)
-        return said.code < _SOME_UNREADABLE
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -452,7 +205,7 @@ class Remote:
 
     async def _remove_all(self, places: Sequence[str]) -> list[None]:
         given = os.fsencode("\0".join(places))
-        async with self._turn():  # not while something is being sent there
+        async with self._sending.lock:  # not while something is being sent there
             await self._host.say(["sh", "-c", _REMOVE, "dflow", "/"], patience=_PATIENCE, given=given)
         return [None] * len(places)
 
@@ -467,42 +220,9 @@ class Remote:
                 except (Unanswered, Unreachable) as exc:  # noqa: PERF203 - a few
                     _log.info("%s is left on %s: %s", base, self.name, exc)
         self._bases.clear()
-        self._sent.clear()
+        self._sending.forget()
         await self._host.close()
-
-
-def _changer(here: str, there: str) -> Callable[[str], str]:
-    """Replaces a path by another one, where it stands as a whole or before what is in it."""
-    found = re.compile(r"(?<![\w./-])" + re.escape(here) + r"(?![\w@+~-]|\.\w)")
-    return lambda text: found.sub(lambda _: there, text)
-
-
-def _changed(step: Path, there: str) -> dict[str, bytes]:
-    """The script of a step, with the paths that it has there."""
-    script = step / SCRIPT_OF_STEP
-    if not script.exists():
-        return {}
-    change = _changer(str(step), there)
-    text = script.read_bytes().decode("utf-8", "surrogateescape")
-    return {SCRIPT_OF_STEP: change(text).encode("utf-8", "surrogateescape")}
 
 
 def _exits_here(steps: Sequence[Path]) -> list[Exit | None]:
     return [read_exit(step) for step in steps]
-
-
-def _feed(descriptor: int, given: bytes) -> None:
-    """Write to a pipe, as long as somebody reads."""
-    with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as stream:
-        stream.write(given)
-
-
-def _take(descriptor: int, returns: Returns, failed: list[Exception]) -> None:
-    """Read a stream to its end, whatever is wrong with it, so that who writes it is not stopped."""
-    with os.fdopen(descriptor, "rb") as stream:
-        try:
-            returns.take(stream)
-        except Exception as exc:  # noqa: BLE001 - for who waits
-            failed.append(exc)
-        while stream.read(1 << 16):
-            pass

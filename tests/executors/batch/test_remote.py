@@ -16,7 +16,7 @@ from pathlib import Path
 import anyio
 import dflow
 import pytest
-from dflow.executors.batch import BatchExecutor, BatchOptions, parcels, remote, scheduler_named
+from dflow.executors.batch import BatchExecutor, BatchOptions, fetching, parcels, scheduler_named, sending
 from dflow.executors.batch.remote import Remote, RemoteOptions
 from dflow.executors.hosts import Here, Unreachable
 
@@ -245,8 +245,8 @@ def test_a_stream_that_was_cut_is_fetched_again(executor, job, host, tmp_path, m
     cut = tmp_path / "cut"
     cut.touch()
     text = "cat | { if rm " + shlex.quote(str(cut)) + " 2> /dev/null; then head -c 16896; exit 137; else cat; fi; }"
-    pack = f"set -o pipefail; {{ {remote._PACK.rstrip()}; }} | {text}"
-    monkeypatch.setattr(remote, "_PACK", f'exec bash -c {shlex.quote(pack)} dflow "$1"\n')
+    pack = f"set -o pipefail; {{ {fetching._PACK.rstrip()}; }} | {text}"
+    monkeypatch.setattr(fetching, "_PACK", f'exec bash -c {shlex.quote(pack)} dflow "$1"\n')
     monkeypatch.setattr("dflow.executors.batch.patience._FIRST", 0.05)
     assert _run(executor(host), wanted).exit_code == 0
     assert len(list((wanted.step / "workdir/out").iterdir())) == 30
@@ -295,7 +295,7 @@ def test_a_path_with_a_line_break_is_an_error_before_anything_runs(executor, job
     ],
 )
 def test_paths_are_changed_where_they_stand_as_a_whole(text, wanted):
-    assert remote._changer("/run/a", "/there")(text) == wanted
+    assert sending.changer("/run/a", "/there")(text) == wanted
 
 
 @pytest.mark.ssh
