@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.errors import UnsupportedError
+from dflow.engine.errors import DflowError, UnsupportedError
 from dflow.engine.records import record
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Others:
     ) -> None:
         self._make, self._settings = make, settings
         self._common: dict[str, Any] = {}
+        self._failed: dict[ExecutorSpec, DflowError] = {}
         self._made: dict[ExecutorSpec, Executor] = {}
 
     def of(self, spec: ExecutorSpec) -> Executor:
@@ -76,10 +77,16 @@ class Others:
             ConfigError: its settings are wrong.
             UnsupportedError: there is none of that kind.
         """
+        if spec in self._failed:  # to try takes time, and there may be many calls
+            raise self._failed[spec]
         if spec not in self._made:
             if self._make is None:
                 raise UnsupportedError(f"there is no executor {spec.kind!r} here")
-            self._made[spec] = self._make(spec, self._settings, self._common)
+            try:
+                self._made[spec] = self._make(spec, self._settings, self._common)
+            except DflowError as exc:
+                self._failed[spec] = exc
+                raise
         return self._made[spec]
 
     async def finish(self) -> None:

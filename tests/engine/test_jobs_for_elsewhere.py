@@ -6,10 +6,13 @@ import json
 
 import anyio
 import pytest
-from dflow.engine.model import Call, Literal, Pod, Retry, ScriptTemplate
+from dflow.engine.around import Others
+from dflow.engine.errors import ConfigError
+from dflow.engine.model import Call, ExecutorSpec, Literal, Pod, Retry, ScriptTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.ports import Capabilities, Outcome
 from dflow.engine.runner import run
+from dflow.engine.settings import RunSettings
 
 
 class Recorder:
@@ -137,3 +140,31 @@ def test_a_job_with_a_time_limit_alone_has_no_deadline(argo, alone, elsewhere):
     recorder = Recorder(elsewhere=elsewhere)
     _job(argo, alone(timeout=Literal("600")), recorder)
     assert [(job.timeout, job.deadline) for job in recorder.jobs] == [(600, None)]
+
+
+def test_an_executor_that_cannot_be_made_is_tried_once():
+    tried = []
+
+    def make(spec, settings, common):
+        tried.append(spec)
+        raise ConfigError("no such queue")
+
+    others = Others(make, RunSettings())
+    for _ in range(3):
+        with pytest.raises(ConfigError, match="no such queue"):
+            others.of(ExecutorSpec("slurm"))
+    assert len(tried) == 1
+
+
+def test_the_executors_of_a_run_share_what_they_have_in_common():
+    given = []
+
+    def make(spec, settings, common):
+        given.append(common)
+        return Recorder()
+
+    others = Others(make, RunSettings())
+    assert others.of(ExecutorSpec("slurm")) is others.of(ExecutorSpec("slurm"))
+    others.of(ExecutorSpec("shell"))
+    assert len(given) == 2
+    assert given[0] is given[1]
