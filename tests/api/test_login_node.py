@@ -226,7 +226,8 @@ def test_python_ops_are_niced_in_every_isolation_with_a_process(isolation):
 
 def test_programs_of_an_inline_run_are_niced_and_this_process_is_not(go):
     config.update({"nice": 4, "isolation": "inline"})
-    assert go() == ([], {"4"})
+    script = "sleep 0.5; nice > ../../n-{{inputs.parameters.x}}"  # such a program is niced just after its start
+    assert go(script=script) == ([], {"4"})
     assert os.getpriority(os.PRIO_PROCESS, 0) == 0
 
 
