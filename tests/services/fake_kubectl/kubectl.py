@@ -50,8 +50,9 @@ def place_of(kind: str, name: str) -> Path:
 
 
 def write(path: Path, data: dict) -> None:
-    path.with_suffix(".tmp").write_text(json.dumps(data))
-    path.with_suffix(".tmp").rename(path)
+    part = STATE / f"part.{os.getpid()}"  # several are written at the same time
+    part.write_text(json.dumps(data))
+    part.rename(path)
 
 
 def seen(path: Path) -> dict:
