@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Minutes of kills and of waiting, and real services, are for those who ask for them: ``-m crash``, ``-m ssh`` …"""
-    for name in ("crash", "sge", "ssh", "waiting"):
+    for name in ("crash", "hpc", "sge", "ssh", "waiting"):
         marked = [item for item in items if item.get_closest_marker(name)]
         if marked and name not in config.getoption("markexpr"):
             config.hook.pytest_deselected(items=marked)

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
+pytestmark = [
+    pytest.mark.waiting,
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc"),
+]
 
 PLACES = 2
 SERVERS = 3
