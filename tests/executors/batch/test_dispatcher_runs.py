@@ -201,3 +201,24 @@ def test_a_partition_that_there_is_not_is_an_error_in_words(site, slurm):
 def test_a_time_limit_of_the_scheduler_is_the_reason(site, slurm):
     _, output, errors = _ended(site.script(1, 600, {"custom_flags": ["#SBATCH --time=0:01"]}), 300)
     assert "time limit" in output + errors
+
+
+NO_OUTPUT = """
+from dflow import OutputArtifact, OutputParameter, ShellOPTemplate, Step, Workflow
+from dflow.plugins.dispatcher import DispatcherExecutor
+
+template = ShellOPTemplate("forgets", image="none", script="echo 1 > /tmp/number")
+template.outputs.parameters["number"] = OutputParameter(value_from_path="/tmp/number")
+template.outputs.artifacts["curve"] = OutputArtifact(path="/tmp/curve.txt")
+wf = Workflow("forgets", id="forgets")
+executor = DispatcherExecutor(machine_dict={machine!r}, queue_name="debug")
+wf.add(Step("forgets", template, key="forgets", executor=executor))
+wf.submit()
+"""
+
+
+def test_an_output_that_was_not_made_is_named(site, slurm):
+    _, output, errors = _ended(site.start("-c", NO_OUTPUT.format(machine=site.machine)), 120)
+    assert "output artifact 'curve'" in output + errors
+    assert "/tmp/curve.txt" in output + errors
+    assert (site.place / "forgets/forgets/workdir/tmp/number").read_text() == "1\n"
