@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Monitor"]
 
 _log = logging.getLogger("dflow.executors")
+_MANY = 1000
+_NEARLY = 0.9
 
 
 class Monitor:
@@ -41,7 +43,8 @@ class Monitor:
         self._wake: asyncio.Event | None = None
         self._first = min(options.first, options.interval)
         self._pause = self._first
-        self._hurried = float("-inf")
+        self._hurried = self._asked = float("-inf")
+        self._at_once = False
         self._turn = 0
         self._silent = False
         self._seen: Mapping[str, Seen] = {}
@@ -63,8 +66,12 @@ class Monitor:
             self._watched.pop(watched.step, None)
 
     def _hurry(self, *, at_once: bool) -> None:
-        """The next queries come soon, but not again and again while jobs are submitted one after the other."""
+        """Look soon, but not again and again while jobs are submitted one after the other.
+
+        The scheduler itself is asked once in an interval, unless somebody waits for the end of what was cancelled.
+        """
         now = time.monotonic()
+        self._at_once = self._at_once or at_once
         started = self._task is not None and not self._task.done() and self._wake is not None
         if at_once or now - self._hurried > 2 * self._options.interval or not started:
             self._pause, self._hurried = self._first, now
@@ -80,14 +87,20 @@ class Monitor:
                 await self._rest()
                 if not self._watched:
                     return
-                await self._round()
+                if self._at_once or time.monotonic() - self._asked >= _NEARLY * self._options.interval:
+                    await self._round()
+                else:  # a job that was short has left something by now; the scheduler need not be asked for that
+                    await self._settle(self._next_turn(list(self._watched.values()), _MANY))
             except Exception:  # noqa: BLE001, PERF203 - the jobs are still there, and so is who waits for them
                 _log.exception("a round of looking at jobs failed; the next one follows")
                 await asyncio.sleep(self._first)
 
     async def _rest(self) -> None:
-        """Wait for the time of the next query; jobs that the scheduler calls ended are looked at meanwhile."""
-        end = time.monotonic() + self._pause * random.uniform(0.9, 1.1)  # noqa: S311 - so that engines take turns
+        """Wait for the time of the next look; jobs that the scheduler calls ended are looked at meanwhile."""
+        now, jitter = time.monotonic(), random.uniform(_NEARLY, 1.1)  # noqa: S311 - so that engines take turns
+        end, due = now + self._pause * jitter, self._asked + self._options.interval * jitter
+        if due > now:
+            end = min(end, due)
         self._pause = min(self._pause * 2, self._options.interval)
         while self._watched and (left := end - time.monotonic()) > 0:
             gone = [watched for watched in self._watched.values() if watched.gone is not None]
@@ -114,9 +127,10 @@ class Monitor:
 
     async def _round(self) -> None:
         """One query, and what it means."""
-        asked = time.monotonic()
+        asked = self._asked = time.monotonic()
+        self._at_once = False
         waiting = list(self._watched.values())
-        turn = self._next_turn(waiting)
+        turn = self._next_turn(waiting, self._options.rotation)
         try:
             self._seen = await self._query(waiting)
         except (Unanswered, Unreachable) as exc:
@@ -154,11 +168,11 @@ class Monitor:
         seen = self._seen.get(watched.id or "")
         return None if seen is not None and seen.tag not in ("", watched.tag) else seen
 
-    def _next_turn(self, waiting: Sequence[Watched]) -> list[Watched]:
+    def _next_turn(self, waiting: Sequence[Watched], many: int) -> list[Watched]:
         """A few jobs, others each time."""
         if self._turn >= len(waiting):
             self._turn = 0
-        begin, self._turn = self._turn, self._turn + self._options.rotation
+        begin, self._turn = self._turn, self._turn + many
         return list(waiting[begin : self._turn])
 
     async def _settle(self, looked: Sequence[Watched]) -> None:

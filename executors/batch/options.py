@@ -52,8 +52,8 @@ class BatchOptions:
         tries: how often a job is submitted again that was refused.
         together: how many jobs of such a group run at the same time.
         array: how many jobs are submitted as one array, where the scheduler has arrays.
-        interval: the longest time between two queries; each comes up to a tenth earlier or later.
-        first: the time until the first query after a submission; it doubles, up to ``interval``.
+        interval: the time between two queries; each comes up to a tenth earlier or later.
+        first: the time until the first look at what jobs have left after a submission; it doubles, up to ``interval``.
         grace: how long a job that the scheduler does not know may still leave its result: file systems are slow
             to show what another machine has written.
         rate: submissions in a second.
