@@ -69,7 +69,10 @@ class Submitter:
         self._full = False
         self._dropped = asyncio.Event()
         self._array = options.array if scheduler.index else 1
-        self._together: Together[Request, Exception | None] = Together(self._submit, options.collect, 1_000_000)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._together: Together[Request, asyncio.Future[Exception | None]] = Together(
+            self._begin, options.collect, 1_000_000
+        )
 
     async def submit(self, request: Request) -> None:
         """Submit a job. It may be doubtful after this whether it was.
@@ -77,7 +80,7 @@ class Submitter:
         Raises:
             Refused: the scheduler will not have it.
         """
-        task = asyncio.ensure_future(self._together(request))
+        task = asyncio.ensure_future(self._settled(request))
         try:
             refused = await asyncio.shield(task)
         except asyncio.CancelledError:  # one that is being submitted is to be known, so that it can be cancelled
@@ -90,31 +93,41 @@ class Submitter:
         if refused is not None:
             raise refused
 
-    async def _submit(self, requests: Sequence[Request]) -> list[Exception | None]:
-        """Submit jobs; what was refused of them."""
-        found: dict[int, Exception] = {}
+    async def _settled(self, request: Request) -> Exception | None:
+        return await (await self._together(request))
+
+    async def _begin(self, requests: Sequence[Request]) -> list[asyncio.Future[Exception | None]]:
+        """Begin to submit jobs; what was refused of them comes for each when it is known."""
+        loop = asyncio.get_running_loop()
+        ends = {id(request): loop.create_future() for request in requests}
         by_head: dict[str, list[Request]] = {}
         for request in requests:
             by_head.setdefault(request.head, []).append(request)
-        async with anyio.create_task_group() as tasks:
-            for alike in by_head.values():
-                for part in _parts(alike, self._options.group * self._array):
-                    tasks.start_soon(self._submit_some, part, found)
-        return [found.get(id(request)) for request in requests]
+        for alike in by_head.values():
+            for part in _parts(alike, self._options.group * self._array):
+                task = loop.create_task(self._submit_some(part, ends))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        return [ends[id(request)] for request in requests]
 
-    async def _submit_some(self, requests: Sequence[Request], found: dict[int, Exception]) -> None:
+    async def _submit_some(
+        self, requests: Sequence[Request], ends: dict[int, asyncio.Future[Exception | None]]
+    ) -> None:
         groups = _parts(requests, self._options.group)
+        refused: Exception | None = None
         try:
             await self._submit_again(groups)
         except (Refused, Full) as exc:
             if len(groups) > 1 and (isinstance(exc, Full) or "array" in str(exc).lower()):  # none, or not so long ones
                 self._array = max(len(groups) // 2, 1)
                 for part in _parts(requests, self._options.group * self._array):
-                    await self._submit_some(part, found)
+                    await self._submit_some(part, ends)
                 return
-            found.update((id(request), exc) for request in requests)
+            refused = exc
         except Exception as exc:  # noqa: BLE001 - told to each
-            found.update((id(request), exc) for request in requests)
+            refused = exc
+        for request in requests:
+            ends[id(request)].set_result(refused)
 
     async def _submit_again(self, groups: Sequence[Sequence[Request]]) -> None:
         """Submit, as often as the options say."""

@@ -7,6 +7,7 @@ import time
 import anyio
 import pytest
 from dflow.executors.batch import Resources
+from dflow.executors.batch.shell import Shell
 
 pytestmark = pytest.mark.waiting
 
@@ -59,6 +60,51 @@ def test_a_scheduler_without_arrays_gets_single_jobs(executor, fake, job):
 def test_arrays_that_are_too_many_jobs_at_once_become_shorter(executor, fake, job):
     fake.set("most", "3")
     assert set(_codes(executor(), [job(f"j{n}") for n in range(6)]).values()) == {0}
+
+
+def test_jobs_that_have_ended_are_told_of_while_others_wait_for_room(executor, fake, job):
+    fake.set("most", "2")
+    first, second = [job(f"a{n}") for n in range(2)], [job(f"b{n}", "true", timeout=50) for n in range(3)]
+
+    async def main():
+        ours, told = executor(), []
+
+        async def one(wanted):
+            await ours.run(wanted)
+            told.append((wanted.step.name, fake.active() != [] or (fake.state / "full").exists()))
+            if len(told) == 2:
+                fake.unset("full")
+
+        async with anyio.create_task_group() as tasks:
+            for wanted in first:
+                tasks.start_soon(one, wanted)
+            while len(fake.events("S")) < 2:  # noqa: ASYNC110 - a program writes it
+                await anyio.sleep(0.02)
+            fake.set("full")
+            for wanted in second:
+                tasks.start_soon(one, wanted)
+        return [name for name, _ in told]
+
+    assert set(anyio.run(main)[:2]) == {"a0", "a1"}
+
+
+def test_processes_that_end_are_told_of_while_others_wait_for_their_turn(executor, job):
+    seconds = []
+
+    async def main():
+        ours = executor(Shell(at_once=1))
+
+        async def one(wanted):
+            await ours.run(wanted)
+            seconds.append(anyio.current_time())
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(3):
+                tasks.start_soon(one, job(f"j{number}", "sleep 1"))
+
+    anyio.run(main)
+    assert seconds[1] - seconds[0] > 0.5
+    assert seconds[2] - seconds[1] > 0.5
 
 
 def test_all_jobs_of_an_array_are_refused_together(executor, fake, job):
