@@ -24,12 +24,13 @@ except ImportError as exc:  # pragma: no cover - depends on what is installed
     raise MissingExtra("to reach machines by SSH needs asyncssh: pip install 'pydflow[hpc]'") from exc
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 __all__ = ["Login", "SshHost"]
 
 _log = logging.getLogger("dflow.executors")
 _KEEPALIVE = 15.0
+_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 _SESSIONS = 8  # servers allow ten for a connection, unless they are told otherwise
 _PROBE = 'printf "%s\\n" "dflow $(id -un) $HOME"; command -v {programs} > /dev/null && echo plain'
 _NEVER = (
@@ -98,8 +99,9 @@ class SshHost:
         source: dict[str, Any] = {"input": given} if given else {"stdin": asyncssh.DEVNULL}
         try:
             async with self._sessions:
-                done = await asyncio.wait_for(
-                    connection.run(self._command(argv), encoding=None, check=False, **source), patience
+                command = self._command(argv)
+                done: Any = await _opened(
+                    lambda: asyncio.wait_for(connection.run(command, encoding=None, check=False, **source), patience)
                 )
         except asyncio.TimeoutError as exc:
             raise Unanswered(f"{argv[0]} on {self.name} did not answer within {patience:g} s") from exc
@@ -115,8 +117,9 @@ class SshHost:
             connection = await self._connected()
             try:
                 async with self._sessions:
-                    process: Any = await connection.create_process(
-                        self._command(argv), stdin=given, stdout=taken, encoding=None
+                    command = self._command(argv)
+                    process: Any = await _opened(
+                        lambda: connection.create_process(command, stdin=given, stdout=taken, encoding=None)
                     )
                     async with process:
                         errors = _text(await process.stderr.read())
@@ -242,6 +245,16 @@ class SshHost:
             )
         _, self._user, self._home = lines[0].split(" ", 2)
         self._in_login_shell = "plain" not in lines
+
+
+async def _opened(begin: Callable[[], Awaitable[Any]]) -> Any:
+    """Open a session; a busy server still counts those that have just ended, so it is given some time."""
+    for pause in _PAUSES:
+        try:
+            return await begin()
+        except asyncssh.ChannelOpenError:  # noqa: PERF203 - seconds apart
+            await asyncio.sleep(pause)
+    return await begin()
 
 
 class _Client(asyncssh.SSHClient):
