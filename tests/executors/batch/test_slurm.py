@@ -201,7 +201,7 @@ def test_nothing_is_left_in_the_queue_when_it_is_ended(service, calls, executor,
 
     executor_ = executor(**REAL)
     anyio.run(main)
-    assert len(calls("sbatch")) > 10
+    assert calls("sbatch")
     assert service.queue() == []
     assert len(calls("scancel")) <= 2
 
