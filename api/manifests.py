@@ -6,7 +6,6 @@ import json
 import logging
 import os
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict
 
@@ -15,6 +14,7 @@ from dflow.compile import compile_workflow
 from dflow.config import s3_config
 from dflow.engine.errors import ExportError
 from dflow.engine.model import PythonOpTemplate
+from dflow.executors.bundle import packages
 from dflow.exporters.argo.export import Export, Options, Upload, export, to_yaml
 from dflow.exporters.argo.load import documents_of, load, load_text
 from dflow.exporters.argo.load.reading import Choice, chosen
@@ -100,9 +100,7 @@ def _as_given(workflow: Workflow, name: str | None = None, kind: str = "Workflow
 
 def bundle() -> tuple[str, ...]:
     """What Python OPs bring along into their pods: this package, and what it uses there."""
-    specs = [find_spec(name) for name in ("cloudpickle", "jsonpickle", "typeguard", "typing_extensions")]
-    places = [[*(spec.submodule_search_locations or ()), spec.origin][0] for spec in specs if spec is not None]
-    return (str(next(iter(dflow.__path__))), *(place for place in places if place))
+    return (str(next(iter(dflow.__path__))), *packages())
 
 
 def _with_packages(template: Template) -> Template:

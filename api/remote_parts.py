@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from importlib.util import find_spec
 from typing import Any, Callable, List, Sequence, Tuple
 
 from dflow.op_template import PythonScriptOPTemplate
@@ -16,7 +15,6 @@ TMP = "/tmp"  # noqa: S108 - as scripts write it
 
 _BEFORE = r"(?<![\w.~/}})\-])"
 _AFTER = r"(?![\w\-]|\.\w)"
-_THIRD = ("cloudpickle", "jsonpickle", "typeguard", "typing_extensions")
 
 
 def marked(script: str, paths: Sequence[str], *, tmp: bool, mark: Callable[[str], str]) -> str:
@@ -57,10 +55,10 @@ def program_of(template: Any) -> Tuple[List[str], str]:
 
 def packages_of(template: Any) -> List[str]:
     """What the script of a Python OP imports, as files and directories of this machine."""
+    from dflow.executors.bundle import packages
+
     own = list(getattr(template, "packages", ()))
-    specs = [find_spec(name) for name in (_THIRD if own else ())]
-    found = [[*(spec.submodule_search_locations or ()), spec.origin][0] for spec in specs if spec is not None]
-    return [*own, *(place for place in found if place)]
+    return [*own, *(packages() if own else ())]
 
 
 def key_file(path: Any) -> str:

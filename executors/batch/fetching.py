@@ -8,13 +8,14 @@ import os
 import posixpath
 import tarfile
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 from dflow.engine.errors import LeafError
 from dflow.executors.batch.returns import Returns
-from dflow.executors.batch.together import Together
+from dflow.executors.batch.together import Together, all_or_each
 from dflow.executors.hosts import Unanswered
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Fetching"]
 
 _log = logging.getLogger("dflow.executors")
-_AT_ONCE = 200
-_COLLECT = 0.2
 _HOPS = 20
 _SOME_UNREADABLE = 2  # the exit status of tar
 _PACK = """\
@@ -67,9 +66,7 @@ class Fetching:
         self._host = host
         self._sources = sources
         self._more = more
-        self._back: Together[tuple[Path, str, tuple[str, ...]], Exception | None] = Together(
-            self._collect_all, _COLLECT, _AT_ONCE
-        )
+        self._back: Together[tuple[Path, str, tuple[str, ...]], Exception | None] = Together(self._collect_all)
         self.name = host.name or "localhost"
         self.doubtful: set[str] = set()
 
@@ -91,24 +88,12 @@ class Fetching:
         by_base: dict[str, list[tuple[Path, str, tuple[str, ...]]]] = {}
         for one in wanted:
             by_base.setdefault(posixpath.dirname(one[1]), []).append(one)
-        failed: dict[Path, Exception] = {}
+        failed: dict[Path, LeafError] = {}
         for base, some in by_base.items():
-            try:
-                failed.update(await self._fetch(base, some))
-            except LeafError as exc:  # noqa: PERF203 - one of them may be the reason
-                failed.update(await self._fetch_each(base, some) if len(some) > 1 else {some[0][0]: exc})
+            failed.update(await all_or_each(some, partial(self._fetch, base), lambda one: one[0]))
         return [failed.get(step) for step, _, _ in wanted]
 
-    async def _fetch_each(self, base: str, some: Sequence[tuple[Path, str, tuple[str, ...]]]) -> dict[Path, Exception]:
-        failed: dict[Path, Exception] = {}
-        for one in some:
-            try:
-                failed.update(await self._fetch(base, [one]))
-            except LeafError as exc:  # noqa: PERF203 - each for itself
-                failed[one[0]] = exc
-        return failed
-
-    async def _fetch(self, base: str, some: Sequence[tuple[Path, str, tuple[str, ...]]]) -> dict[Path, Exception]:
+    async def _fetch(self, base: str, some: Sequence[tuple[Path, str, tuple[str, ...]]]) -> dict[Path, LeafError]:
         returns = Returns(base, {posixpath.basename(there): step for step, there, _ in some}, self._sources)
         lines = []
         for _, there, outputs in some:

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Remote", "RemoteOptions"]
 
 _log = logging.getLogger("dflow.executors")
-_AT_ONCE = 200
-_COLLECT = 0.2
 _PATIENCE = 120.0
 _LOOK = """\
 n=0
@@ -99,7 +97,7 @@ class Remote:
         self._sending = Sending(host, options.library)
         self._fetching = Fetching(host, self._sending.sources, options.more)
         self._bases: set[str] = set()
-        self._remove: Together[str, None] = Together(self._remove_all, _COLLECT, _AT_ONCE)
+        self._remove: Together[str, None] = Together(self._remove_all)
         self._removals: set[asyncio.Task[None]] = set()
 
     # -- places -------------------------------------------------------------------------------------------------------

@@ -121,9 +121,9 @@ class Returns:
         os.symlink(text, target)
         self._outside.append(name)
 
-    def install(self) -> dict[Path, Exception]:
+    def install(self) -> dict[Path, LeafError]:
         """Put all in its place, how the job ended last; what went wrong, by step."""
-        failed: dict[Path, Exception] = {}
+        failed: dict[Path, LeafError] = {}
         for tag, step in self._steps.items():
             try:
                 self._install(tag, step)

@@ -7,6 +7,7 @@ import posixpath
 import re
 import threading
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import anyio
 import anyio.to_thread
 from dflow.engine.errors import LeafError
 from dflow.executors.batch.parcels import Entry, Objects, Parcel, write_parcel
-from dflow.executors.batch.together import Together
+from dflow.executors.batch.together import Together, all_or_each
 from dflow.executors.bundle import bundle
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Sending", "changer"]
 
 SCRIPT_OF_STEP = "script"
-_AT_ONCE = 200
-_COLLECT = 0.2
 _PATIENCE = 120.0
 _UNPACK = """\
 umask 077
@@ -69,7 +68,7 @@ class Sending:
         self._library = library
         self._objects = Objects()
         self._sent: set[str] = set()
-        self._bring: Together[tuple[Path, str, Job], Exception | None] = Together(self._bring_all, _COLLECT, _AT_ONCE)
+        self._bring: Together[tuple[Path, str, Job], Exception | None] = Together(self._bring_all)
         self.name = host.name or "localhost"
         self.sources = self._objects.sources
         self.lock = anyio.Lock()
@@ -96,26 +95,13 @@ class Sending:
             for (step, there, job), parcel in zip(wanted, found, strict=True):
                 if isinstance(parcel, Parcel):
                     by_base.setdefault(posixpath.dirname(there), []).append((parcel, job, step))
-            failed: dict[Path, Exception] = {}
+            failed: dict[Path, LeafError] = {}
             for base, some in by_base.items():
-                try:
-                    await self._send(base, some)
-                except LeafError as exc:  # noqa: PERF203 - one of them may be the reason
-                    failed.update(await self._send_each(base, some) if len(some) > 1 else {some[0][2]: exc})
+                failed.update(await all_or_each(some, partial(self._send, base), lambda one: one[2]))
         return [
             one if isinstance(one, Exception) else failed.get(step)
             for one, (step, _, _) in zip(found, wanted, strict=True)
         ]
-
-    async def _send_each(self, base: str, some: Sequence[tuple[Parcel, Job, Path]]) -> dict[Path, Exception]:
-        """One after the other; what went wrong, by step."""
-        failed: dict[Path, Exception] = {}
-        for one in some:
-            try:
-                await self._send(base, [one])
-            except LeafError as exc:  # noqa: PERF203 - each for itself
-                failed[one[2]] = exc
-        return failed
 
     def _parcels(self, wanted: Sequence[tuple[Path, str, Job]]) -> list[Parcel | LeafError]:
         found: list[Parcel | LeafError] = []
@@ -129,18 +115,19 @@ class Sending:
                 found.append(LeafError(f"cannot send {exc.filename or step}: {exc.strerror or exc}"))
         return found
 
-    async def _send(self, base: str, some: Sequence[tuple[Parcel, Job, Path]]) -> None:
+    async def _send(self, base: str, some: Sequence[tuple[Parcel, Job, Path]]) -> dict[Path, LeafError]:
         entries: dict[str, Entry] = {}
         objects = [name for parcel, _, _ in some for name in parcel.objects]
         fresh: list[str] = []
         for parcel, _, _ in some:
             entries.update((entry.name, entry) for entry in parcel.entries)
         shared = posixpath.join(posixpath.dirname(base), ".dflow")
-        ops = [(job, step) for _, job, step in some if job.runtime is not None]
-        for job, step in ops:
-            own, needed = await anyio.to_thread.run_sync(self._for_op, job, step, base)
+        ops = {Path(job.runtime[0]): step.parent for _, job, step in some if job.runtime is not None}
+        for op, run in ops.items():
+            own, needed, known = await anyio.to_thread.run_sync(self._for_op, op, run, base)
             entries.update((entry.name, entry) for entry in own)
             objects += needed
+            fresh += known
         if ops:
             runtime = await self._runtime(shared)
             entries.update((entry.name, entry) for entry in runtime)
@@ -149,36 +136,34 @@ class Sending:
             if f"{base} {name}" not in self._sent:
                 fresh.append(f"{base} {name}")
                 entries.update((entry.name, entry) for entry in parts)
-        fresh += [f"{base} {name}" for name in entries if name.startswith((".dflow/ops/", ".dflow/lib/"))]
         said = await self._pipe_in(list(entries.values()), "sh", "-c", _UNPACK, "dflow", base, uuid.uuid4().hex, shared)
         if said.code != 0:
             raise LeafError(f"cannot send to {self.name}:{base}: {said.words}")
         self._sent.update(fresh)
+        return {}
 
-    def _for_op(self, job: Job, step: Path, base: str) -> tuple[list[Entry], list[str]]:
-        """The OP of a job, and the packages of its run, as far as they were not sent yet."""
-        assert job.runtime is not None  # noqa: S101 - checked before
-        entries, objects = [], []
-        private = step.parent / ".dflow"
-        op = Path(job.runtime[0])
-        state = op.stat()
-        known = f"{base} {op} {state.st_mtime_ns} {state.st_size}"
-        if known not in self._sent:
-            entries.append(Entry(f".dflow/ops/{op.name}", str(op)))
-        digest = bundle(self._library).digest
-        for one in sorted((private / "lib").iterdir()):
+    def _for_op(self, op: Path, run: Path, base: str) -> tuple[list[Entry], list[str], list[str]]:
+        """An OP, and the packages of its run, as far as they were not sent yet.
+
+        Returns:
+            What is to be sent, the objects that this needs, and what is known then to have been sent.
+        """
+        entries: dict[str, Entry] = {}
+        objects = []
+        state, digest = op.stat(), bundle(self._library).digest
+        entries[f"{base} {op} {state.st_mtime_ns} {state.st_size}"] = Entry(f".dflow/ops/{op.name}", str(op))
+        for one in sorted((run / ".dflow" / "lib").iterdir()):
             name = f".dflow/lib/{one.name}"
-            if f"{base} {name}" in self._sent:
-                continue
             if one.name == "dflow":
-                entries.append(Entry(name, link=f"../../../.dflow/{digest}/dflow"))
-                continue
-            found = self._objects.name_of(os.path.realpath(one))
-            entries.append(Entry(name, link=f"../objects/{found}"))
-            objects.append(found)
-        if f"{base} .dflow/lib/packages" not in self._sent:
-            entries.append(Entry(".dflow/lib/packages", link=f"../../../.dflow/{digest}/packages"))
-        return entries, objects
+                entries[f"{base} {name}"] = Entry(name, link=f"../../../.dflow/{digest}/dflow")
+            elif f"{base} {name}" not in self._sent:
+                found = self._objects.name_of(os.path.realpath(one))
+                entries[f"{base} {name}"] = Entry(name, link=f"../objects/{found}")
+                objects.append(found)
+        name = ".dflow/lib/packages"
+        entries[f"{base} {name}"] = Entry(name, link=f"../../../.dflow/{digest}/packages")
+        fresh = [known for known in entries if known not in self._sent]
+        return [entries[known] for known in fresh], objects, fresh
 
     async def _runtime(self, shared: str) -> list[Entry]:
         """What runs OPs, unless the machine has it."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from dflow.engine.errors import LeafError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
-__all__ = ["Together"]
+__all__ = ["Together", "all_or_each"]
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 _LONGEST = 20
+_COLLECT, _AT_ONCE = 0.2, 200
 
 
 class Together(Generic[_T, _R]):
@@ -24,7 +28,12 @@ class Together(Generic[_T, _R]):
         at_most: how many at once.
     """
 
-    def __init__(self, do: Callable[[Sequence[_T]], Awaitable[Sequence[_R]]], pause: float, at_most: int) -> None:
+    def __init__(
+        self,
+        do: Callable[[Sequence[_T]], Awaitable[Sequence[_R]]],
+        pause: float = _COLLECT,
+        at_most: int = _AT_ONCE,
+    ) -> None:
         self._do = do
         self._pause = pause
         self._at_most = at_most
@@ -69,3 +78,22 @@ class Together(Generic[_T, _R]):
         for (_, future), result in zip(some, results, strict=True):
             if not future.done():
                 future.set_result(result)
+
+
+async def all_or_each(
+    some: Sequence[_T], do: Callable[[Sequence[_T]], Awaitable[dict[Path, LeafError]]], step_of: Callable[[_T], Path]
+) -> dict[Path, LeafError]:
+    """Do something for all; where that fails one of them may be the reason, so then for one after the other.
+
+    Returns:
+        What went wrong, by the directory of the step.
+    """
+    try:
+        return await do(some)
+    except LeafError as exc:
+        if len(some) == 1:
+            return {step_of(some[0]): exc}
+    failed: dict[Path, LeafError] = {}
+    for one in some:
+        failed.update(await all_or_each([one], do, step_of))
+    return failed

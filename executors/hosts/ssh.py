@@ -33,13 +33,7 @@ _KEEPALIVE = 15.0
 _PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 _SESSIONS = 8  # servers allow ten for a connection, unless they are told otherwise
 _PROBE = 'printf "%s\\n" "dflow $(id -un) $HOME"; command -v {programs} > /dev/null && echo plain'
-_NEVER = (
-    asyncssh.PermissionDenied,
-    asyncssh.HostKeyNotVerifiable,
-    asyncssh.KeyImportError,
-    asyncssh.KeyEncryptionError,
-    asyncssh.ConfigParseError,
-)
+_NEVER = (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, asyncssh.ConfigParseError)
 
 
 @record(frozen=True, slots=True)

@@ -153,6 +153,32 @@ def test_linked_inputs_are_sent_once_for_all_steps(executor, job, host, away, tm
     assert sorted(found) == ["data", "elsewhere.txt"]
 
 
+def test_an_op_and_what_it_needs_are_sent_once(executor, job, host, tmp_path, monkeypatch):
+    private = tmp_path / "run" / ".dflow"
+    (private / "ops").mkdir(parents=True)
+    (private / "lib").mkdir()
+    (private / "ops" / "o.json").write_text("{}")
+    (private / "lib" / "dflow").symlink_to(LIBRARY)
+    seen = []
+    write = sending.write_parcel
+
+    def recorded(entries, descriptor):
+        seen.append({entry.name for entry in entries if not entry.name.startswith("dflow-")})
+        write(entries, descriptor)
+
+    monkeypatch.setattr(sending, "write_parcel", recorded)
+
+    async def main():
+        ours = executor(host)
+        for name in ("a", "b"):
+            await ours.run(job(name, "test -e ../../.dflow/ops/o.json", runtime=(str(private / "ops" / "o.json"),)))
+        await ours.finish()
+
+    anyio.run(main)
+    assert {".dflow/ops/o.json", ".dflow/lib/dflow", ".dflow/lib/packages"} <= seen[0]
+    assert seen[1] == set()
+
+
 def test_an_output_that_is_an_input_is_the_one_here(executor, job, host, tmp_path):
     (tmp_path / "big.dat").write_text("big")
     wanted = job(
