@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1500)]
 MANY = int(os.environ.get("DFLOW_TEST_SLURM_JOBS", "60"))
 INTERVAL = 3.0
 SCRIPT = """
-import json, os, resource, sys, time
+import json, os, sys, time
 from pathlib import Path
 from dflow import Step, Workflow, argo_range, config
 from dflow.plugins.dispatcher import DispatcherExecutor
@@ -47,7 +47,7 @@ if __name__ == "__main__":
     wf.submit()
     found = wf.query_step(name="double", type="StepGroup") or wf.query_step(name="double")
     print(json.dumps({{"status": wf.query_status(),
-        "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}}))
+        "mb": int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024}}))
 """
 
 
