@@ -1,0 +1,63 @@
+"""Reading a journal again and again, each time from where the last reading ended."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Follower"]
+
+_AT_ONCE = 4 << 20
+
+
+class Follower:
+    """Gives each event of a journal once.
+
+    A line that is not whole yet is left for the next time. A journal that was replaced by another, or has become
+    shorter than what was read of it, is read from its beginning; ``starts`` then counts one more.
+
+    Attributes:
+        starts: how many times it was read from its beginning.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._file: tuple[int, int] | None = None
+        self.starts = 0
+
+    def read(self) -> list[dict[str, Any]]:
+        """The events since the last time; lines that are no JSON objects are passed over.
+
+        At most about four megabytes are read at once, so a display of a long run can show something meanwhile: read
+        again until there are none.
+        """
+        try:
+            with self._path.open("rb") as stream:
+                found = os.fstat(stream.fileno())
+                if self._file != (found.st_dev, found.st_ino) or found.st_size < self._offset:
+                    self._file, self._offset = (found.st_dev, found.st_ino), 0
+                    self.starts += 1
+                if found.st_size == self._offset:
+                    return []
+                stream.seek(self._offset)
+                data = stream.read(_AT_ONCE)
+                if b"\n" not in data and len(data) == _AT_ONCE:
+                    data += stream.readline()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return [event for line in whole.splitlines() if (event := _event(line)) is not None]
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line.decode("utf-8", "surrogateescape"))
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None

@@ -1,0 +1,86 @@
+"""A run as it is now: its journal, followed, and whether somebody runs it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from dflow.engine.errors import DflowError
+from dflow.engine.lease import is_running
+from dflow.engine.phase import Phase
+from dflow.engine.runner import load_graph
+from dflow.live.follower import Follower
+from dflow.live.view import RunView
+from dflow.query import read_status
+
+if TYPE_CHECKING:
+    from dflow.engine.layout import RunLayout
+    from dflow.engine.model import WorkflowGraph
+    from dflow.live.view import LiveNode
+
+__all__ = ["LiveRun"]
+
+_LOOK = 1.0
+
+
+class LiveRun:
+    """Follows one run, from this process or another one.
+
+    Attributes:
+        layout: where it is.
+        view: what is known of its nodes; another object after the journal began anew.
+    """
+
+    def __init__(self, layout: RunLayout) -> None:
+        self.layout = layout
+        self.view = RunView(layout.id)
+        self._follower = Follower(layout.journal)
+        self._starts = 0
+        self._is_alive: bool | None = None
+        self._looked = float("-inf")
+        self._graph: tuple[int, WorkflowGraph] | None = None
+
+    def refresh(self) -> list[LiveNode]:
+        """Take in what is new; the nodes that changed, each once, and at most what is read at once."""
+        events = self._follower.read()
+        if self._follower.starts != self._starts:
+            self.view, self._starts = RunView(self.layout.id), self._follower.starts
+        changed: dict[str, LiveNode] = {}
+        for event in events:
+            if (node := self.view.apply(event)) is not None:
+                changed[node.name] = node
+        if not events and self.view.phase is Phase.RUNNING and not self._runs():
+            changed.update((node.name, node) for node in self.view.interrupt())
+        return list(changed.values())
+
+    def catch_up(self) -> list[LiveNode]:
+        """Take in all that is there now; the nodes that changed."""
+        changed: dict[str, LiveNode] = {}
+        while new := self.refresh():
+            changed.update((node.name, node) for node in new)
+        return list(changed.values())
+
+    @property
+    def status(self) -> str:
+        """The workflow's phase, ``Terminated`` where its runner is gone; ``damaged`` where it cannot be read."""
+        try:
+            return read_status(self.layout)
+        except DflowError:
+            return "damaged"
+
+    @property
+    def graph(self) -> WorkflowGraph | None:
+        """The compiled workflow, as it was last submitted; None where it cannot be read."""
+        try:
+            stamp = self.layout.graph.stat().st_mtime_ns
+            if self._graph is None or self._graph[0] != stamp:
+                self._graph = (stamp, load_graph(self.layout))
+        except (OSError, DflowError):
+            return None
+        return self._graph[1]
+
+    def _runs(self) -> bool:
+        now = time.monotonic()
+        if now - self._looked > _LOOK or self._is_alive is None:
+            self._looked, self._is_alive = now, is_running(self.layout)
+        return self._is_alive
