@@ -595,4 +595,6 @@ def test_a_job_that_is_cancelled_from_outside_ends_its_step(queue, outside):
         phase="Failed",
     )
     other.join()
-    assert "of Slurm has ended and left no exit status" in log, (step.message, log)
+    # Slurm says TERM before KILL, and now and then the script has time to say that this is what ended it
+    left_nothing = "of Slurm has ended and left no exit status" in log
+    assert left_nothing or ("CANCELLED" in log and "terminated" in step.message), (step.message, log)
