@@ -15,7 +15,7 @@ BLOCKS = [(language, text) for language, text in BLOCK.findall(README)]
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 EXAMPLE = "examples/eos_copper/eos_copper.py"
 RUN = f"python3 -m venv .venv && .venv/bin/pip install -q '.[examples]' && .venv/bin/dflow run {EXAMPLE}"
-TEST = "python3 -m venv .venv && .venv/bin/pip install -q '.[test]' && .venv/bin/python -m pytest"
+TEST = "python3 -m venv .venv && .venv/bin/pip install -q '.[test]' && .venv/bin/python -m pytest -n auto"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 

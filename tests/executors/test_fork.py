@@ -343,6 +343,29 @@ def test_usage_is_the_steps_own(bench):
     assert 5e6 < small.usage.max_rss < 60e6 < large.usage.max_rss < 300e6
 
 
+def test_usage_counts_children_and_nothing_of_the_step_before(bench):
+    bench.op(
+        "import subprocess\n"
+        "CHILD = 'import time\\nx = bytearray(90_000_000)\\nwhile time.process_time() < 0.3: pass'\n"
+        "def work(n):\n    if n == 1: subprocess.run([sys.executable, '-S', '-c', CHILD], check=True)\n"
+        "    if n == 2: x = bytearray(150_000_000)"
+    )
+    child, own, small = bench.run(bench.job(1), bench.job(2), bench.job(0))
+    assert child.usage.cpu > 0.28
+    assert 90e6 < child.usage.max_rss < 140e6
+    assert own.usage.max_rss > 150e6
+    assert small.usage.cpu < 0.25
+    assert 5e6 < small.usage.max_rss < 60e6
+
+
+def test_the_memory_of_a_program_is_not_that_of_the_engine_that_starts_it(bench):
+    large = bytearray(100_000_000)
+    job = bench.job(argv=("sh", "-c", ":"), runtime=None)
+    [outcome] = bench.run(job)
+    assert len(large)
+    assert 1e6 < outcome.usage.max_rss < 25e6
+
+
 def test_a_fork_of_a_step_that_comes_back_does_not_answer_for_it(bench):
     bench.op(
         "def work(n):\n    pid = os.fork()\n    if pid == 0: sys.exit(5)\n"
@@ -425,15 +448,20 @@ def test_what_a_step_left_in_its_session_ends_with_it_and_the_rest_with_the_run(
 
 
 def test_an_executor_that_was_closed_leaves_no_zombie_and_no_open_file(bench):
-    before = {file.name for file in Path("/proc/self/fd").iterdir()}
+    before, children = {file.name for file in Path("/proc/self/fd").iterdir()}, _children()
     bench.op("def work(n): return n")
     bench.results(20, together=True)
+    assert _children() > children
     bench.executor.close()
     assert {file.name for file in Path("/proc/self/fd").iterdir()} == before
     assert bench.results(1) == ["0"]
     bench.executor.close()
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert _children() <= children
+
+
+def _children():
+    """The children of this process, those that have ended included."""
+    return {pid for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()}
 
 
 ENGINE = """
