@@ -8,6 +8,9 @@ import time
 from collections import UserDict, UserList
 from typing import Any, Callable, Dict, Iterator, List
 
+from dflow.engine.errors import WrongAttribute, WrongName, WrongType, WrongValue
+from dflow.tracebacks import called_by_users
+
 __all__ = [
     "ArgoObjectDict",
     "ArgoObjectList",
@@ -16,6 +19,7 @@ __all__ = [
     "ArgoWorkflow",
     "StepList",
     "get_duration",
+    "get_pod_name",
     "rfc3339",
 ]
 
@@ -41,14 +45,27 @@ class ArgoObjectDict(UserDict):  # type: ignore[type-arg]
     def __init__(self, d: Any) -> None:
         super().__init__({key: _wrapped(value) for key, value in d.items()})
 
+    @called_by_users
     def __getattr__(self, name: str) -> Any:
-        if name == "data" or name.startswith("__"):
+        if name in ("data", "_LATE") or name.startswith("__"):
             raise AttributeError(name)
         try:
             return self[name]
         except KeyError:
-            known = ", ".join(sorted(str(key) for key in self.data))
-            raise AttributeError(f"there is no {name!r} here; there are: {known}") from None
+            from dflow.engine.near import near
+
+            known = sorted({*map(str, self.data), *getattr(type(self), "_LATE", ())})
+            hint = near(name, known) or f"; there are: {', '.join(known)}"
+            raise WrongAttribute(f"there is no {name!r} here{hint}") from None
+
+    @called_by_users
+    def __getitem__(self, key: Any) -> Any:
+        return self.data[key] if key in self.data else self.__missing__(key)
+
+    def __missing__(self, key: str) -> Any:
+        from dflow.engine.near import near_or_all
+
+        raise WrongName(f"there is no {key!r} here{near_or_all(key, self.data)}")
 
     def recover(self) -> Any:
         """Plain dicts and lists."""
@@ -94,7 +111,7 @@ class ArgoStep(ArgoObjectDict):
     def __missing__(self, key: str) -> Any:
         load = self.__dict__.get("_load")
         if key not in self._LATE or load is None:
-            raise KeyError(key)
+            return super().__missing__(key)
         values = load(key)
         if key == "progress":
             self.data[key] = values
@@ -122,6 +139,69 @@ class ArgoStep(ArgoObjectDict):
         """Seconds from start to end, or until now."""
         return get_duration(self)
 
+    @called_by_users
+    def get_script(self) -> str:
+        """The program that it has run, or the one that :meth:`set_script` has given it.
+
+        On a server: the script of its template, in which names are not replaced by values.
+        """
+        own: str = self.__dict__.get("_script") or self._acts().script()
+        return own
+
+    @called_by_users
+    def set_script(self, script: str) -> None:
+        """Give it another program, for :meth:`replay`; the run that it is of stays as it is."""
+        if not isinstance(script, str):
+            raise WrongType(f"a script is a text, not {script!r:.80}")
+        self._acts().script()  # it must have one
+        self.__dict__["_script"] = script
+
+    @called_by_users
+    def replay(self) -> ArgoStep:
+        """Run it once more, in the foreground, with the inputs that it had; what it prints is shown.
+
+        It runs in a directory of its own, ``path`` of the result, which has its ``phase``, ``message``, ``exitCode``
+        and ``outputs`` too. The run that it is of stays as it is.
+        """
+        step: ArgoStep = self._acts().replay(self.__dict__.get("_script"))
+        return step
+
+    @called_by_users
+    def retry(self) -> None:
+        """Run it once more in its workflow, whatever its phase, and what follows it; then this object is up to date.
+
+        A runner that is still at work does it when its attempt has ended, and a server when it can; neither is waited
+        for.
+        """
+        step = self._acts().retry()
+        if step is not None:
+            self.data = step.data
+            self.__dict__["_load"] = step.__dict__["_load"]
+
+    @called_by_users
+    def get_pod(self) -> Any:
+        """Its pod; only who has access to the cluster can get it.
+
+        Raises:
+            UnsupportedError: says how.
+        """
+        return self._acts().pod("get")
+
+    @called_by_users
+    def delete_pod(self) -> None:
+        """Delete its pod; only who has access to the cluster can.
+
+        Raises:
+            UnsupportedError: says how.
+        """
+        self._acts().pod("delete")
+
+    def _acts(self) -> Any:
+        load = self.__dict__.get("_load")
+        if load is None:
+            raise WrongType("this step is of no run; ask for one with wf.query_step()")
+        return load("acts")
+
     def modify_output_parameter(self, name: str, value: Any) -> None:
         """Change an output before the step is reused; the run that it is of stays as it is."""
         parameters = self["outputs"]["parameters"].data
@@ -134,7 +214,7 @@ class ArgoStep(ArgoObjectDict):
 
         path, key, inside = getattr(s3, "local_path", None), key_of(s3), getattr(s3, "_sub_path", None)
         if path is None and key is None:
-            raise TypeError(f"{s3!r} is no artifact; use upload_artifact(...) or an output of a step")
+            raise WrongType(f"{s3!r} is no artifact; use upload_artifact(...) or an output of a step")
         where = {"key": key} if path is None else {"local_path": path}
         place = {field: f"{text}/{inside}" if inside else str(text) for field, text in where.items()}
         self["outputs"]["artifacts"].data[name] = ArgoObjectDict({"name": name, **place})
@@ -157,15 +237,26 @@ def get_duration(status: Any) -> float:
     return float(end - calendar.timegm(time.strptime(started, _TIME)))
 
 
+def get_pod_name(wf_name: str, node_name: str, template_name: str, node_id: str) -> str:
+    """The name that Argo gives to the pod of a node."""
+    from dflow.exporters.argo.server.nodes import pod_name
+
+    node = {"id": node_id, "name": node_name, "templateName": template_name}
+    return pod_name({"metadata": {"name": wf_name}}, node)
+
+
 class StepList(List[ArgoStep]):
     """Steps that a query found. When there is exactly one, its attributes and items can be had directly."""
 
     def _single(self, name: object) -> ArgoStep:
         if len(self) == 1:
             return list.__getitem__(self, 0)
-        found = "no step" if not self else f"{len(self)} steps ({', '.join(s.displayName for s in self[:5])})"
-        raise AttributeError(f"{name!r} of which step? The query found {found}; give it a key or an index")
+        if not self:
+            raise WrongAttribute(f"the query found no step, and so no {name!r}; all keys: wf.query_keys_of_steps()")
+        found = f"{len(self)} steps ({', '.join(s.displayName for s in self[:5])})"
+        raise WrongAttribute(f"{name!r} of which step? The query found {found}; give it a key or an index")
 
+    @called_by_users
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -199,7 +290,7 @@ class ArgoWorkflow(ArgoObjectDict):
         try:
             names = [re.compile(n) for n in _several(name)] if name is not None else []
         except re.error as exc:
-            raise ValueError(f"the name {exc.pattern!r} is no regular expression: {exc}") from exc
+            raise WrongValue(f"the name {exc.pattern!r} is no regular expression: {exc}") from exc
         found = StepList()
         for step in self.status.nodes.values():
             if name is not None and not any(n.match(step.displayName) for n in names):

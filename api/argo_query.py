@@ -33,7 +33,7 @@ def to_workflow(raw: Mapping[str, Any]) -> ArgoWorkflow:
                 "finishedAt": status.get("finishedAt"),
                 "message": status.get("message"),
                 "progress": status.get("progress"),
-                "nodes": {node.id: _step(node, name) for node in read_nodes(raw)},
+                "nodes": {node.id: _step(raw, node, name) for node in read_nodes(raw)},
                 "outputs": {
                     "parameters": {p["name"]: p.get("value") for p in outputs.get("parameters") or ()},
                     "artifacts": {a["name"]: artifact_of(a) for a in outputs.get("artifacts") or ()},
@@ -45,7 +45,7 @@ def to_workflow(raw: Mapping[str, Any]) -> ArgoWorkflow:
     )
 
 
-def _step(node: ServerNode, workflow: str) -> ArgoStep:
+def _step(raw: Mapping[str, Any], node: ServerNode, workflow: str) -> ArgoStep:
     data = {
         "workflow": workflow,
         "id": node.id,
@@ -64,9 +64,19 @@ def _step(node: ServerNode, workflow: str) -> ArgoStep:
         "reusedFrom": None,
         "memoized": bool((node.raw.get("memoizationStatus") or {}).get("hit")) or None,
         "path": None,
+        "usage": None,
+        "host": node.raw.get("hostNodeName"),
     }
     late = {"inputs": node.inputs, "outputs": node.outputs, "progress": _progress(node)}
-    return ArgoStep(data, workflow, load=lambda what: late[what])
+
+    def load(what: str) -> Any:
+        if what == "acts":
+            from dflow.step_acts import ServerActs
+
+            return ServerActs(raw, node)
+        return late[what]
+
+    return ArgoStep(data, workflow, load=load)
 
 
 def _progress(node: ServerNode) -> str:

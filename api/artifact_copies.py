@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 from dflow.artifact_sources import settings_of_store
 from dflow.common import LocalArtifact, key_of
 from dflow.engine.catalog import CATALOG, Item, read_catalog, read_marks
-from dflow.engine.errors import ObjectNotFound, StorageError
+from dflow.engine.errors import NoSuchFile, ObjectNotFound, StorageError, WrongType
 
 if TYPE_CHECKING:
     from dflow.storage.artifacts import ArtifactStore
@@ -29,8 +29,8 @@ def copied(src: Any, dst: Any, sort: bool, settings: Dict[str, Any]) -> Any:
     source, target = key_of(src), key_of(dst)
     if source is None or target is None:
         if isinstance(src, LocalArtifact) or isinstance(dst, LocalArtifact):
-            raise TypeError(f"{src!r} and {dst!r} are not in one store; use download_artifact and upload_artifact")
-        raise FileNotFoundError(f"{src if source is None else dst!r} is no artifact that exists yet")
+            raise WrongType(f"{src!r} and {dst!r} are not in one store; use download_artifact and upload_artifact")
+        raise NoSuchFile(f"{src if source is None else dst!r} is no artifact that exists yet")
     from dflow.stores import artifact_store
 
     _copy_all(artifact_store(**settings_of_store(settings)), source, dst, target, sort)
@@ -41,7 +41,7 @@ def _link_all(source: Path, target: Path, sort: bool) -> None:
     from dflow.engine.state import link_or_copy
 
     if not source.exists():
-        raise FileNotFoundError(f"the artifact {source} is not there any more")
+        raise NoSuchFile(f"the artifact {source} is not there any more")
     target.mkdir(parents=True, exist_ok=True)
     items = _items_of(read_catalog(source) if source.is_dir() else None, _names(source))
     own = _items_of(read_catalog(target), _names(target))

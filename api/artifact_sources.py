@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Tuple
 
 from dflow.common import field_of, key_of
 from dflow.engine.catalog import CATALOG, Item, read_catalog
-from dflow.engine.errors import ObjectNotFound, StateError
+from dflow.engine.errors import NoSuchFile, ObjectNotFound, StateError
 from dflow.python.catalog import is_flat
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Folder:
         """What a part is: pairs of a place in the artifact and the name under which it is given out."""
         place = self.root / inside
         if not place.exists():
-            raise FileNotFoundError(f"there is no {place} in the artifact")
+            raise NoSuchFile(f"there is no {place} in the artifact")
         if place.is_dir():
             return [(f"{inside}/{name}" if inside else name, name) for name in sorted(os.listdir(str(place)))]
         return [(inside, os.path.basename(os.readlink(str(place)) if place.is_symlink() else str(place)))]
@@ -139,11 +139,11 @@ def opened(artifact: Any, target: Path, settings: Dict[str, Any], *, extract: bo
     local, key = field_of(artifact, "local_path"), key_of(artifact)
     if local is not None and (os.path.exists(str(local)) or key is None):
         if not os.path.exists(str(local)):
-            raise FileNotFoundError(f"the artifact {local} is not there any more")
+            raise NoSuchFile(f"the artifact {local} is not there any more")
         yield Folder(Path(str(local)))
         return
     if key is None:
-        raise FileNotFoundError(
+        raise NoSuchFile(
             f"{artifact!r} is no artifact that exists yet; ask wf.query_step() for the step, or use upload_artifact()"
         )
     from dflow.stores import artifact_store

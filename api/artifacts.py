@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List
 from dflow.artifact_sources import STORE_SETTINGS, Folder, opened, settings_of_store
 from dflow.common import CustomArtifact, HTTPArtifact, LocalArtifact, S3Artifact
 from dflow.config import config, is_remote
+from dflow.engine.errors import NoSuchFile
+from dflow.names import text_of
+from dflow.tracebacks import called_by_users
 
 if TYPE_CHECKING:
     from dflow.engine.catalog import Item
@@ -43,6 +46,7 @@ def kept_here() -> Iterator[None]:
         _stays_here.reset(token)
 
 
+@called_by_users
 def upload_artifact(
     path: Any, archive: Any = "default", namespace: str | None = None, dataset_name: str | None = None, **kwargs: Any
 ) -> Any:
@@ -72,7 +76,7 @@ def upload_artifact(
 
     for _, item in flatten(path):
         if item is not None and not os.path.exists(str(item)):
-            raise FileNotFoundError(f"cannot upload {item}: there is no such file or directory in {os.getcwd()}")
+            raise NoSuchFile(f"cannot upload {item}: there is no such file or directory in {os.getcwd()}")
     is_sent = (is_remote() or config["debug_s3"]) and not _stays_here.get()
     artifact = _sent(path, archive, kwargs) if is_sent else _linked(path)
     if not (namespace and dataset_name):
@@ -158,6 +162,7 @@ def _state_of(root: Path, kind: str | None) -> str:
     return digest.hexdigest()[:32]
 
 
+@called_by_users
 def download_artifact(
     artifact: Any,
     extract: bool = True,
@@ -189,10 +194,12 @@ def download_artifact(
     if isinstance(artifact, (CustomArtifact, HTTPArtifact)):
         return _from_outside(artifact, path)
     skip_exists = bool(kwargs.pop("skip_exists", False))
+    if sub_path is not None:
+        text_of(sub_path, "sub_path")
     wanted = slice if slice is not None else getattr(artifact, "slice", None)
     inside = "/".join(part.strip("/") for part in (getattr(artifact, "_sub_path", None), sub_path) if part)
     if ".." in inside.split("/"):
-        raise FileNotFoundError(f"{inside!r} is no part of an artifact: it leads out of it")
+        raise NoSuchFile(f"{inside!r} is no part of an artifact: it leads out of it")
     target = Path(str(path)).absolute()
     with opened(artifact, target, kwargs, extract=extract) as source:
         items = None if inside or not extract else source.items()
@@ -241,7 +248,7 @@ def _members(items: List[Item], wanted: str, *, flat: bool) -> List[Item]:
     inside = [item for item in items if str(item["order"]).startswith(f"{wanted}.")]
     if not inside:
         known = ", ".join(dict.fromkeys(str(item["order"]).partition(".")[0] for item in items)) or "none"
-        raise FileNotFoundError(f"the artifact has no element {wanted!r}; it has {known}")
+        raise NoSuchFile(f"the artifact has no element {wanted!r}; it has {known}")
     return [{**item, "order": item["order"][len(wanted) + 1 :]} for item in inside]
 
 
@@ -273,6 +280,7 @@ def _rank(order: Any) -> Any:
     return (0, order, "") if isinstance(order, int) else (1, 0, str(order))
 
 
+@called_by_users
 def copy_artifact(src: Any, dst: Any, sort: bool = False, **kwargs: Any) -> Any:
     """Add the files of one artifact to another one: within the object store, or as links on this machine.
 

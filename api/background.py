@@ -23,22 +23,23 @@ __all__ = ["start_runner"]
 _IN_BACKGROUND = ("/bin/sh", "-c", '"$@" >>"$0" 2>&1 </dev/null &')
 
 
-def start_runner(layout: RunLayout, *options: str) -> None:
+def start_runner(layout: RunLayout, *options: str, verb: str = "resume") -> None:
     """Run the workflow in a process of its own that outlives this one, and return when it has begun.
 
     Args:
-        options: of ``dflow resume``.
+        options: of the verb.
+        verb: ``resume`` or ``retry``.
 
     Raises:
         LeaseHeld: it runs already.
     """
     refuse_if_held(layout, takeover="--takeover" in options)
     earlier = _last_runner(layout)
-    runner = [sys.executable, "-m", "dflow.cli", "resume", str(layout.root), *options]
+    runner = [sys.executable, "-m", "dflow.cli", verb, str(layout.root), *options]
     # The shell ends at once, so the runner has no parent that would have to wait for it.
     library = str(Path(next(iter(dflow.__path__))).parent)
     path = os.pathsep.join(p for p in (os.environ.get("PYTHONPATH"), library) if p)
-    env = {**os.environ, "PYTHONPATH": path, **_secrets()}
+    env = {**os.environ, "PYTHONPATH": path, "DFLOW_PROGRESS": "none", **_secrets()}
     subprocess.run([*_IN_BACKGROUND, str(layout.runner_log), *runner], check=True, start_new_session=True, env=env)
     deadline = time.monotonic() + 20
     while not _has_begun(layout, earlier):

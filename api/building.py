@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Set, Tuple
 
+from dflow.engine.errors import WrongType
+from dflow.shown import Drawn
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -92,7 +95,7 @@ class Frame:
     def check(self) -> None:
         """Raise TypeError when a step is left that has no place."""
         for step in self._misfits.values():
-            raise TypeError(f"step {step.name!r} was made where a DAG is open: make it a Task, or add it to its Steps")
+            raise WrongType(f"step {step.name!r} was made where a DAG is open: make it a Task, or add it to its Steps")
 
 
 _frames: ContextVar[Tuple[Frame, ...]] = ContextVar("dflow_open", default=())
@@ -160,7 +163,7 @@ def nothing_open() -> Iterator[None]:
         _frames.reset(token)
 
 
-class Openable:
+class Openable(Drawn):
     """A template that takes the steps that are made in its ``with`` block."""
 
     _takes_tasks = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, Dict, Tuple
 
+from dflow.engine.errors import WrongType
 from dflow.lineage import LineageClient
 from dflow.outside import CustomArtifact, HTTPArtifact
 
@@ -40,7 +41,7 @@ class LocalArtifact:
     def sub_path(self, path: Any) -> LocalArtifact:
         """The part ``path`` of this artifact."""
         if self._element:
-            raise TypeError(
+            raise WrongType(
                 "an element of an artifact has no sub_path; take the part first: artifact.sub_path(...)[...]"
             )
         part = LocalArtifact(self.local_path, self.urn)
@@ -101,7 +102,7 @@ class S3Artifact:
     def sub_path(self, path: Any) -> S3Artifact:
         """The part ``path`` of this artifact. It must be stored without an archive when the workflow runs on Argo."""
         if self._element:
-            raise TypeError(
+            raise WrongType(
                 "an element of an artifact has no sub_path; take the part first: artifact.sub_path(...)[...]"
             )
         part = self._part()

@@ -10,12 +10,13 @@ module is first imported.
 
 from __future__ import annotations
 
-import difflib
 import json
 import logging
 import os
 import sys
 from typing import Any, Callable, Dict
+
+from dflow.tracebacks import called_by_users
 
 __all__ = ["config", "s3_config", "set_config", "set_s3_config"]
 
@@ -84,6 +85,7 @@ _SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "save_keys_in_global_outputs": (False, _boolean),
     "mode": ("debug", _text),
     "lineage": (None, _nullable),
+    "observers": ([], _list),
     "register_tasks": (False, _boolean),
     "http_headers": ({}, _headers),
     "workflow_annotations": ({}, _json),
@@ -108,6 +110,7 @@ _SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "durability": ("kill", _text),
     "login_node": (None, _boolean_or_none),
     "nice": (None, _number),
+    "progress": ("auto", _text),
 }
 
 _S3_SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
@@ -128,6 +131,16 @@ _S3_SETTINGS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "extra_prefixes": ([], _list),
 }
 
+_PREFIX = "DFLOW_"
+_OTHER_VARIABLES = frozenset(
+    (
+        *("EMAIL_FROM", "EMAIL_PASSWORD", "EMAIL_SERVER", "EMAIL_TO", "EMAIL_USER", "EVENTS_FILE"),
+        *("WEBHOOK_TOKEN", "WEBHOOK_URL"),
+        *("AT", "CONTAINER", "HTTP_HEADERS", "KEPT_SECRETS", "KEY", "LINEAGE", "LOG", "ORDERS", "PACKAGES", "PDB"),
+        *("POD", "RAISE", "SLICE", "SSH_PASSWORD", "STEP_PATH", "TEMPDIR", "TRACEBACK", "USAGE", "VERIFY", "WORKFLOW"),
+    )
+)
+"""Variables that are no settings, without ``DFLOW_``."""
 _OTHER_NAMES = {"dispatcher_debug": "DISPATCHER_DEBUG"}
 _SECRETS = ("token", "secret_key", "session_token")
 _SHORT_SECRET = 8
@@ -154,18 +167,41 @@ class _Settings(Dict[str, Any]):
 
     __hash__ = object.__hash__  # type: ignore[assignment]  # a module can be hashed, and tools rely on that
 
+    @called_by_users
+    def __missing__(self, name: str) -> Any:
+        from dflow.engine.errors import WrongName
+        from dflow.engine.near import near
+
+        raise WrongName(f"there is no setting {name!r}{near(name, self)}")
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Set it; a name that looks like another one is said, for it may be a slip."""
+        if name not in self:
+            from dflow.engine.near import alike
+
+            for meant in alike(name, self, most=1, cutoff=0.8):
+                _log.warning("there is no setting %r; did you mean %r?", name, meant)
+        super().__setitem__(name, value)
+
     def __repr__(self) -> str:
         return repr({name: "***" if name in _SECRETS and value else value for name, value in self.items()})
 
 
 def _obey_other_variables() -> None:
-    """``LOG_LEVEL`` for our log, ``DFLOW_TEMPDIR`` for temporary files."""
-    level, folder = os.environ.get("LOG_LEVEL"), os.environ.get("DFLOW_TEMPDIR")
-    if level:
+    """``LOG_LEVEL`` for our log, ``DFLOW_LOG`` to see it too, ``DFLOW_TEMPDIR`` for temporary files."""
+    folder = os.environ.get("DFLOW_TEMPDIR")
+    for variable in ("LOG_LEVEL", "DFLOW_LOG"):
+        level = os.environ.get(variable)
         try:
-            _log.setLevel(level.upper())
+            if level:
+                _log.setLevel(level.upper())
         except ValueError:
-            _log.warning("LOG_LEVEL is %r, which is no level", level)
+            _log.warning("%s is %r, which is no level", variable, level)
+            continue
+        if level and variable == "DFLOW_LOG":
+            handler = logging.StreamHandler()
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+            _log.addHandler(handler)
     if folder:
         import tempfile
 
@@ -173,8 +209,23 @@ def _obey_other_variables() -> None:
 
 
 _obey_other_variables()
+
+
+def _warn_of_slips() -> None:
+    """Name variables of the environment that look like one of dflow, and are none."""
+    known = {name.upper() for name in _SETTINGS} | {f"S3_{name.upper()}" for name in _S3_SETTINGS} | _OTHER_VARIABLES
+    for variable in os.environ:
+        name = variable[len(_PREFIX) :]
+        if variable.startswith(_PREFIX) and name not in known and not name.startswith("DISPATCHER_"):
+            from dflow.engine.near import alike
+
+            for meant in alike(name, known, most=1, cutoff=0.8):
+                _log.warning("%s means nothing to dflow; did you mean %s?", variable, _PREFIX + meant)
+
+
 config = _Settings(_from_environment(_SETTINGS, "DFLOW_"))
 s3_config = _Settings(_from_environment(_S3_SETTINGS, "DFLOW_S3_"))
+_warn_of_slips()
 
 
 def configured_secrets() -> list[str]:
@@ -216,9 +267,9 @@ def set_s3_config(**kwargs: Any) -> None:
 def _set(target: dict[str, Any], known: dict[str, Any], values: dict[str, Any]) -> None:
     for name in values:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            _log.warning("there is no setting %r%s", name, hint)
+            from dflow.engine.near import near
+
+            _log.warning("there is no setting %r%s", name, near(name, known))
     target.update(values)
 
 

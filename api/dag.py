@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from dflow import building
+from dflow.engine.errors import WrongType
+from dflow.names import listed
 from dflow.op_template import OPTemplate
 from dflow.task import Task
+from dflow.tracebacks import called_by_users
 
 if TYPE_CHECKING:
     from dflow.io import Inputs, Outputs
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["DAG"]
 
 
-class DAG(OPTemplate, building.Openable):
+class DAG(building.Openable, OPTemplate):
     """A template made of tasks; a task waits for those whose outputs it mentions.
 
     ``with DAG(...)`` takes the tasks that are made in the block.
@@ -37,6 +40,7 @@ class DAG(OPTemplate, building.Openable):
     retry_on_failure_and_error: int | None = None
     fail_fast: bool | None = None
 
+    @called_by_users
     def __init__(
         self,
         name: str | None = None,
@@ -50,13 +54,14 @@ class DAG(OPTemplate, building.Openable):
         super().__init__(name=name, inputs=inputs, outputs=outputs, memoize_key=memoize_key, annotations=annotations)
         self.parallelism = parallelism
         self.tasks: List[Any] = []
-        for task in tasks or []:
+        for task in listed(tasks, f"dag {self.name!r}: tasks"):
             self.add(task)
 
+    @called_by_users
     def add(self, task: Task | List[Task]) -> None:
         """Add a task or a list of tasks."""
         for item in task if isinstance(task, (list, tuple)) else [task]:
             if not isinstance(item, Task):
-                raise TypeError(f"DAG.add takes a Task or a list of Task, not {item!r}")
+                raise WrongType(f"DAG.add takes a Task or a list of Task, such as Task('name', template), not {item!r}")
             building.claim(item)
             self.tasks.append(item)

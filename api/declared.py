@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Tuple
 
+from dflow.engine.errors import WrongType
 from dflow.expression import MISSING, ArgoVar
+from dflow.tracebacks import called_by_users
 
 if TYPE_CHECKING:
     from dflow.op_template import OPTemplate
@@ -18,6 +20,7 @@ class Named(ArgoVar):
 
     _side = ""
 
+    @called_by_users
     def __init__(self, name: str | None, step: Step | None, template: OPTemplate | None) -> None:
         super().__init__()
         self.name = name
@@ -83,7 +86,7 @@ class _Artifact(Named):
     def expr(self) -> str:
         """The reference as an expression, of the whole artifact."""
         if self._element:
-            raise TypeError(f"an element of {self} cannot stand in an expression; give it to a step as it is")
+            raise WrongType(f"an element of {self} cannot stand in an expression; give it to a step as it is")
         return super().expr
 
     def __getitem__(self, key: Any) -> Any:
@@ -106,6 +109,7 @@ class InputParameter(_Parameter):
 
     _side = "inputs.parameters"
 
+    @called_by_users
     def __init__(
         self,
         name: str | None = None,
@@ -142,6 +146,7 @@ class OutputParameter(_Parameter):
 
     _side = "outputs.parameters"
 
+    @called_by_users
     def __init__(
         self,
         value_from_path: str | None = None,
@@ -181,6 +186,7 @@ class InputArtifact(_Artifact):
 
     _side = "inputs.artifacts"
 
+    @called_by_users
     def __init__(
         self,
         path: str | None = None,
@@ -225,6 +231,7 @@ class OutputArtifact(_Artifact):
 
     _side = "outputs.artifacts"
 
+    @called_by_users
     def __init__(
         self,
         path: str | None = None,
@@ -258,7 +265,7 @@ class OutputArtifact(_Artifact):
 
 def _part(artifact: Any, path: str) -> Any:
     if artifact._element:
-        raise TypeError("an element of an artifact has no sub_path; take the part first: artifact.sub_path(...)[...]")
+        raise WrongType("an element of an artifact has no sub_path; take the part first: artifact.sub_path(...)[...]")
     twin = artifact.bound(artifact.step)
     twin._sub_path = f"{artifact._sub_path}/{path}" if artifact._sub_path else str(path)
     return twin
@@ -267,6 +274,7 @@ def _part(artifact: Any, path: str) -> Any:
 class PVC:
     """A persistent volume claim that an artifact is kept in; for clusters only."""
 
+    @called_by_users
     def __init__(
         self, name: str, subpath: str, size: str = "1Gi", storage_class: str | None = None, access_modes: Any = None
     ) -> None:

@@ -41,7 +41,7 @@ def decompile(graph: model.WorkflowGraph) -> Workflow:
     """The workflow that compiles to this graph; one that holds the graph itself where objects cannot say it all."""
     if unsayable(graph):
         whole = Workflow(name=graph.name)
-        whole.graph = graph
+        whole.compiled = graph
         return whole
     templates: dict[str, OPTemplate] = {t.name: _template(t) for t in graph.templates}
     for template in graph.templates:

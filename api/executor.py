@@ -5,6 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Tuple
 
+from dflow.engine.errors import WrongValue
+from dflow.tracebacks import called_by_users
+
 if TYPE_CHECKING:
     from dflow.remote import RemoteExecutor
 
@@ -43,6 +46,7 @@ class Executor(ABC):
 class DirectExecutor(Executor):
     """An executor of the engine by its name and settings, as :meth:`Executor.direct` gives them."""
 
+    @called_by_users
     def __init__(self, kind: str, settings: Mapping[str, Any] | None = None) -> None:
         self._kind, self._settings = kind, dict(settings or {})
 
@@ -66,6 +70,7 @@ class ContainerExecutor(Executor):
         args: more words for the program's ``run`` or ``exec``.
     """
 
+    @called_by_users
     def __init__(
         self,
         docker: str | None = None,
@@ -91,7 +96,7 @@ class ContainerExecutor(Executor):
         chosen = [(name, getattr(self, name)) for name in engines if getattr(self, name) is not None]
         if len(chosen) > 1:
             given = " and ".join(name for name, _ in chosen)
-            raise ValueError(f"a ContainerExecutor takes one of {', '.join(engines)}, not {given}")
+            raise WrongValue(f"a ContainerExecutor takes one of {', '.join(engines)}, not {given}")
         engine, executable = chosen[0] if chosen else ("", "")
         settings = {
             "engine": engine,

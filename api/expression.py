@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, Iterator
 
+from dflow.engine.errors import WrongType
+
 __all__ = ["MISSING", "ArgoVar", "Expression", "IfExpression", "if_expression", "quoted", "type_to_str"]
 
 
@@ -86,13 +88,13 @@ class ArgoVar:
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
-        raise TypeError(
+        raise WrongType(
             f"{self} is neither true nor false before the workflow runs; combine conditions with & and | and "
             "parentheses, as in (a > 1) & (b < 3)"
         )
 
     def __iter__(self) -> Iterator[Any]:
-        raise TypeError(f"{self} has no elements before the workflow runs; loop with with_param=")
+        raise WrongType(f"{self} has no elements before the workflow runs; loop with with_param=")
 
     # -- how this side of an operator is written ---
 
@@ -200,7 +202,7 @@ def _number_of(value: Any) -> str:
         return value._number()
     if _is_number(value):
         return repr(value)
-    raise TypeError(f"an expression cannot compute with {value!r} of type {type(value).__name__}")
+    raise WrongType(f"an expression cannot compute with {value!r} of type {type(value).__name__}")
 
 
 def _both_texts(left: ArgoVar, right: Any) -> bool:
@@ -228,7 +230,7 @@ def _condition(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return f"({value})"
-    raise TypeError(f"{value!r} is no condition")
+    raise WrongType(f"{value!r} is no condition")
 
 
 class Expression:
@@ -262,7 +264,10 @@ def _branch(value: Any) -> str:
         return quoted(value)
     if value is None:
         return "nil"
-    return json.dumps(value)
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as exc:
+        raise WrongType(f"{value!r} cannot stand in an expression: {exc}") from exc
 
 
 def if_expression(_if: Any, _then: Any, _else: Any) -> IfExpression:

@@ -10,6 +10,7 @@ from collections import UserDict
 from typing import Any, Dict, Tuple
 
 from dflow.declared import PVC, InputArtifact, InputParameter, OutputArtifact, OutputParameter
+from dflow.engine.errors import WrongName, WrongType
 from dflow.expression import (
     MISSING,  # noqa: F401 - older code takes it from here
     ArgoVar,
@@ -18,6 +19,8 @@ from dflow.expression import (
     if_expression,
     type_to_str,
 )
+from dflow.names import by_name
+from dflow.tracebacks import called_by_users
 
 __all__ = [
     "PVC",
@@ -53,10 +56,11 @@ class AutonamedDict(UserDict):  # type: ignore[type-arg]
         self._sibling: AutonamedDict | None = None
         super().__init__(*args, **kwargs)
 
+    @called_by_users
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(value, self._accepts):
             if self._sibling is None or not isinstance(value, self._sibling._accepts):
-                raise TypeError(f"{key!r} must be {self._what}, not {value!r}")
+                raise WrongType(f"{key!r} must be {self._what}, not {value!r}")
             self._sibling[key] = value
             return
         if value.step is not None or value.template is not None:
@@ -65,6 +69,10 @@ class AutonamedDict(UserDict):  # type: ignore[type-arg]
         value.step = self.step
         value.template = self.template
         super().__setitem__(key, value)
+
+    @called_by_users
+    def __getitem__(self, key: str) -> Any:
+        return self.data[key] if key in self.data else self.__missing__(key)
 
     def __missing__(self, key: str) -> Any:
         """What the template gained after the step was made; or what was declared on the other side."""
@@ -75,19 +83,17 @@ class AutonamedDict(UserDict):  # type: ignore[type-arg]
                 return item
         if self._sibling is not None and key in self._sibling.data:
             return self._sibling.data[key]
-        raise KeyError(self._unknown(str(key)))
+        raise WrongName(self._unknown(str(key)))
 
     def _unknown(self, key: str) -> str:
-        import difflib
+        from dflow.engine.near import near_or_all
 
         known = list(self._declared().data) if self.step is not None else list(self.data)
-        near = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(repr, known)) or 'none'}"
         owner = self.step if self.step is not None else self.template
         whose = (
             "" if getattr(owner, "name", None) is None else f"{getattr(owner, '_what', 'template')} {owner.name!r}: "
         )
-        return f"{whose}there is no {self._called} {key!r}; {hint}"
+        return f"{whose}there is no {self._called} {key!r}{near_or_all(key, known)}"
 
     def _declared(self) -> AutonamedDict:
         raise NotImplementedError
@@ -160,8 +166,8 @@ class _Side:
         self._artifacts = self._artifacts_class()
         self._parameters._sibling, self._artifacts._sibling = self._artifacts, self._parameters
         self.own(step, template)
-        self._parameters.update(parameters or {})
-        self._artifacts.update(artifacts or {})
+        self._parameters.update(by_name(parameters, "parameters"))
+        self._artifacts.update(by_name(artifacts, "artifacts"))
 
     def own(self, step: Any, template: Any) -> None:
         """Say whose inputs or outputs these are."""
@@ -190,7 +196,7 @@ class _Side:
 
 def _replace(target: AutonamedDict, values: Any) -> None:
     """Put new content in place of the old, unless all of it belongs to the other side."""
-    values = dict(values or {})
+    values = by_name(values, f"{target._called}s")
     if not values or any(isinstance(value, target._accepts) for value in values.values()):
         target.data.clear()
     target.update(values)

@@ -12,12 +12,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dflow import lineage, nested, report
+from dflow import lineage, nested, observing, report
 from dflow.ahead import load_first_op
 from dflow.compile import compile_workflow
 from dflow.engine import control
 from dflow.engine.around import Around
-from dflow.engine.errors import ConfigError, LeaseHeld, RunNotFound, StateError, UnsupportedError
+from dflow.engine.errors import ConfigError, LeaseHeld, StateError, UnsupportedError
 from dflow.engine.layout import RunLayout, is_run
 from dflow.engine.lease import held_by, holder, is_running, refuse_if_held, silence
 from dflow.engine.phase import Phase
@@ -30,6 +30,7 @@ from dflow.executors import make_executor, make_other
 from dflow.python.code import keep_code, use_code
 from dflow.run_settings import run_settings, warn_of_what_is_ignored
 from dflow.stores import open_store
+from dflow.terminal.display import display
 from dflow.utils import randstr
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from dflow.engine.runner import RunResult
     from dflow.engine.settings import RunSettings
     from dflow.executors.first import First
+    from dflow.terminal.display import Display
     from dflow.workflow import Workflow
 
 __all__ = ["continue_run", "delete", "last_phase", "request", "retry", "submit"]
@@ -71,11 +73,14 @@ def submit(
         StateError: its directory cannot be made.
         StepFailed: it failed, and ``DFLOW_RAISE`` is set.
     """
+    from dflow.reusable import reusable
+
     _check_platform()
     with _compiling:
         graph = compile_workflow(workflow)
     warn_of_what_is_ignored(graph)
-    client = lineage.packed_client()
+    taken = [replace(step, strict=strict) for step in reusable(reuse)] if reuse else []
+    client, observers = lineage.packed_client(), observing.checked_observers(detach)
     root = nested.folder()
     name = workflow.id or nested.next_id(workflow.name) or f"{workflow.name}-{randstr()}"
     if not _ID.match(name):
@@ -90,11 +95,11 @@ def submit(
         layout, again = create_run(root / name, graph, settings), None
         keep_code(layout, graph, settings.module_path)
     if reuse or (reuse is not None and layout.reuse.exists()):
-        from dflow.reusable import reusable
-
-        save_reused(layout, [replace(step, strict=strict) for step in reusable(reuse)])
+        save_reused(layout, taken)
     if client is not None or again is not None:
         lineage.keep_client(layout, client)
+    if observers or again is not None:
+        observing.keep_observers(layout, observers)
     workflow.id = layout.id
     report.say(f"Workflow is running locally (ID: {layout.id})")
     if detach and nested.enclosing_step() is None:
@@ -171,7 +176,7 @@ def _check_steps(layout: RunLayout, wanted: Sequence[str]) -> None:
     known = {word for node in read_nodes(layout) for word in (node.id, node.key, node.display)}
     for word in wanted:
         if word not in known:
-            raise RunNotFound(f"run {layout.id} has no step {word!r}; see: dflow getsteps {layout.id}")
+            raise report.no_such_step(layout.id, word, known)
 
 
 def resume(
@@ -258,10 +263,12 @@ def continue_run(
     if code is not None:
         use_code(layout, code)
     registrar = lineage.open_registrar(layout)
+    feed = observing.open_feed(layout)
     try:
-        around = Around(nested.shared_slots(), partial(_tell, layout), open_store, registrar, make_other)
-        make = partial(make_executor, ahead=server)
-        result = run(layout, make, again=again, takeover=takeover, around=around)
+        with display(layout) as shown:
+            around = Around(nested.shared_slots(), partial(_tell, layout, shown), open_store, registrar, make_other)
+            make = partial(make_executor, ahead=server)
+            result = run(layout, make, again=again, takeover=takeover, around=around)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(report.interrupted(layout)) from None
     except SystemExit:
@@ -270,12 +277,15 @@ def continue_run(
     finally:
         if registrar is not None:
             registrar.close(wait=nested.enclosing_step() is not None)
+        if feed is not None:
+            feed.close()
     return result
 
 
-def _tell(layout: RunLayout, result: RunResult) -> None:
+def _tell(layout: RunLayout, shown: Display, result: RunResult) -> None:
     """Remember and print how a run ended."""
     _last[:] = [result.phase.value]
+    shown.end()
     report.ended(layout, result)
 
 

@@ -54,13 +54,14 @@ class LocalRun:
 
     def logs(self, step: str) -> str:
         """What steps of a key, id or name have printed."""
-        from dflow.engine.errors import RunNotFound
         from dflow.query import read_nodes
+        from dflow.report import no_such_step
 
         layout = self.layout()
         found = [node for node in read_nodes(layout) if step in (node.id, node.key, node.display, node.name)]
         if not found:
-            raise RunNotFound(f"run {layout.id} has no step {step!r}; see: dflow getsteps {layout.id}")
+            words = [word for node in read_nodes(layout) for word in (node.key, node.display)]
+            raise no_such_step(layout.id, step, words)
         files = [node.place / "log.txt" for node in found if node.place is not None]
         return "".join(file.read_text(errors="replace") for file in files if file.is_file())
 

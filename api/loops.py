@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dflow.engine.errors import WrongType, WrongValue
 from dflow.expression import ArgoVar, quoted
+from dflow.names import listed
 
 __all__ = [
     "ArgoConcat",
@@ -27,7 +29,10 @@ def _list(value: Any) -> str:
     """A parameter that holds a list, or a constant list, as an expression that gives the list."""
     if isinstance(value, ArgoVar):
         return f"sprig.fromJson({value.expr})" if value.is_str else value.expr
-    return f"sprig.fromJson({quoted(json.dumps(list(value)))})"
+    try:
+        return f"sprig.fromJson({quoted(json.dumps(listed(value, 'a loop')))})"
+    except (TypeError, ValueError) as exc:
+        raise WrongType(f"{value!r} is neither a list of constants nor a parameter that holds a list: {exc}") from exc
 
 
 def _integer(value: Any) -> str:
@@ -55,7 +60,7 @@ class ArgoEnumerate(ArgoVar):
 
     def __init__(self, **kwargs: Any) -> None:
         if not kwargs:
-            raise TypeError("argo_enumerate needs at least one list")
+            raise WrongType("argo_enumerate needs at least one list")
         fields = ", ".join(f"{quoted(name)}: {_list(value)}[#]" for name, value in kwargs.items())
         length = f"len({_list(next(iter(kwargs.values())))})"
         super().__init__(f"toJson(map(sprig.untilStep(0, {length}, 1), {{ {{'order': #, {fields}}} }}))")
@@ -108,7 +113,7 @@ def argo_range(*args: Any) -> ArgoRange:
         return ArgoRange(args[0])
     if len(args) in (2, 3):
         return ArgoRange(args[1], args[0], *args[2:])
-    raise TypeError(f"argo_range takes one, two or three arguments, not {len(args)}")
+    raise WrongType(f"argo_range takes one, two or three arguments, not {len(args)}")
 
 
 def argo_sequence(count: Any = None, start: Any = None, end: Any = None, format: Any = None) -> ArgoSequence:
@@ -118,7 +123,7 @@ def argo_sequence(count: Any = None, start: Any = None, end: Any = None, format:
         format: as for printf, such as ``"%03d"``.
     """
     if count is not None and end is not None:
-        raise ValueError("argo_sequence takes count or end, not both")
+        raise WrongValue("argo_sequence takes count or end, not both")
     return ArgoSequence(count, start, end, format)
 
 

@@ -18,6 +18,7 @@ from dflow.executors.bundle import packages
 from dflow.exporters.argo.export import Export, Options, Upload, export, to_yaml
 from dflow.exporters.argo.load import documents_of, load, load_text
 from dflow.exporters.argo.load.reading import Choice, chosen
+from dflow.names import listed
 from dflow.python import upload_packages
 from dflow.python.own import own_module
 from dflow.reusable import reusable
@@ -151,7 +152,11 @@ def from_text(text: str, uploads: Mapping[str, str] | None = None, **choice: Any
 
 def from_documents(documents: Any, uploads: Mapping[str, str] | None = None, **choice: Any) -> Workflow:
     """Likewise, of manifests as plain data."""
-    given = (documents,) if isinstance(documents, dict) else tuple(documents)
+    given = (
+        (documents,)
+        if isinstance(documents, dict)
+        else tuple(listed(documents, "from_dict: the manifest, or several of them,"))
+    )
     loaded = load(given, uploads=uploads or {}, **choice)
     return _workflow(loaded.graph.name, Given(given, **choice), loaded)
 
@@ -177,7 +182,7 @@ def _workflow(name: str, given: Given, loaded: Loaded | None = None) -> Workflow
     made = Workflow(name=name)
     made.given = given
     if loaded is not None:
-        made.graph, made.notes = loaded.graph, loaded.notes
+        made.compiled, made.notes = loaded.graph, loaded.notes
     return made
 
 

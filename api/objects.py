@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Dict
 
 from dflow.artifact_sources import settings_of_store
 from dflow.common import key_of
-from dflow.engine.errors import ObjectNotFound
+from dflow.engine.errors import NoSuchFile, ObjectNotFound
 from dflow.storage.client import StorageClient
 from dflow.stores import artifact_store, prefixed, s3_client
+from dflow.tracebacks import called_by_users
 
 if TYPE_CHECKING:
     from dflow.storage.artifacts import ArtifactStore
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MinioClient", "copy_s3", "download_s3", "get_key", "set_key", "upload_s3"]
 
 
+@called_by_users
 def upload_s3(
     path: Any,
     key: str | None = None,
@@ -42,13 +44,14 @@ def upload_s3(
     """
     source = Path(str(path)).absolute()
     if not source.exists():
-        raise FileNotFoundError(f"cannot upload {path}: there is no such file or directory in {os.getcwd()}")
+        raise NoSuchFile(f"cannot upload {path}: there is no such file or directory in {os.getcwd()}")
     if key is None:
         folder = prefixed(f"upload/{uuid.uuid4()}") if prefix is None else str(prefix).rstrip("/")
         key = f"{folder}/{source.name}" if folder else source.name
     return _store(storage_client, kwargs).keep(source, key, None)
 
 
+@called_by_users
 def download_s3(
     key: str,
     path: Any = ".",
@@ -87,6 +90,7 @@ def download_s3(
     return str(target)
 
 
+@called_by_users
 def copy_s3(
     src_key: str,
     dst_key: str,
@@ -118,7 +122,7 @@ def get_key(artifact: Any, raise_error: bool = True) -> str | None:
     """
     key = key_of(artifact)
     if key is None and raise_error:
-        raise FileNotFoundError(f"{artifact!r} does not exist in the storage: it has no key")
+        raise NoSuchFile(f"{artifact!r} does not exist in the storage: it has no key")
     return key
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any, Dict, List, Sequence
 
+from dflow.engine.errors import WrongType, WrongValue
 from dflow.io import Inputs, Outputs
 from dflow.names import check_template_name
+from dflow.shown import Described
+from dflow.tracebacks import called_by_users
 from dflow.utils import randstr
 
 __all__ = [
@@ -29,7 +32,7 @@ class Secret:
         self.key = key
 
 
-class OPTemplate:
+class OPTemplate(Described):
     """Something that steps are made from.
 
     Args:
@@ -41,6 +44,7 @@ class OPTemplate:
 
     slices: Any = None
 
+    @called_by_users
     def __init__(
         self,
         name: str | None = None,
@@ -60,16 +64,26 @@ class OPTemplate:
         self.annotations = {} if annotations is None else annotations
         self.labels = {} if labels is None else labels
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({getattr(self, 'name', None)!r})"
+
     def _default_name(self) -> str:
         return randstr()
 
+    @called_by_users
     def __setattr__(self, name: str, value: Any) -> None:
         if name in ("inputs", "outputs"):
-            value.own(None, self)
+            own = getattr(value, "own", None)
+            if own is None:
+                kind = name.capitalize()
+                example = f"{kind}(parameters={{…}}, artifacts={{…}})"
+                raise WrongType(f"template {getattr(self, 'name', '')!r}: {name} must be {example}, not {value!r}")
+            own(None, self)
         super().__setattr__(name, value)
         if name == "name":
             self._named = True
 
+    @called_by_users
     def add_slices(self, slices: Any, layer: int = 0) -> None:
         """Slice every step of this template that has no slices of its own; see :class:`dflow.python.Slices`.
 
@@ -79,7 +93,7 @@ class OPTemplate:
             ValueError: it has slices already.
         """
         if self.slices is not None:
-            raise ValueError(
+            raise WrongValue(
                 f"the template {self.name!r} has slices already; for slices inside of slices put it into a Steps, "
                 "and give the other slices to the step of that"
             )
@@ -112,6 +126,7 @@ class ScriptOPTemplate(OPTemplate):
 
     language = "shell"
 
+    @called_by_users
     def __init__(
         self,
         name: str | None = None,
@@ -166,6 +181,7 @@ class ScriptOPTemplate(OPTemplate):
 class ShellOPTemplate(ScriptOPTemplate):
     """A shell script. See :class:`ScriptOPTemplate`."""
 
+    @called_by_users
     def __init__(
         self,
         name: str | None = None,
@@ -221,6 +237,7 @@ class ContainerOPTemplate(ScriptOPTemplate):
 
     language = "container"
 
+    @called_by_users
     def __init__(self, command: Any = "", args: List[str] | None = None, **kwargs: Any) -> None:
         super().__init__(command=command or None, **kwargs)
         self.args = [] if args is None else args
@@ -238,6 +255,7 @@ class HTTPOPTemplate(OPTemplate):
         insecure_skip_verify: the server's certificate is not checked.
     """
 
+    @called_by_users
     def __init__(
         self,
         url: str,

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dflow.argo_objects import ArgoStep, ArgoWorkflow, rfc3339
-from dflow.engine.errors import StateError
+from dflow.engine.errors import RunNotFound, StateError
 from dflow.engine.journal import read_events
 from dflow.engine.layout import RunLayout, is_run
 from dflow.engine.lease import is_running
 from dflow.engine.moving import absolute
 from dflow.engine.phase import Phase
-from dflow.engine.runner import load_graph
 from dflow.engine.state import read_phase, read_record, read_text
 
 if TYPE_CHECKING:
@@ -26,7 +25,17 @@ _PHASES = frozenset(phase.value for phase in Phase)
 _LETTING_GO = 10.0
 _LATE_POLL = 0.02
 
-__all__ = ["NodeRecord", "list_runs", "load_values", "read_nodes", "read_status", "read_workflow", "wait_for_end"]
+__all__ = [
+    "NodeRecord",
+    "list_runs",
+    "load_step_late",
+    "load_values",
+    "read_nodes",
+    "read_status",
+    "read_step",
+    "read_workflow",
+    "wait_for_end",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,9 @@ class NodeRecord:
 
     Attributes:
         place: its directory; None while it has none.
-        event: the journal's last word on it.
+        message: how it ended, in words; while it runs, what it waits for, where that is known.
+        event: the journal's last word on it, with ``usage`` (``{"cpu": seconds, "maxRss": bytes}``) of a leaf that has
+            ended, and ``host`` where it did not run where the engine did.
     """
 
     id: str
@@ -114,9 +125,11 @@ def _read_nodes(layout: RunLayout) -> list[NodeRecord]:
         name = event.get("name")
         if event.get("event") == "moved" and isinstance(name, str) and name in events:
             events[name] = {**events[name], "dir": event.get("dir")}
+        if event.get("event") == "note" and isinstance(name, str) and name in events:
+            events[name] = {**events[name], "note": event.get("text")}
         if event.get("event") == "node" and isinstance(event.get("name"), str) and event.get("phase") in _PHASES:
             earlier = events.pop(event["name"], None) if event.get("phase") == Phase.RUNNING.value else None
-            events[event["name"]] = event if earlier is None or "started" in event else {**earlier, **event}
+            events[event["name"]] = event if earlier is None or "started" in event else {**earlier, "note": "", **event}
     found = list(events.values() if events else _from_directories(layout))
     hidden = _hidden(found)
     shown = (event for event in found if event.get("id") not in hidden) if hidden else found
@@ -142,6 +155,8 @@ def _lifted(event: Mapping[str, Any], hidden: Mapping[Any, Any]) -> Mapping[str,
 
 def read_workflow(layout: RunLayout) -> ArgoWorkflow:
     """The whole run as one object."""
+    from dflow.engine.runner import load_graph  # lists of runs need no engine
+
     graph = load_graph(layout)
     last = _last_workflow_event(layout)
     nodes = {node.id: _step(layout, node) for node in read_nodes(layout)}
@@ -240,7 +255,7 @@ def _node(layout: RunLayout, event: Mapping[str, Any]) -> NodeRecord:
         parent=event.get("parent"),
         key=event.get("key"),
         place=place,
-        message=str(event.get("message") or ""),
+        message=str(event.get("message") or (event.get("note") if phase is Phase.RUNNING else "") or ""),
         started=event.get("started"),
         finished=event.get("finished"),
         event=event,
@@ -273,11 +288,30 @@ def _step(layout: RunLayout, node: NodeRecord) -> ArgoStep:
         "reusedFrom": node.event.get("reusedFrom"),
         "memoized": node.event.get("memoized"),
         "path": str(node.place) if node.place else None,
+        "usage": node.event.get("usage"),
+        "host": node.event.get("host"),
     }
-    return ArgoStep(data, layout.id, load=lambda what: _late(layout, node, what))
+    return ArgoStep(data, layout.id, load=lambda what: load_step_late(layout, node, what))
 
 
-def _late(layout: RunLayout, node: NodeRecord, what: str) -> Any:
+def read_step(layout: RunLayout, identity: str) -> ArgoStep:
+    """The step of that id.
+
+    Raises:
+        RunNotFound: there is none any more.
+    """
+    for node in read_nodes(layout):
+        if node.id == identity:
+            return _step(layout, node)
+    raise RunNotFound(f"run {layout.id} has no step {identity!r} any more; see: dflow getsteps {layout.id}")
+
+
+def load_step_late(layout: RunLayout, node: NodeRecord, what: str) -> Any:
+    """What a step knows of itself when it is first asked: inputs, outputs, progress; ``acts`` does things with it."""
+    if what == "acts":
+        from dflow.step_acts import LocalActs
+
+        return LocalActs(layout, node)
     return _progress(layout, node) if what == "progress" else load_values(layout, node, what)
 
 

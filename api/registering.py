@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dflow.config import config
+from dflow.engine.errors import WrongType
 from dflow.engine.layout import RunLayout
 from dflow.engine.records import records_in
 from dflow.lineage import append_line, client_of, configured_client
@@ -303,5 +304,5 @@ def _wanted(place: StepLayout | None) -> dict[str, tuple[str, str, dict[str, Any
 
 def _text(what: str, urn: Any) -> str:
     if not isinstance(urn, str):
-        raise TypeError(f"{what} of the lineage client returned {urn!r}, which is no URN")
+        raise WrongType(f"{what} of the lineage client returned {urn!r}, which is no URN")
     return urn

@@ -13,6 +13,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from dflow.config import config, is_remote
 from dflow.executor import Executor
+from dflow.names import text_of
 from dflow.op_template import Secret, ShellOPTemplate
 from dflow.remote_parts import TMP, key_file, marked, packages_of, paths_of, program_of, singularity_image
 from dflow.remote_shell import (
@@ -95,7 +96,7 @@ class RemoteExecutor(Executor):
         self.username = username
         self.password = password
         self.private_key_file = private_key_file
-        self.workdir = workdir.rstrip("/") or "/"
+        self.workdir = text_of(workdir, "workdir").rstrip("/") or "/"
         if self.workdir.startswith("/"):
             self.workdir = f"/.{self.workdir}"  # else it might be taken for a path that a template declares
         self.command = [command] if isinstance(command, str) else command

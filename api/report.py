@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
 
-from dflow.engine.errors import StepFailed
+from dflow.engine.errors import RunNotFound, StepFailed
+from dflow.engine.near import near_aside
 from dflow.engine.node import LEAF_TYPES
 from dflow.engine.phase import Phase
+from dflow.failure_hints import more
+from dflow.live.tails import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from dflow.engine.layout import RunLayout
     from dflow.engine.node import Node
     from dflow.engine.runner import RunResult
 
-__all__ = ["complain", "ended", "first_failure", "interrupted", "say"]
+__all__ = ["complain", "ended", "first_failure", "interrupted", "no_such_step", "say"]
 
 _TAIL_LINES = 20
 _NAMES = 5
@@ -26,16 +30,22 @@ _TAIL_BYTES = 65536
 
 
 def say(text: str) -> None:
-    """Print a line for the user, on standard output."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    """Print a line for the user, on standard output; where that cannot be written, nothing: the run is what counts."""
+    _write(sys.stdout, text + "\n")
 
 
 def complain(text: str) -> None:
-    """Print a line for the user, on standard error."""
-    sys.stdout.flush()
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """Print a line for the user, on standard error, likewise."""
+    _write(sys.stdout, "")
+    _write(sys.stderr, text + "\n")
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Standard output may be closed, a pipe that nobody reads, or a file on a full disk."""
+    if stream is not None:
+        with suppress(OSError, ValueError):
+            stream.write(text)
+            stream.flush()
 
 
 def ended(layout: RunLayout, result: RunResult) -> None:
@@ -43,38 +53,45 @@ def ended(layout: RunLayout, result: RunResult) -> None:
     if not result.phase.is_failure:
         say(f"Workflow {layout.id} {result.phase.value}")
         return
-    sys.stdout.flush()
-    sys.stderr.write(f"Workflow {layout.id} {result.phase.value}\n")
+    complain(f"Workflow {layout.id} {result.phase.value}")
     fresh = [node for node in result.failures if not node.kept]
     if fresh:
         _blame(layout, fresh[0], others=len(result.failures) - 1)
     elif result.failures:
-        sys.stderr.write(_kept(layout, result.failures))
-    sys.stderr.flush()
+        _write(sys.stderr, _kept(layout, result.failures))
 
 
 def _blame(layout: RunLayout, node: Node, others: int) -> None:
     """Show the log of the step that failed first, and say why it did."""
-    sys.stderr.write(_tail(layout, node))
+    _write(sys.stderr, _tail(layout, node))
     if others > 0:
-        more = f"{others} more step{'s' if others > 1 else ''} failed"
-        sys.stderr.write(f"{more}; see: dflow getsteps {layout.id} --phase Failed,Error\n")
+        words = f"{others} more step{'s' if others > 1 else ''} failed"
+        _write(sys.stderr, f"{words}; see: dflow getsteps {layout.id} --phase Failed,Error\n")
     place = node.place.root if node.place else None
-    sys.stderr.write(_sentence(layout, node.display, node.key, node.phase, node.message, place) + "\n")
+    _write(sys.stderr, _sentence(layout, node.display, node.key, node.phase, node.message, place) + "\n")
+    section = more(node.message)
+    if section is not None:
+        _write(sys.stderr, f"  more:  {section}\n")
 
 
 def _kept(layout: RunLayout, failures: Sequence[Node]) -> str:
     """Nothing failed now; what had failed before was not run again."""
     names = ", ".join(repr(node.key or node.display) for node in failures[:_NAMES])
-    more = f" and {len(failures) - _NAMES} more" if len(failures) > _NAMES else ""
+    rest = f" and {len(failures) - _NAMES} more" if len(failures) > _NAMES else ""
     steps = "step" if len(failures) == 1 else "steps"
     was = "failed in an earlier attempt and was" if len(failures) == 1 else "failed in earlier attempts and were"
-    return f"{steps} {names}{more} {was} not run again\n  retry: dflow retry {layout.id}\n"
+    return f"{steps} {names}{rest} {was} not run again\n  retry: dflow retry {layout.id}\n"
 
 
 def interrupted(layout: RunLayout) -> str:
     """What Ctrl-C did, and how to go on."""
     return f"all running steps of {layout.id} were ended; go on with: dflow resume {layout.id}"
+
+
+def no_such_step(run: str, word: str, known: Iterable[str | None]) -> RunNotFound:
+    """The error for a step that a run does not have."""
+    hint = near_aside(word, filter(None, known))
+    return RunNotFound(f"run {run} has no step {word!r}{hint}; see: dflow getsteps {run}")
 
 
 def first_failure(layout: RunLayout) -> StepFailed | None:
@@ -106,7 +123,7 @@ def _sentence(layout: RunLayout, name: str, key: str | None, phase: Phase, messa
         log = os.path.join(str(place), "log.txt")
         lines.append(f"  log:   {_relative(log)}" if os.path.exists(log) else f"  step:  {_relative(str(place))}")
     lines.append(f"  retry: dflow retry {layout.id} --step {shlex.quote(key or name)}")
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _tail(layout: RunLayout, node: Node) -> str:

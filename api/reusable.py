@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dflow.argo_objects import ArgoStep
-from dflow.engine.errors import StorageError
+from dflow.engine.errors import StorageError, WrongType
 from dflow.engine.layout import StepLayout
 from dflow.engine.reuse import Reused
 from dflow.engine.state import read_record
@@ -30,7 +30,7 @@ def reusable(steps: Sequence[Any]) -> list[Reused]:
     found = []
     for step in [one for item in steps for one in (item if isinstance(item, list) else [item])]:
         if not isinstance(step, ArgoStep):
-            raise TypeError(f"reuse_step takes steps that wf.query_step() returned, not {step!r}")
+            raise WrongType(f"reuse_step takes steps that wf.query_step() returned, not {step!r}")
         if step.type == "Skipped":
             continue
         if step.key is None:

@@ -7,6 +7,7 @@ import re
 import shlex
 from typing import Any, Dict, List
 
+from dflow.engine.errors import WrongValue
 from dflow.manifest_texts import Joined, manifest_text
 
 __all__ = ["PLACE", "ROOT", "STATUS", "collecting", "group_manifest", "preparing", "single_manifest"]
@@ -144,7 +145,7 @@ def _enter(workdir: str) -> List[str]:
 def _exports(template: Any) -> List[str]:
     for name, value in template.envs.items():
         if not isinstance(value, (str, int, float)) or "{{" in str(value):
-            raise ValueError(f"the environment variable {name!r} is no constant, and cannot be brought to a Slurm job")
+            raise WrongValue(f"the environment variable {name!r} is no constant, and cannot be brought to a Slurm job")
     return [f"export {name}={shlex.quote(str(value))}" for name, value in template.envs.items()]
 
 
@@ -166,7 +167,7 @@ def _run(job: Any, template: Any, bound: List[str], below: str) -> str:
     if not kind:
         return f"{words} script"
     if not template.image:
-        raise ValueError(f"{kind}_executable runs the script in the image of the template, which names none")
+        raise WrongValue(f"{kind}_executable runs the script in the image of the template, which names none")
     binds = " ".join(f'-v "$PWD{below}"{shlex.quote(path)}:{shlex.quote(path)}' for path in bound)
     if kind == "singularity":
         image = (
@@ -185,7 +186,7 @@ def _engine(job: Any) -> Any:
     given = [(kind, getattr(job, f"{kind}_executable")) for kind in ("docker", "singularity", "podman")]
     given = [(kind, program) for kind, program in given if program]
     if len(given) > 1:
-        raise ValueError(f"{type(job).__name__} takes one of {', '.join(f'{kind}_executable' for kind, _ in given)}")
+        raise WrongValue(f"{type(job).__name__} takes one of {', '.join(f'{kind}_executable' for kind, _ in given)}")
     return given[0] if given else ("", "")
 
 
@@ -202,7 +203,7 @@ def _paths(side: Any) -> List[str]:
     paths = sorted({str(path).rstrip("/") for path in found if path})
     wrong = [path for path in paths if not path.startswith("/") or ".." in path.split("/")]
     if wrong:
-        raise ValueError(f"the declared path {wrong[0]!r} must be absolute, for a Slurm job")
+        raise WrongValue(f"the declared path {wrong[0]!r} must be absolute, for a Slurm job")
     return paths
 
 

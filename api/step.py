@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict
 
 from dflow import building
+from dflow.engine.errors import WrongName, WrongType
 from dflow.io import Inputs, Outputs
 from dflow.loops import (
     ArgoConcat,
@@ -20,7 +21,9 @@ from dflow.loops import (
     argo_sequence,
     argo_sum,
 )
-from dflow.names import check_step_name
+from dflow.names import by_name, check_step_name
+from dflow.shown import Described
+from dflow.tracebacks import called_by_users
 
 if TYPE_CHECKING:
     from dflow.op_template import OPTemplate
@@ -57,7 +60,7 @@ HOOKS = {
 """Name of a hook → the argument that sets it, and the phases of the step at which it runs."""
 
 
-class Step:
+class Step(Described):
     """One use of a template in ``Steps``.
 
     Args:
@@ -83,6 +86,7 @@ class Step:
     _what = "step"
     _is_collected = True
 
+    @called_by_users
     def __init__(
         self,
         name: str,
@@ -145,23 +149,21 @@ class Step:
 
         if isinstance(template, OPTemplate):
             return template
-        raise TypeError(
+        raise WrongType(
             f"{self._what} {self.name!r}: {template!r} is no template; put PythonOPTemplate(...) around a Python OP"
         )
 
     def _checked_names(self, given: Dict[str, Any] | None, declared: Any, what: str) -> Dict[str, Any]:
-        given = dict(given or {})
+        given = by_name(given, f"{self._what} {self.name!r}: {what}s")
         for name in given:
             if name not in declared.data and not self._is_growing():
-                raise KeyError(f"{self._what} {self.name!r}: {self._unknown(str(name), declared.data, what)}")
+                raise WrongName(f"{self._what} {self.name!r}: {self._unknown(str(name), declared.data, what)}")
         return given
 
     def _unknown(self, name: str, declared: Dict[str, Any], what: str) -> str:
-        import difflib
+        from dflow.engine.near import near_or_all
 
-        near = difflib.get_close_matches(name, list(declared), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(repr, declared)) or 'none'}"
-        return f"the template {self.template.name!r} has no input {what} {name!r}; {hint}"
+        return f"the template {self.template.name!r} has no input {what} {name!r}{near_or_all(name, declared)}"
 
     def _take_declarations(self) -> None:
         """Inputs and outputs that the template has now; what it gains later is found when it is asked for."""
@@ -212,6 +214,7 @@ class HookStep(Step):
 
     _is_collected = False
 
+    @called_by_users
     def __init__(self, template: OPTemplate, expression: Any = None, **kwargs: Any) -> None:
         super().__init__(kwargs.pop("name", "hook"), template, **kwargs)
         self.expression = expression

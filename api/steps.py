@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from dflow import building
+from dflow.engine.errors import WrongType
+from dflow.names import listed
 from dflow.op_template import OPTemplate
 from dflow.step import Step
+from dflow.tracebacks import called_by_users
 
 if TYPE_CHECKING:
     from dflow.io import Inputs, Outputs
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Steps"]
 
 
-class Steps(OPTemplate, building.Openable):
+class Steps(building.Openable, OPTemplate):
     """A template made of steps; ``with Steps(...)`` takes the steps that are made in the block.
 
     Args:
@@ -33,6 +36,7 @@ class Steps(OPTemplate, building.Openable):
     retry_on_failure_and_error: int | None = None
     fail_fast: bool | None = None
 
+    @called_by_users
     def __init__(
         self,
         name: str | None = None,
@@ -46,14 +50,17 @@ class Steps(OPTemplate, building.Openable):
         super().__init__(name=name, inputs=inputs, outputs=outputs, memoize_key=memoize_key, annotations=annotations)
         self.parallelism = parallelism
         self.steps: List[Any] = []
-        for step in steps or []:
+        for step in listed(steps, f"steps {self.name!r}: steps"):
             self.add(step)
 
+    @called_by_users
     def add(self, step: Step | List[Step]) -> None:
         """Add a step, or a list of steps that run side by side, after those that are there."""
         group = list(step) if isinstance(step, (list, tuple)) else [step]
         for item in group:
             if not isinstance(item, Step):
-                raise TypeError(f"Steps.add takes a Step or a list of Step, not {item!r}")
+                raise WrongType(
+                    f"Steps.add takes a Step or a list of Step, such as Step('name', template), not {item!r}"
+                )
         building.claim(group)
         self.steps.append(group if isinstance(step, (list, tuple)) else step)

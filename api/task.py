@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, List
 
+from dflow.names import listed
 from dflow.step import Step
+from dflow.tracebacks import called_by_users
 
 if TYPE_CHECKING:
     from dflow.op_template import OPTemplate
@@ -23,6 +25,7 @@ class Task(Step):
     _prefix = "tasks"
     _what = "task"
 
+    @called_by_users
     def __init__(self, name: str, template: OPTemplate, dependencies: List[Any] | None = None, **kwargs: Any) -> None:
         super().__init__(name, template, **kwargs)
-        self.dependencies = [] if dependencies is None else list(dependencies)
+        self.dependencies = listed(dependencies, f"task {name!r}: dependencies")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 import time
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from dflow.engine import control
 from dflow.engine.errors import ConfigError, LeaseHeld, StateError
 from dflow.engine.lease import held_by, holder, is_running, silence
 from dflow.engine.model import SuspendTemplate
+from dflow.engine.near import near
 from dflow.engine.runner import load_graph
 from dflow.python.values import encode
 from dflow.query import read_nodes
@@ -104,8 +104,8 @@ def choose(
     for name in outputs:
         if name not in taken:
             raise ConfigError(
-                f"no step of {run} that waits takes a value for {name!r}{_near(name, taken)}; "
-                f"steps that wait take: {_listed(taken) or 'none'}"
+                f"no step of {run} that waits takes a value for {name!r}; "
+                f"steps that wait take: {_listed(taken) or 'none'}{near(name, taken)}"
             )
     chosen = [(step, [name for name in outputs if name in step.supplied]) for step in named]
     chosen = [(step, given) for step, given in chosen if steps or given]
@@ -170,8 +170,3 @@ def _still_waiting(layout: RunLayout, names: Collection[str]) -> set[str]:
 
 def _listed(names: Collection[str]) -> str:
     return ", ".join(repr(name) for name in names)
-
-
-def _near(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 from dflow import building
 from dflow.config import config, is_remote
 from dflow.dag import DAG
+from dflow.engine.errors import WrongValue
 from dflow.forms import Forms
-from dflow.names import check_workflow_name
+from dflow.names import by_name, check_workflow_name
 from dflow.steps import Steps
 from dflow.task import Task
+from dflow.tracebacks import called_by_users
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,6 +36,7 @@ class Workflow(Forms):
         namespace … artifact_repo_key: for Kubernetes.
     """
 
+    @called_by_users
     def __init__(
         self,
         name: str = "workflow",
@@ -74,21 +77,22 @@ class Workflow(Forms):
         self.artifact_repo_key = artifact_repo_key
         self.parameters = {} if parameters is None else parameters
         self.on_exit = on_exit
-        self.graph: Any = None
+        self.compiled: Any = None
         self.given: Any = None
         self.notes: Tuple[str, ...] = ()
         self._mode: str | None = None
 
     # -- building ---------------------------------------------------------------------------------------------
 
+    @called_by_users
     def add(self, step: Any) -> None:
         """Add a step, or a list of steps that run side by side; a ``Task`` makes the workflow a DAG.
 
         Raises:
             ValueError: the workflow was read from a manifest.
         """
-        if self.graph is not None:
-            raise ValueError(f"workflow {self.name!r} was read from a manifest; steps cannot be added to it")
+        if self.compiled is not None:
+            raise WrongValue(f"workflow {self.name!r} was read from a manifest; steps cannot be added to it")
         building.claim(step)
         if self.entrypoint is None:
             first = step[0] if isinstance(step, (list, tuple)) and step else step
@@ -100,6 +104,7 @@ class Workflow(Forms):
         building.open_(self)
         return self
 
+    @called_by_users
     def __exit__(self, error: object, *exc: object) -> None:
         """Submit, unless an exception ended the block or the block submitted it."""
         frame = building.close(error)
@@ -108,6 +113,7 @@ class Workflow(Forms):
 
     # -- running ----------------------------------------------------------------------------------------------
 
+    @called_by_users
     def submit(
         self, reuse_step: Any = None, detach: bool | None = None, reuse: str = "warn", mode: str | None = None
     ) -> Workflow:
@@ -132,7 +138,7 @@ class Workflow(Forms):
             CompileError: it cannot run as it is; nothing was started.
         """
         if reuse not in ("warn", "strict"):
-            raise ValueError(f"reuse is {reuse!r}; it must be 'warn' or 'strict'")
+            raise WrongValue(f"reuse is {reuse!r}; it must be 'warn' or 'strict'")
         self._mode = mode if mode is not None else self._mode
         detach = bool(config["detach"]) if detach is None else detach
         with building.nothing_open():
@@ -140,10 +146,12 @@ class Workflow(Forms):
         building.note_submitted(self)
         return self
 
+    @called_by_users
     def wait(self, interval: float = 1) -> str:
         """Wait until the workflow has ended; its phase."""
         return str(self._backend().wait(interval))
 
+    @called_by_users
     def raise_for_status(self) -> None:
         """Do nothing after success.
 
@@ -156,14 +164,17 @@ class Workflow(Forms):
 
     # -- asking -----------------------------------------------------------------------------------------------
 
+    @called_by_users
     def query(self, fields: List[str] | None = None, retry: int = 3) -> Any:
         """All that is known of the workflow, as an :class:`dflow.ArgoWorkflow`."""
         return self._backend().read(fields)
 
+    @called_by_users
     def query_status(self) -> str:
         """``Pending``, ``Running``, ``Succeeded``, ``Failed``, ``Error`` or ``Terminated``."""
         return str(self._backend().status())
 
+    @called_by_users
     def query_step(
         self,
         name: Any = None,
@@ -185,11 +196,13 @@ class Workflow(Forms):
         """
         return self.query().get_step(name, key, phase, id, type, parent_id, sort_by_generation)
 
+    @called_by_users
     def query_keys_of_steps(self) -> List[str]:
         """The keys of all steps that have one; of those that ran, as on Argo, not of skipped ones."""
         ran = (step for step in self.query_step() if step.type != "Skipped")
         return list(dict.fromkeys(step.key for step in ran if step.key is not None))
 
+    @called_by_users
     def query_step_by_key(
         self,
         key: Any,
@@ -201,28 +214,34 @@ class Workflow(Forms):
         """Steps with a key, or with one of a list of keys."""
         return self.query_step(name=name, key=key, phase=phase, id=id, type=type)
 
+    @called_by_users
     def query_global_outputs(self) -> Any:
         """Outputs of the workflow: ``.parameters[name].value`` and ``.artifacts[name]``."""
         return self.query().global_outputs()
 
+    @called_by_users
     def logs(self, step: str) -> str:
         """What a step has printed; of all steps of that key, id or name."""
         return str(self._backend().logs(step))
 
     # -- ending -----------------------------------------------------------------------------------------------
 
+    @called_by_users
     def terminate(self) -> None:
         """End all running steps at once; the workflow becomes Terminated."""
         self._backend().terminate()
 
+    @called_by_users
     def stop(self) -> None:
         """End all running steps; the workflow becomes Failed."""
         self._backend().stop()
 
+    @called_by_users
     def suspend(self) -> None:
         """Start no more steps until :meth:`resume`; those that run are left alone."""
         self._backend().suspend()
 
+    @called_by_users
     def resume(self, outputs: Dict[str, Any] | None = None, steps: List[str] | None = None) -> None:
         """Go on after :meth:`suspend`, with steps that wait, or with a run whose process is gone, in the background.
 
@@ -237,19 +256,23 @@ class Workflow(Forms):
         """
         self._backend().resume(dict(outputs or {}), list(steps or ()))
 
+    @called_by_users
     def retry(self) -> None:
         """Run what failed once more, and wait; while the workflow runs, that is done at the end of its attempt."""
         self._backend().retry([])
 
+    @called_by_users
     def retry_steps(self, step_ids: List[str]) -> None:
         """Run these steps once more, by id, key or name, with what failed or waits for them, and wait."""
         self._backend().retry(list(step_ids))
 
+    @called_by_users
     def resubmit(self) -> Workflow:
         """Run the same workflow anew, under another id, and wait; the new workflow."""
         anew: Workflow = self._backend().resubmit()
         return anew
 
+    @called_by_users
     def delete(self) -> None:
         """Delete the directory of a workflow that does not run, or the workflow on its server."""
         self._backend().delete()
@@ -268,6 +291,7 @@ class Workflow(Forms):
 
     def _layout(self) -> Any:
         from dflow.engine.errors import RunNotFound
+        from dflow.engine.near import near_aside
         from dflow.nested import find_run
 
         if self.id is None:
@@ -275,9 +299,10 @@ class Workflow(Forms):
         layout = find_run(self.id)
         if layout is None:
             place = Path(str(config["debug_workdir"])).absolute()
+            known = [entry.parent.name for entry in place.glob("*/.dflow")] if place.is_dir() else []
             raise RunNotFound(
-                f"there is no run {self.id!r} in {place}; go to the directory where it was submitted, or set "
-                "config['debug_workdir']"
+                f"there is no run {self.id!r} in {place}{near_aside(self.id, known)}; go to the directory where it was "
+                "submitted, or set config['debug_workdir']"
             )
         return layout
 
@@ -285,6 +310,7 @@ class Workflow(Forms):
         return f"Workflow(name={self.name!r}, id={self.id!r})"
 
 
+@called_by_users
 def query_workflows(labels: Dict[str, str] | None = None, fields: Any = None) -> List[Any]:
     """All workflows in the working directory (``config["debug_workdir"]``) or on the server, newest first.
 
@@ -299,10 +325,11 @@ def query_workflows(labels: Dict[str, str] | None = None, fields: Any = None) ->
     from dflow.local_mode import list_workflows
 
     found = list_workflows()
-    wanted = (labels or {}).items()
+    wanted = by_name(labels, "labels").items()
     return [w for w in found if all(w.metadata["labels"].get(k) == v for k, v in wanted)]
 
 
+@called_by_users
 def query_archived_workflows(labels: Dict[str, str] | None = None, id: str | None = None) -> List[Any]:
     """The workflows in the archive of the server, newest first, without their steps.
 

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -95,7 +96,7 @@ class LeafRunner:
         node.phase = Phase.RUNNING
         node.started = time.time()
         node.outputs.clear()
-        node.result = None
+        node.result = node.usage = node.host = None
         values = {**self._globals, **names, **leaf_names(node, self._layout)}
         try:
             if isinstance(template, HttpTemplate):
@@ -130,7 +131,7 @@ class LeafRunner:
             self._commits.begin(node, again=False)
             limit = leaf.time_limit(node, template, values)
             job = job_left_behind(node, node.place, limit, self._settings.kill_grace)
-            return await _run_in_time(executor, node, job)
+            return await _run_in_time(executor, node, replace(job, report=partial(self._note, node.name)))
         self._commits.begin(node)
         if self._shipping is not None:
             await self._shipping.bring(node, template)
@@ -141,6 +142,8 @@ class LeafRunner:
         own = executor.capabilities.own_programs
         job = leaf.prepare(node, template, values, self._settings, self._environment, own_programs=own)
         note_what_is_asked(node, executor)
+        if executor.capabilities.elsewhere:
+            job = replace(job, report=partial(self._note, node.name))
         if node.place is None or not gives_result(template):
             return await _run_in_time(executor, node, job)
         follower = Follower(node.place)
@@ -150,6 +153,13 @@ class LeafRunner:
         finally:
             self._followed.discard(follower)
             follower.copy()
+
+    def _note(self, name: str, text: str) -> None:
+        """Write down what a job waits for. It is not worth a run: what else cannot be written is said where it is."""
+        try:
+            self._commits.note(name, text)
+        except DflowError as exc:
+            _log.info("cannot note what %s waits for: %s", name, exc)
 
     async def finish(self) -> None:
         """No more leaf steps will be run."""
@@ -214,8 +224,11 @@ class LeafRunner:
 
     def _take(self, node: Node, template: ProgramTemplate, outcome: Outcome, limit: float | None) -> tuple[Phase, str]:
         node.exit_code = outcome.exit_code
+        node.host = outcome.host
         if outcome.usage is not None:
-            node.usage = {"cpu": round(outcome.usage.cpu, 4), "maxRss": outcome.usage.max_rss}
+            node.usage = {"cpu": round(outcome.usage.cpu, 4)}
+            if outcome.usage.max_rss is not None:
+                node.usage["maxRss"] = outcome.usage.max_rss
         phase, message = leaf.judge(node, outcome, limit)
         leaf.collect(node, template, self._settings, strict=phase is Phase.SUCCEEDED)
         return phase, message

@@ -79,7 +79,9 @@ def loads(text: str, *, root: str | None = None) -> model.WorkflowGraph:
     except ValueError as exc:
         raise StateError(f"the graph is not valid JSON: {exc}") from exc
     version = data.get("schema") if isinstance(data, dict) else None
-    if not isinstance(version, int) or version > model.SCHEMA_VERSION:
+    if not isinstance(version, int):
+        raise StateError("the JSON text holds no workflow graph, which to_graph_json() writes")
+    if version > model.SCHEMA_VERSION:
         raise StateError(
             f"the graph has schema {version}, this dflow reads up to {model.SCHEMA_VERSION}: update pydflow"
         )

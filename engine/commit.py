@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from dflow.engine.layout import PHASE, RECORD, TYPE
 from dflow.engine.marks import mark
 from dflow.engine.moving import relative
 from dflow.engine.phase import Phase
+from dflow.engine.process import hostname
 from dflow.engine.state import make_directory, set_aside, take_over_runs, write_json, write_new, write_text, writing
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from dflow.engine.scope import ArtifactValue
 
 __all__ = ["Commits"]
+
+_log = logging.getLogger("dflow.engine")
+_OF_NODES = ("node", "moved")
 
 
 def _free() -> None:
@@ -41,6 +46,7 @@ class Commits:
         self._root = str(layout.root)
         self._journal = Journal(layout.journal)
         self._open: dict[str, Node] = {}
+        self._host = hostname()
         self.guard: Callable[[], None] = _free
 
     def begin(self, node: Node, *, again: bool = True) -> None:
@@ -62,22 +68,35 @@ class Commits:
                 write_text(node.place.type, node.type)
                 write_text(node.place.phase, Phase.RUNNING.value)
         self._journal.append({"event": "node", **node.summary(), "phase": Phase.RUNNING.value})
+        _log.debug("%s begins", node.name)
 
     def commit(self, node: Node, phase: Phase, template: Template) -> None:
         """A node is done. After this returns it is never run again unless somebody asks for it."""
         self.guard()
         self._open.pop(node.id, None)
-        event = {"event": "node", **node.summary(), "phase": phase.value}
+        event = {**self._ended(node), "phase": phase.value}
         place = node.place
         if place is not None and os.path.isdir(place.text):
             self._settle(place, {**event, **self._values(node, template, in_files=True)}, phase)
         else:
             event.update(self._values(node, template, in_files=False))
         self._journal.append(event)
+        _log.debug("%s ended %s: %s", node.name, phase, node.message or "well")
+
+    def _ended(self, node: Node) -> dict[str, Any]:
+        """The last event of a node; it names the machine where that is not the engine's."""
+        event = {"event": "node", **node.summary()}
+        if node.usage is not None:
+            event["usage"] = node.usage
+        if node.host is not None and node.host != self._host:
+            event["host"] = node.host
+        return event
 
     def _settle(self, place: StepLayout, record: dict[str, Any], phase: Phase) -> None:
         """The commit: the record, then the phase. What has to survive a loss of power is on the disk before that."""
         del record["event"]
+        if record["type"] == "Pod":
+            record.setdefault("host", self._host)
         write_json(place.file(RECORD), record)
         if self._waits:
             sync_tree(place.text)
@@ -92,19 +111,35 @@ class Commits:
         self.guard()
         self._journal.append({"event": "moved", "name": name, "dir": directory})
 
+    def loop(self, name: str, parent: str | None, count: int) -> None:
+        """A loop begins, in this attempt too: its copies, of which there will be so many, are made as places are free.
+
+        Args:
+            name: the name of its copies without what tells them apart.
+            parent: the node that they belong to.
+        """
+        self.guard()
+        self._journal.append({"event": "loop", "name": name, "parent": parent, "count": count})
+
+    def note(self, name: str, text: str) -> None:
+        """What there is to say of a node that runs; an empty text for nothing any more."""
+        self.guard()
+        self._journal.append({"event": "note", "name": name, "text": text})
+
     def workflow(self, phase: Phase, **more: Any) -> None:
         """The workflow as a whole changed."""
         self.guard()
-        self._journal.append({"event": "workflow", "phase": phase.value, "at": time.time(), **more})
+        host = {} if phase.is_final else {"host": self._host}
+        self._journal.append({"event": "workflow", "phase": phase.value, "at": time.time(), **host, **more})
 
     def complete_journal(self, finished: Iterable[Node]) -> None:
         """Add to the journal what the step directories have and it has not: they win."""
         finished = list(finished)
         events = read_events(self._journal.path) if finished else ()
-        known = {event.get("name"): event.get("phase") for event in events}
+        known = {event.get("name"): event.get("phase") for event in events if event.get("event") in _OF_NODES}
         for node in finished:
             if known.get(node.name) != node.phase.value:
-                self._journal.append({"event": "node", **node.summary()})
+                self._journal.append(self._ended(node))
 
     def abandon(self) -> list[Node]:
         """The engine is interrupted: nodes that run now are Pending again."""
@@ -126,7 +161,6 @@ class Commits:
         out_types = {p.name: "list" if is_loop else p.type for p in template.outputs.parameters}
         leaf = in_files and node.type == "Pod"
         return {
-            "usage": node.usage,
             "fingerprint": node.fingerprint,
             "inputs": {
                 "parameters": _parameters(node.inputs, types, in_files=leaf),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from dflow.engine.depends import RESULTS, parse
 from dflow.engine.errors import ExpressionError
-from dflow.engine.expressions.near import near
 from dflow.engine.groups import Group, StepsGroup, goes_on_after
 from dflow.engine.model import StepsTemplate
+from dflow.engine.near import near
 from dflow.engine.phase import Phase
 from dflow.engine.scope import STRICT
 

@@ -20,6 +20,11 @@
     ├── StorageError          an object store refuses, or does not answer; says which key, where, and what to do
     │   └── ObjectNotFound    there is no object of that key
     ├── ConfigError           a setting has no such name or no such value
+    ├── WrongName             there is nothing of that name here; also a KeyError
+    ├── WrongAttribute        likewise, asked for as an attribute; also an AttributeError
+    ├── WrongValue            an argument cannot have that value; also a ValueError
+    ├── WrongType             an argument is not of the kind that is needed; also a TypeError
+    ├── NoSuchFile            a file or folder that is asked for is not there; also a FileNotFoundError
     ├── UnsupportedError      known, but not available here; says what to use instead
     └── MissingExtra          an optional package is needed; says how to install it
 """
@@ -43,6 +48,7 @@ __all__ = [
     "LeaseHeld",
     "LeaseLost",
     "MissingExtra",
+    "NoSuchFile",
     "ObjectNotFound",
     "PayloadError",
     "RunNotFound",
@@ -52,7 +58,15 @@ __all__ = [
     "StorageError",
     "UnsafeArtifact",
     "UnsupportedError",
+    "WrongAttribute",
+    "WrongName",
+    "WrongType",
+    "WrongValue",
 ]
+
+
+DOCS = "docs/errors.md"
+"""The page on errors; messages name sections of it."""
 
 
 class DflowError(Exception):
@@ -153,6 +167,29 @@ class ObjectNotFound(StorageError, FileNotFoundError):
 
 class ConfigError(DflowError, ValueError):
     """A setting has no such name or no such value."""
+
+
+class WrongName(DflowError, KeyError):
+    """There is nothing of that name here."""
+
+    def __str__(self) -> str:  # a KeyError would show its text in quotes
+        return Exception.__str__(self)
+
+
+class WrongAttribute(DflowError, AttributeError):
+    """There is nothing of that name here, and it was asked for as an attribute."""
+
+
+class WrongValue(DflowError, ValueError):
+    """An argument cannot have that value."""
+
+
+class WrongType(DflowError, TypeError):
+    """An argument is not of the kind that is needed."""
+
+
+class NoSuchFile(DflowError, FileNotFoundError):
+    """A file or folder that is asked for is not there."""
 
 
 class UnsupportedError(DflowError, NotImplementedError):

@@ -38,8 +38,9 @@ class Journal:
             write_all(self._file, to_json(event) + "\n")
 
     def close(self) -> None:
-        """Write no more."""
+        """Write no more; who does all the same is refused."""
         os.close(self._file)
+        self._file = -1
 
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:

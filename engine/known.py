@@ -47,7 +47,8 @@ class KnownResults:
     def adopt(self, node: Node, earlier: Node, template: LeafTemplate | SuspendTemplate) -> bool:
         """Give a node the outcome of an earlier attempt; False when a file that it gave is gone."""
         node.started, node.finished, node.exit_code = earlier.started, earlier.finished, earlier.exit_code
-        node.usage, node.message, node.reused = earlier.usage, earlier.message, earlier.reused
+        node.usage, node.host = earlier.usage, earlier.host
+        node.message, node.reused = earlier.message, earlier.reused
         node.memoized = earlier.memoized
         node.phase, node.kept = Phase.RUNNING, True
         is_good = earlier.phase is Phase.SUCCEEDED

@@ -136,6 +136,11 @@ class RunLayout:
         return self.private / "lineage.jsonl"
 
     @property
+    def observers(self) -> Path:
+        """The import paths of who is told what happens in the run, whoever runs it."""
+        return self.private / "observers.json"
+
+    @property
     def suspended(self) -> Path:
         """There while the workflow starts no new steps."""
         return self.private / "suspended"

@@ -35,6 +35,8 @@ class Node:
         result: what its program printed, where that is asked for.
         item: of a copy in a loop: the names ``item`` and ``item.KEY`` with their texts.
         hand: of a copy in a loop: the slices that it gets.
+        usage: what its program used: ``cpu`` in seconds, ``maxRss`` in bytes where it is known.
+        host: the machine that it ran on; None for that of the engine.
         retries: how many attempts there were before this one; they are in ``.bk1`` …
         fingerprint: what its result depends on.
         kept: its outcome is that of an earlier attempt.
@@ -67,6 +69,7 @@ class Node:
     output_artifacts: dict[str, ArtifactValue | None] = field(default_factory=dict)
     result: str | None = None
     usage: dict[str, float] | None = None
+    host: str | None = None
     retries: int = 0
     prepared: bool = True
     helper: bool | str = False
@@ -109,7 +112,7 @@ class Node:
         Args:
             place: its directory too.
         """
-        self.item = self.hand = self.usage = None
+        self.item = self.hand = self.usage = self.host = None
         self.inputs, self.input_artifacts, self.fingerprint = _NOTHING, _NOTHING, _NOTHING
         if not self.outputs:
             self.outputs = _NOTHING

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from dflow.engine.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from dflow.engine.node import Node
@@ -63,6 +63,8 @@ class Job:
         outputs: where its declared outputs will lie, relative to the directory of the step, beside what it puts into
             ``outputs``.
         resources: ``"requests"`` and ``"limits"`` of the template, as quantities of Kubernetes by name.
+        report: of an executor whose jobs run elsewhere: is told why the job waits whenever that changes, and an empty
+            text when it does not any more.
     """
 
     name: str
@@ -81,14 +83,20 @@ class Job:
     own_env: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     resources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    report: Callable[[str], None] | None = None
 
 
 @record(frozen=True, slots=True)
 class Usage:
-    """What a job used: seconds of CPU (its children included) and the largest resident set, in bytes."""
+    """What a job used.
+
+    Attributes:
+        cpu: seconds of CPU, its children included.
+        max_rss: the largest resident set of it and its children, in bytes; None where that cannot be told.
+    """
 
     cpu: float
-    max_rss: int
+    max_rss: int | None = None
 
 
 @record(frozen=True, slots=True)
@@ -101,6 +109,7 @@ class Outcome:
         message: why it could not even start; None when it started.
         hint: what the exit code means, where the executor knows; None for what it usually means.
         lost: what ran it was killed, and it was ended with that: it says nothing of the job, which is to be run again.
+        host: the machine that it ran on; None for this one.
     """
 
     exit_code: int
@@ -109,6 +118,7 @@ class Outcome:
     usage: Usage | None = None
     lost: bool = False
     hint: str | None = None
+    host: str | None = None
 
 
 class Executor(Protocol):

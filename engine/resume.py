@@ -128,6 +128,7 @@ def _node(record: dict[str, object], phase: Phase) -> Node:
         finished=number("finished"),
         exit_code=None if code is None else int(code),
         usage=usage if isinstance(usage, dict) else None,
+        host=text("host") or None,
         fingerprint=marks if isinstance(marks, dict) else {},
         reused=text("reusedFrom") or None,
         memoized=text("memoized") or None,

@@ -171,6 +171,7 @@ def run(
             attempt = _Attempt(layout, scheduler, hold)
             try:
                 scheduler.commits.complete_journal(earlier.finished.values())
+                _log.info("run %s begins in %s; steps that are done: %d", layout.id, layout.root, len(earlier.finished))
                 phase = attempt.run()
             finally:
                 executor.close()
@@ -179,6 +180,7 @@ def run(
             again = attempt.again
             if again is None:
                 break
+        _log.info("run %s ended %s", layout.id, phase)
         if around.shared is not None:
             around.shared.close()
         result = RunResult(phase, tuple(scheduler.failures))

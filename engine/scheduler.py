@@ -256,6 +256,7 @@ class Scheduler(Ends):
         node.phase, node.started = Phase.RUNNING, time.time()
         if node.type == "TaskGroup":
             self.commits.begin(node)
+        self.commits.loop(node.name, node.id if node.type == "TaskGroup" else node.parent, len(items))
         window = loop.parallelism or (None if node.call is None else self._windows.of(node.call))
         self._post(LoopGroup(node, group, self, items, window, deal).begin)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from dflow.engine.model import (
     StoredArtifact,
     Text,
 )
+from dflow.engine.near import near
 from dflow.engine.store import stored_at
 
 if TYPE_CHECKING:
@@ -166,6 +166,4 @@ def _without_tags(source: str, values: Mapping[str, str | None]) -> str:
 
 def unknown_name(path: str, known: Iterable[str]) -> ExpressionError:
     """The error for a name that is not known, with names that look like it."""
-    near = difflib.get_close_matches(path, list(known), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return ExpressionError(f"{path!r} is not known here{hint}", source=path)
+    return ExpressionError(f"{path!r} is not known here{near(path, known)}", source=path)

@@ -118,7 +118,8 @@ def load_settings(path: Path) -> RunSettings:
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return RunSettings(**fields)
     except (OSError, ValueError, TypeError, AttributeError) as exc:
-        raise StateError(f"cannot read the settings of the run in {path}: {exc}") from exc
+        reason = getattr(exc, "strerror", None) or (exc if isinstance(exc, ValueError) else "they are damaged")
+        raise StateError(f"cannot read the settings of the run in {path}: {reason}") from exc
 
 
 def _processors() -> int:

@@ -109,7 +109,8 @@ class ForkExecutor:
             self._give_back(member, stays=answer[0] == "fault" or (answer[0] == "done" and answer[5]))
         if answer[0] == "done":
             _, _, code, cpu, rss, _ = answer
-            return Outcome(code, timed_out=timed_out, usage=Usage(cpu=cpu, max_rss=rss))
+            usage = Usage(cpu=cpu, max_rss=rss or None) if cpu or rss else None
+            return Outcome(code, timed_out=timed_out, usage=usage)
         if answer[0] == "fault":
             return Outcome(_CANNOT_START, message=f"cannot start {job.argv[0]!r}: {answer[2]}")
         if job.step is not None:

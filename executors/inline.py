@@ -10,12 +10,13 @@ import contextlib
 import importlib
 import io
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from dflow.engine.ports import Capabilities, Outcome
-from dflow.executors.subprocess import SubprocessExecutor
+from dflow.engine.ports import Capabilities, Outcome, Usage
+from dflow.executors.subprocess import SubprocessExecutor, own_peak
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,15 +45,24 @@ class InlineExecutor:
         if job.runtime is None:
             return await self._other.run(job)
         main = importlib.import_module(RUNTIME).main
+        cpu, peak = _cpu(), own_peak()
         with _own_world(job.env), job.log.open("a", encoding="utf-8", errors="replace") as log:
             os.chdir(job.cwd)
             with contextlib.redirect_stdout(_Tee(log, sys.stdout)), contextlib.redirect_stderr(_Tee(log, sys.stderr)):
                 code = main(list(job.runtime))
-        return Outcome(code)
+        largest = own_peak()
+        usage = Usage(_cpu() - cpu, largest if largest > peak else None)
+        return Outcome(code, usage=usage)
 
     def close(self) -> None:
         """End what was kept for further jobs."""
         self._other.close()
+
+
+def _cpu() -> float:
+    """Seconds that this process has used, and the children that it has waited for."""
+    each = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in each)
 
 
 class _Tee(io.TextIOBase):

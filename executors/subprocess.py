@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,10 +19,11 @@ from dflow.executors.first import make_nice
 if TYPE_CHECKING:
     from dflow.engine.ports import Job
 
-__all__ = ["SubprocessExecutor"]
+__all__ = ["SubprocessExecutor", "own_peak"]
 
 _CANNOT_START = 126
 _PATIENCE = 50
+_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class SubprocessExecutor:
@@ -42,6 +44,7 @@ class SubprocessExecutor:
         """Start the program and wait; when cancelled or out of time, end its whole process group."""
         try:
             process, waiter = await _started(job)
+            own = own_peak()
             make_nice(process.pid, self._nice)
         except (OSError, ValueError) as exc:  # ValueError: an argument that holds a NUL
             reason = exc.strerror if isinstance(exc, OSError) else exc
@@ -57,7 +60,7 @@ class SubprocessExecutor:
             raise
         finally:
             _signal_group(process.pid, signal.SIGKILL)
-            outcome = waiter.reap(timed_out=limit.cancelled_caught)
+            outcome = waiter.reap(timed_out=limit.cancelled_caught, least=own)
             process.returncode = outcome.exit_code
         return outcome
 
@@ -92,8 +95,12 @@ class _Waiter:
             options = os.WEXITED | os.WNOWAIT
             await anyio.to_thread.run_sync(os.waitid, os.P_PID, self._pid, options, abandon_on_cancel=True)
 
-    def reap(self, *, timed_out: bool) -> Outcome:
-        """Take the exit status and what the child used."""
+    def reap(self, *, timed_out: bool, least: int) -> Outcome:
+        """Take the exit status and what the child used.
+
+        Args:
+            least: what the system calls its peak at least, whatever it was: that of this process at its start.
+        """
         if self._pidfd >= 0:
             os.close(self._pidfd)
         try:
@@ -102,8 +109,8 @@ class _Waiter:
             text = "its exit status was taken by another handler of SIGCHLD in this program"
             return Outcome(_CANNOT_START, timed_out=timed_out, message=text)
         code = os.waitstatus_to_exitcode(status)
-        unit = 1 if sys.platform == "darwin" else 1024
-        usage = Usage(cpu=used.ru_utime + used.ru_stime, max_rss=used.ru_maxrss * unit)
+        peak = used.ru_maxrss * _UNIT
+        usage = Usage(cpu=used.ru_utime + used.ru_stime, max_rss=peak if peak > least else None)
         return Outcome(code if code >= 0 else 128 - code, timed_out=timed_out, usage=usage)
 
 
@@ -136,6 +143,11 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def own_peak() -> int:
+    """The largest resident set of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

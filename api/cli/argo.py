@@ -9,7 +9,7 @@ from dflow import manifests
 from dflow.argo_uploads import upload
 from dflow.cli.find import pairs
 from dflow.cli.recording import workflow_of_script
-from dflow.cli.show import print_json, say
+from dflow.cli.show import acted, only_json, print_json, say
 from dflow.config import configured_secrets, is_remote
 from dflow.engine.errors import ConfigError
 from dflow.engine.phase import Phase
@@ -116,10 +116,13 @@ def run_manifest(options: argparse.Namespace) -> int:
     workflow = _workflow(options)
     for note in workflow.notes:
         sys.stderr.write(f"note: {note}\n")
-    workflow.submit(detach=options.detach)
-    if options.detach:
-        return 0
-    return 1 if Phase(workflow.query_status()).is_failure else 0
+    if options.name is not None:
+        workflow.id = options.name
+    with only_json(options):
+        workflow.submit(detach=options.detach)
+    phase = workflow.query_status()
+    acted(options, "", str(workflow.id), phase)
+    return 1 if not options.detach and Phase(phase).is_failure else 0
 
 
 def _workflow(options: argparse.Namespace) -> Workflow:
@@ -133,4 +136,4 @@ def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"cannot read {file}: {exc}") from exc
+        raise ConfigError(f"cannot read {file}: {getattr(exc, 'strerror', None) or exc}") from exc

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dflow import query
+from dflow.cli.parsing import WrongOption
 from dflow.config import config
 from dflow.engine.errors import ConfigError, RunNotFound
 from dflow.engine.layout import RunLayout, is_run
+from dflow.engine.near import near_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["LATEST", "find_run", "find_steps", "pairs"]
+__all__ = ["LATEST", "find_run", "find_steps", "no_such_step", "pairs"]
 
 LATEST = "@latest"
 
@@ -41,8 +43,9 @@ def find_run(text: str, *, damaged: bool = False) -> RunLayout:
     found = [layout for layout in known if layout.id.startswith(text)]
     if len(found) == 1:
         return found[0]
+    ids = [layout.id for layout in known]
     if not found:
-        raise RunNotFound(f"there is no run {text!r} in {folder}; see: dflow list")
+        raise RunNotFound(f"there is no run {text!r} in {folder}{near_aside(text, ids)}; see: dflow list")
     raise RunNotFound(f"{text!r} is the beginning of {len(found)} ids: {', '.join(layout.id for layout in found)}")
 
 
@@ -50,25 +53,32 @@ def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
     """What ``option NAME=VALUE`` gives, of all the times that it was used.
 
     Raises:
-        ConfigError: one of them is no such pair.
+        WrongOption: one of them is no such pair.
     """
     found = {}
     for text in given or ():
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise ConfigError(f"{option} {text}: it must be NAME=VALUE")
+            raise WrongOption(f"{option} {text}: it must be NAME=VALUE")
         found[name] = value
     return found
 
 
 def find_steps(layout: RunLayout, word: str) -> Sequence[query.NodeRecord]:
-    """The steps of a key or an id, else those of a name.
+    """The steps of a key or an id, else those of a name, else the copies of a loop of that name.
 
     Raises:
         RunNotFound: there is none.
     """
     nodes = query.read_nodes(layout)
     found = [n for n in nodes if word in (n.key, n.id)] or [n for n in nodes if n.display == word]
+    found = found or [n for n in nodes if n.display.startswith(f"{word}(") and n.display.endswith(")")]
     if not found:
-        raise RunNotFound(f"run {layout.id} has no step {word!r}; see: dflow getsteps {layout.id}")
+        raise no_such_step(layout, word, [name for n in nodes for name in (n.key, n.display.partition("(")[0]) if name])
     return found
+
+
+def no_such_step(layout: RunLayout, word: str, known: Iterable[str]) -> RunNotFound:
+    """The error for a step that is not there, with the words that look like it."""
+    hint = near_aside(word, list(dict.fromkeys(known)))
+    return RunNotFound(f"run {layout.id} has no step {word!r}{hint}; see: dflow getsteps {layout.id}")

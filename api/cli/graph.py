@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dflow import query
 from dflow.cli.find import find_run
 from dflow.cli.recording import workflow_of_script
 from dflow.compile import compile_workflow
+from dflow.drawing import phases_of
 from dflow.engine import codec
 from dflow.engine.errors import ConfigError
 from dflow.engine.runner import load_graph
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from dflow.engine.layout import RunLayout
     from dflow.engine.model import WorkflowGraph
 
-__all__ = ["graph"]
+__all__ = ["graph", "read_graph"]
 
 _BY_SUFFIX = {
     ".dot": "dot",
@@ -38,7 +37,7 @@ _BY_SUFFIX = {
 def graph(options: argparse.Namespace) -> None:
     """Draw a workflow: of a script, a run, a manifest or a graph in JSON."""
     form = options.format or _BY_SUFFIX.get(options.output.suffix if options.output else "", "mermaid")
-    found, phases = _read(options.source)
+    found, phases = read_graph(options.source)
     text = getattr(diagram, form)(found, phases)
     if options.output is None:
         sys.stdout.flush()
@@ -50,7 +49,7 @@ def graph(options: argparse.Namespace) -> None:
         raise ConfigError(f"cannot write {options.output}: {exc.strerror}") from exc
 
 
-def _read(source: str) -> tuple[WorkflowGraph, Mapping[str, str] | None]:
+def read_graph(source: str) -> tuple[WorkflowGraph, Mapping[str, str] | None]:
     """The graph, and the phases of its nodes when it is that of a run."""
     file = Path(source)
     if file.suffix == ".py":
@@ -59,7 +58,7 @@ def _read(source: str) -> tuple[WorkflowGraph, Mapping[str, str] | None]:
     if file.suffix in (".yaml", ".yml", ".json"):
         return _read_file(file), None
     layout = find_run(source)
-    return load_graph(layout), _phases(layout)
+    return load_graph(layout), phases_of(layout)
 
 
 def _read_file(file: Path) -> WorkflowGraph:
@@ -67,7 +66,7 @@ def _read_file(file: Path) -> WorkflowGraph:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"cannot read {file}: {exc}") from exc
+        raise ConfigError(f"cannot read {file}: {getattr(exc, 'strerror', None) or exc}") from exc
     if file.suffix == ".json" and _is_graph(text):
         return codec.loads(text)
     load: Any = importlib.import_module("dflow.exporters.argo.load")
@@ -81,13 +80,3 @@ def _is_graph(text: str) -> bool:
     except ValueError:
         return False
     return isinstance(data, dict) and data.get("is") == "WorkflowGraph"
-
-
-def _phases(layout: RunLayout) -> dict[str, str]:
-    """The phase of each display name; of several nodes, the one that is worst."""
-    found: dict[str, str] = {}
-    for node in query.read_nodes(layout):
-        before = found.get(node.display)
-        if before is None or diagram.is_worse(node.phase.value, before):
-            found[node.display] = node.phase.value
-    return found

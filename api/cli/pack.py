@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import dflow
 from dflow.cli.find import find_run
-from dflow.cli.show import say
+from dflow.cli.show import acted, say
 from dflow.config import config
 from dflow.engine.errors import LeaseHeld
 from dflow.engine.lease import is_running
 from dflow.engine.settings import load_settings, save_settings
 from dflow.engine.state import read_text, write_json, writing
+from dflow.query import read_status
 from dflow.storage.archives import Limits
 from dflow.storage.run_packs import pack_run, unpack_run
 
@@ -40,6 +41,9 @@ def pack(options: argparse.Namespace) -> None:
         )
     target = options.output if options.output is not None else Path(f"{layout.id}.tar.gz")
     packed = pack_run(layout, target, uploads=options.uploads)
+    if options.json:
+        acted(options, "", layout.id, read_status(layout), file=str(target))
+        return
     size = target.stat().st_size
     more = f", with what it links to in {len(packed.outside)} places outside" if packed.outside else ""
     say(f"{layout.id} is in {target} ({size / 2**20:.1f} MB){more}")
@@ -56,6 +60,9 @@ def unpack(options: argparse.Namespace) -> None:
     limits = Limits(ratio=None) if options.any_size else None
     layout = unpack_run(options.file, folder, limits=limits)
     settle(layout)
+    if options.json:
+        acted(options, "", layout.id, read_status(layout), directory=str(layout.root))
+        return
     where = layout.id if options.dir is None else str(layout.root)
     say(f"{layout.id} is in {layout.root}; look at it with: dflow get {where}")
     say(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import dflow
 from dflow.argo_mode import ArgoRun, argo_server, list_workflows
+from dflow.argo_objects import rfc3339
 from dflow.cli.find import pairs
-from dflow.cli.show import marked, print_json, print_table, say
+from dflow.cli.show import acted, marked, only_json, print_json, print_table, say
+from dflow.cli.words import fits, phases_of, seconds_of_option
 from dflow.engine.errors import ConfigError, RunNotFound, UnsupportedError
 
 if TYPE_CHECKING:
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LATEST = "@latest"
+_FAR = 86400.0
+"""Clocks of servers may be before this one's."""
 
 
 def find(text: str) -> ArgoRun:
@@ -45,16 +51,23 @@ def _run(name: str) -> ArgoRun:
 
 def list_runs(options: argparse.Namespace) -> None:
     """Workflows of the namespace."""
+    labels = pairs(options.label.split(","), "--label") if options.label else None
+    phases = phases_of(options.phase)
     rows = [
         {
             "id": w.id,
             "status": w.status.phase,
             "started": w.status.startedAt or w.metadata.get("creationTimestamp") or "",
+            "finished": w.status.finishedAt,
             "progress": w.status.progress or "",
             "message": w.status.message or "",
         }
-        for w in list_workflows()
+        for w in list_workflows(labels)
+        if options.name is None or fits(w.id, options.name)
     ]
+    since, until = _limits(options)
+    rows = [r for r in rows if phases is None or r["status"] in phases]
+    rows = [r for r in rows if since <= r["started"] <= until]
     if options.json:
         print_json(rows)
         return
@@ -64,8 +77,18 @@ def list_runs(options: argparse.Namespace) -> None:
     )
 
 
+def _limits(options: argparse.Namespace) -> tuple[str, str]:
+    """Between which times a workflow must have begun, as Argo writes them."""
+    now = time.time()
+    since = now - seconds_of_option("--newer", options.newer) if options.newer else 0.0
+    until = now - seconds_of_option("--older", options.older) if options.older else now + _FAR
+    return str(rfc3339(since)), str(rfc3339(until))
+
+
 def get(options: argparse.Namespace) -> None:
     """What is known of a workflow."""
+    if options.resources:
+        raise UnsupportedError("what steps of a server have used is not known here; see its page")
     run = find(options.id)
     workflow = run.read()
     outputs = workflow.global_outputs().recover()
@@ -98,7 +121,11 @@ def getsteps(options: argparse.Namespace) -> None:
         find(options.id)
         .read()
         .get_step(
-            name=options.name, key=_several(options.key), phase=_several(options.phase), type=_several(options.type)
+            name=options.name,
+            key=_several(options.key),
+            phase=_several(options.phase),
+            id=_several(options.node),
+            type=_several(options.type),
         )
     )
     if options.json:
@@ -125,11 +152,14 @@ def getkeys(options: argparse.Namespace) -> None:
 
 def logs(options: argparse.Namespace) -> None:
     """What a step printed, as it comes."""
+    if options.step is None:
+        raise ConfigError(f"on a server, name a step: dflow logs {options.id} STEP")
     run = find(options.id)
     if options.json:
         print_json([{"name": options.step, "log": run.logs(options.step)}])
         return
-    for line in run.log_lines(options.step):
+    lines = run.log_lines(options.step, follow=options.follow)
+    for line in lines if options.tail is None or options.follow else deque(lines, maxlen=max(options.tail, 0)):
         say(line)
 
 
@@ -137,7 +167,7 @@ def wait(options: argparse.Namespace) -> int:
     """Wait for the end of a workflow."""
     run = find(options.id)
     phase = run.wait(max(options.interval, 1.0))
-    say(f"{run.name} {marked(phase)}")
+    acted(options, f"{run.name} {marked(phase)}", run.name, phase)
     return 0 if phase == "Succeeded" else 1
 
 
@@ -145,7 +175,7 @@ def suspend(options: argparse.Namespace) -> None:
     """Start no more steps of a workflow."""
     run = find(options.id)
     run.suspend()
-    say(f"{run.name} is suspended; go on with: dflow resume {run.name}")
+    _asked(options, run, f"{run.name} is suspended; go on with: dflow resume {run.name}")
 
 
 def resume(options: argparse.Namespace) -> None:
@@ -153,33 +183,36 @@ def resume(options: argparse.Namespace) -> None:
     outputs = pairs(options.output, "--output")
     run = find(options.id)
     run.resume(outputs, options.step or [])
-    say(f"{run.name} goes on")
+    _asked(options, run, f"{run.name} goes on")
 
 
 def retry(options: argparse.Namespace) -> None:
     """Run failed steps again."""
     run = find(options.id)
     run.retry([options.step] if options.step is not None else [])
-    say(f"{run.name} goes on; see: dflow wait {run.name}")
+    _asked(options, run, f"{run.name} goes on; see: dflow wait {run.name}")
 
 
 def resubmit(options: argparse.Namespace) -> None:
     """Submit a workflow anew."""
-    find(options.id).resubmit()
+    run = find(options.id)
+    with only_json(options):
+        made = run.resubmit()
+    acted(options, "", str(getattr(made, "id", None) or run.name), None, of=run.name)
 
 
 def terminate(options: argparse.Namespace) -> None:
     """End a workflow at once."""
     run = find(options.id)
     run.terminate()
-    say(f"{run.name} is asked to terminate")
+    _asked(options, run, f"{run.name} is asked to terminate")
 
 
 def stop(options: argparse.Namespace) -> None:
     """End a workflow; exit handlers run."""
     run = find(options.id)
     run.stop()
-    say(f"{run.name} is asked to stop")
+    _asked(options, run, f"{run.name} is asked to stop")
 
 
 def delete(options: argparse.Namespace) -> None:
@@ -188,7 +221,12 @@ def delete(options: argparse.Namespace) -> None:
     if run.name != options.id:
         raise ConfigError(f"to delete a workflow, name it in full: dflow delete {run.name}")
     run.delete()
-    say(f"deleted {run.name}")
+    acted(options, f"deleted {run.name}", run.name, None)
+
+
+def _asked(options: argparse.Namespace, run: ArgoRun, text: str) -> None:
+    """Say what was asked of the server; how the workflow is now, only where that is wanted."""
+    acted(options, text, run.name, run.status() if options.json else None)
 
 
 def doctor(options: argparse.Namespace) -> None:
@@ -196,7 +234,7 @@ def doctor(options: argparse.Namespace) -> None:
     raise UnsupportedError(f"dflow {options.verb} is for runs on this machine; unset DFLOW_MODE")
 
 
-explain = doctor
+debug = explain = doctor
 
 
 def _counts(phases: Iterable[str]) -> dict[str, int]:

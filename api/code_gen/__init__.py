@@ -25,8 +25,13 @@ def gen_code(graph: Any) -> str:
     from dflow.compile import compile_workflow
     from dflow.engine import codec
     from dflow.engine.model import WorkflowGraph
+    from dflow.names import by_name
     from dflow.workflow import Workflow
 
     if isinstance(graph, Workflow):
         return write_script(compile_workflow(graph))
-    return write_script(graph if isinstance(graph, WorkflowGraph) else codec.loads(json.dumps(graph)))
+    return write_script(
+        graph
+        if isinstance(graph, WorkflowGraph)
+        else codec.loads(json.dumps(by_name(graph, "gen_code: the graph"), default=str))
+    )

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dflow.compile.check import check_graph
+from dflow.compile.kinds import right_workflow
 from dflow.compile.merge import merge
 from dflow.compile.problems import Problems
 from dflow.compile.templates import TemplateCompiler
@@ -19,9 +20,10 @@ from dflow.python.values import encode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dflow.op_template import OPTemplate
     from dflow.workflow import Workflow
 
-__all__ = ["compile_workflow"]
+__all__ = ["compile_template", "compile_workflow"]
 
 
 def compile_workflow(workflow: Workflow, *, on_cluster: bool = False) -> WorkflowGraph:
@@ -34,12 +36,14 @@ def compile_workflow(workflow: Workflow, *, on_cluster: bool = False) -> Workflo
     Raises:
         CompileError: the workflow cannot run as it is; the error lists everything that is wrong with it.
     """
-    if workflow.graph is not None:  # it was read from a manifest
-        graph: WorkflowGraph = workflow.graph
+    if workflow.compiled is not None:  # it was read from a manifest
+        graph: WorkflowGraph = workflow.compiled
         return graph
     problems = Problems()
     if workflow.entrypoint is None:
         raise CompileError([f"workflow {workflow.name!r}: it has no steps; add some with wf.add(...)"])
+    if not right_workflow(workflow, problems):
+        raise CompileError(problems.found)
     compiler = TemplateCompiler(problems, workflow.context, on_cluster=on_cluster)
     entry, on_exit = compiler.compile(workflow.entrypoint, workflow.name, workflow.on_exit)
     templates, names = merge(compiler.templates)
@@ -58,6 +62,21 @@ def compile_workflow(workflow: Workflow, *, on_cluster: bool = False) -> Workflo
     if problems.found:
         raise CompileError(problems.found)
     return graph
+
+
+def compile_template(template: OPTemplate) -> WorkflowGraph:
+    """A graph of a template alone, to be looked at: values of its inputs may be missing.
+
+    Raises:
+        CompileError: lists what cannot be read.
+    """
+    problems = Problems()
+    compiler = TemplateCompiler(problems)
+    entry, _ = compiler.compile(template, template.name)
+    templates, names = merge(compiler.templates)
+    if problems.found:
+        raise CompileError(problems.found)
+    return WorkflowGraph(name=template.name, entrypoint=names[entry], templates=templates)
 
 
 def _texts(values: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from dflow.compile.known import near, workflow_name_problem
+from dflow.compile.known import workflow_name_problem
 from dflow.compile.recursion import check_recursion
 from dflow.compile.references import Name, call_mentions, mentioned
 from dflow.compile.resources import check_resource
@@ -21,6 +21,7 @@ from dflow.engine.model import (
     ScriptTemplate,
     StepsTemplate,
 )
+from dflow.engine.near import near
 from dflow.engine.paths import declared_paths
 from dflow.names import check_key, check_label, check_step_name, check_template_name, check_workflow_name
 

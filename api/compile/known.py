@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from dflow.engine.expressions.derived import derived
+from dflow.engine.near import near
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from dflow.compile.references import Name
 
-__all__ = ["near", "workflow_name_problem"]
+__all__ = ["workflow_name_problem"]
 
 _FIELDS = frozenset(
     {
@@ -56,9 +56,3 @@ def _problem_of_time(path: str, *, is_tag: bool) -> str | None:
     if derived(path, {"workflow.creationTimestamp": "2000-01-01T00:00:00Z"}) is None:
         return f"{path} is not known: there are workflow.duration, and RFC3339, s, Y, m, d, H, M, S of the creation"
     return None if is_tag else f"{path} is not known: an expression does not have it; the tag {{{{{path}}}}} does"
-
-
-def near(name: str, known: Collection[str]) -> str:
-    """A hint at the name that was perhaps meant."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""

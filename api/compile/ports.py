@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from dflow.compile.values import RawText, artifact_source, parameter_value, text_value
 from dflow.engine import model
+from dflow.engine.errors import WrongType
 from dflow.expression import MISSING
 from dflow.io import ArgoVar, type_to_str
 
@@ -32,7 +34,7 @@ def _input_parameter(item: Any, problems: Problems) -> model.InputParameter:
             name=item.name,
             type=_type_text(item.type),
             default=default,
-            path=item.path,
+            path=_path(item.path),
             big=bool(item.save_as_artifact),
             description=item.description,
             source=artifact_source(item.source, problems),
@@ -43,7 +45,7 @@ def _input_artifact(item: Any, problems: Problems) -> model.InputArtifact:
     with problems.at(f"input artifact {item.name!r}"):
         return model.InputArtifact(
             name=item.name,
-            path=item.path,
+            path=_path(item.path),
             optional=bool(item.optional),
             type=_type_text(item.type),
             source=artifact_source(item.source, problems),
@@ -73,7 +75,7 @@ def _output_parameter(item: Any, problems: Problems) -> model.OutputParameter:
         return model.OutputParameter(
             name=item.name,
             type=_type_text(item.type),
-            path=item.value_from_path,
+            path=_path(item.value_from_path),
             source=source,
             default=default,
             global_name=item.global_name,
@@ -91,7 +93,7 @@ def _output_artifact(item: Any, problems: Problems) -> model.OutputArtifact:
             given = ArgoVar(given) if isinstance(given, str) else given
         return model.OutputArtifact(
             name=item.name,
-            path=item.path,
+            path=_path(item.path),
             source=artifact_source(given, problems),
             optional=bool(item.optional),
             type=_type_text(item.type),
@@ -100,6 +102,10 @@ def _output_artifact(item: Any, problems: Problems) -> model.OutputArtifact:
             save=None if not item.save else as_json(item.save),
             key=None if getattr(item, "_key", None) is None else text_value(item._key, problems),
         )
+
+
+def _path(given: Any) -> str | None:
+    return None if given is None else os.fspath(given)
 
 
 def _type_text(kind: Any) -> str | None:
@@ -115,4 +121,12 @@ def _expression(given: Any, problems: Problems) -> model.Value:
 
 def as_json(values: Any) -> str:
     """JSON text of objects of the API or of the SDK of Argo."""
-    return json.dumps(values, default=lambda v: v.to_dict() if hasattr(v, "to_dict") else vars(v), sort_keys=True)
+    return json.dumps(values, default=_fields, sort_keys=True)
+
+
+def _fields(thing: Any) -> Any:
+    if hasattr(thing, "to_dict"):
+        return thing.to_dict()
+    if hasattr(thing, "__dict__"):
+        return vars(thing)
+    raise WrongType(f"{thing!r} cannot be written in a manifest; give a dict, or an object of the SDK of Argo")

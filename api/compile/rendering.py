@@ -232,4 +232,5 @@ def base_name(template: OPTemplate) -> str:
     """The name of a template that the user gave none."""
     if isinstance(template, PythonOPTemplate):
         return template.name.rpartition("-")[0]
-    return {Steps: "steps", DAG: "dag"}.get(type(template), getattr(template, "language", "template"))
+    groups: dict[type[OPTemplate], str] = {Steps: "steps", DAG: "dag"}
+    return groups.get(type(template), getattr(template, "language", "template"))

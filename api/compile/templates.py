@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from dflow.compile.kinds import right_ports, right_step, right_template
 from dflow.compile.loops import loop_of
 from dflow.compile.ports import as_json, inputs_of, outputs_of
 from dflow.compile.references import call_mentions, mentioned
@@ -18,7 +19,7 @@ from dflow.compile.values import artifact_source, parameter_value, text_value
 from dflow.config import config
 from dflow.dag import DAG
 from dflow.engine import model
-from dflow.engine.errors import ExpressionError, PayloadError
+from dflow.engine.errors import CompileError, ExpressionError, PayloadError
 from dflow.io import ArgoVar
 from dflow.op_template import ContainerOPTemplate, HTTPOPTemplate, OPTemplate, ScriptOPTemplate, Secret
 from dflow.python.op import op_name
@@ -66,6 +67,7 @@ class TemplateCompiler:
         self._problems = problems
         self._index: dict[int, int] = {}
         self._keep_alive: list[OPTemplate] = []
+        self._right: dict[int, bool] = {}
         self._payloads: dict[int, model.OpPayload] = {}
 
     def compile(self, entry: OPTemplate, entry_name: str, on_exit: OPTemplate | None = None) -> tuple[int, int | None]:
@@ -73,17 +75,30 @@ class TemplateCompiler:
         waiting = [entry] if on_exit is None or on_exit is entry else [entry, on_exit]
         for template in waiting:
             self._reserve(template)
+        right = True
         while waiting:
             template = waiting.pop()
+            right = self._is_right(template) and right
             for call in _calls_of(template):
-                rendered = self._rendering.of(call)
+                right = right_step(call, self._problems) and self._is_right(call.template) and right
+                rendered = self._rendering.of(call) if right else call.template
                 if id(rendered) not in self._index:
                     self._reserve(rendered)
                     waiting.append(rendered)
+        if not right:
+            raise CompileError(self._problems.found)
         for template in self._keep_alive:
             name = template.name if template._named else entry_name if template is entry else base_name(template)
             self.templates.append(self._one(template, name))
         return self._index[id(entry)], None if on_exit is None else self._index[id(on_exit)]
+
+    def _is_right(self, template: OPTemplate) -> bool:
+        """Whether its attributes, inputs and outputs are of the right kinds; it is looked at once."""
+        known = self._right.get(id(template))
+        if known is None:
+            right = right_template(template, self._problems)
+            self._right[id(template)] = known = right_ports(template, self._problems) and right
+        return known
 
     def _reserve(self, template: OPTemplate) -> None:
         self._index[id(template)] = len(self._keep_alive)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dflow.engine.model import Call, Template, WorkflowGraph
     from dflow.live.view import Copies, LiveNode
 
-__all__ = ["CallState", "awaited", "calls_inside", "templates_of", "worst"]
+__all__ = ["CallState", "Inside", "awaited", "calls_inside", "templates_of", "worst"]
 
 _ORDER = (
     Phase.ERROR,
@@ -81,23 +81,51 @@ def calls_inside(node: LiveNode, templates: Mapping[str, Template]) -> list[Call
 
     Of a TaskGroup, a StepGroup and a Retry: what is in them.
     """
-    found: dict[str, CallState] = {}
-    template = templates.get(node.template)
-    if node.type in ("Steps", "DAG") and isinstance(template, (StepsTemplate, DagTemplate)):
-        for call, after in _planned(template):
-            found[call.name] = CallState(call.name, call.template, call.loop is not None, after=after)
-    for child in node.shown_children():
-        state = found.get(child.call) or found.setdefault(child.call, CallState(child.call, child.template))
+    return Inside(node, templates).calls()
+
+
+class Inside:
+    """The calls inside of a node, to be asked again and again: children that were looked at are not looked at again."""
+
+    def __init__(self, node: LiveNode, templates: Mapping[str, Template]) -> None:
+        self._node = node
+        self._template = templates.get(node.template)
+        self._found: dict[str, CallState] = {}
+        self._seen = 0
+        self._begin()
+
+    def calls(self) -> list[CallState]:
+        """What ``calls_inside`` says of it now."""
+        node = self._node
+        for child in node.children[self._seen :]:
+            if child.hidden:  # what is in its place changes
+                self._begin()
+                for shown in node.shown_children():
+                    self._take(shown)
+                break
+            self._take(child)
+            self._seen += 1
+        for name, copies in node.copies.items():  # announced, while none of them has begun
+            if name in self._found and self._found[name].copies is None:
+                self._found[name].copies = copies
+        return list(self._found.values())
+
+    def _begin(self) -> None:
+        self._found = {}
+        self._seen = 0
+        if self._node.type in ("Steps", "DAG") and isinstance(self._template, (StepsTemplate, DagTemplate)):
+            for call, after in _planned(self._template):
+                self._found[call.name] = CallState(call.name, call.template, call.loop is not None, after=after)
+
+    def _take(self, child: LiveNode) -> None:
+        name = child.call
+        state = self._found.get(name) or self._found.setdefault(name, CallState(name, child.template))
         if child.is_copy and child.parent is not None:
-            state.is_loop, state.copies = True, child.parent.copies.get(child.call)
+            state.is_loop, state.copies = True, child.parent.copies.get(name)
         else:
             state.node = child
             if child.type in ("TaskGroup", "StepGroup"):
-                state.is_loop, state.copies = True, child.copies.get(child.call)
-    for name, copies in node.copies.items():  # announced, while none of them has begun
-        if name in found and found[name].copies is None:
-            found[name].copies = copies
-    return list(found.values())
+                state.is_loop, state.copies = True, child.copies.get(name)
 
 
 def _planned(template: StepsTemplate | DagTemplate) -> Iterator[tuple[Call, tuple[str, ...]]]:

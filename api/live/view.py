@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Copies", "LiveNode", "RunView"]
 
 INTERRUPTED = "interrupted: the process that ran it is gone"
+_MOST = 1e15
 _PHASES = {phase.value: phase for phase in Phase}
 
 
@@ -182,7 +183,8 @@ class RunView:
         at = _number(event.get("at"))
         if phase.is_final:
             self.finished = at
-            self.outputs = event.get("outputs") or {}
+            outputs = event.get("outputs")
+            self.outputs = outputs if isinstance(outputs, dict) else {}
         else:
             self.attempts += 1
             self.started = at if self.started is None else self.started
@@ -200,11 +202,11 @@ class RunView:
             node.started = _number(fields("started"))
         node.finished = _number(fields("finished"))
         node.type = str(fields("type") or node.type)
-        node.key, node.directory = fields("key"), fields("dir")
+        node.key, node.directory = _text(fields("key")), _text(fields("dir"))
         node.message, node.note = str(fields("message") or ""), ""
-        node.exit_code, node.retries = fields("exitCode"), fields("retries") or 0
-        node.reused, node.memoized = fields("reusedFrom"), fields("memoized")
-        node.usage, node.host = fields("usage"), fields("host")
+        node.exit_code, node.retries = _whole(fields("exitCode")), _whole(fields("retries")) or 0
+        node.reused, node.memoized = _text(fields("reusedFrom")), _text(fields("memoized"))
+        node.usage, node.host = _usage(fields("usage")), _text(fields("host"))
         self._enter(node, phase)
         return node
 
@@ -225,11 +227,14 @@ class RunView:
         if node.parent is not None and node.parent is not node:
             node.parent.children.append(node)
             if node.is_copy:
-                copies = node.parent.copies.setdefault(node.call, Copies(node.call))
+                call = node.call
+                copies = node.parent.copies.get(call)
+                if copies is None:
+                    copies = node.parent.copies[call] = Copies(call)
                 copies.nodes.append(node)
                 copies.counts[node.phase] += 1
                 if copies.total is None:
-                    copies.total = self._totals.get(name[: -len(node.display)] + node.call)
+                    copies.total = self._totals.get(name[: -len(node.display)] + call)
         if node.is_counted:
             self.counts[node.phase] += 1
         return node
@@ -258,14 +263,14 @@ class RunView:
         if node is None:
             return None
         if event.get("event") == "moved":
-            node.directory = event.get("dir")
+            node.directory = _text(event.get("dir"))
         else:
             node.note = str(event.get("text") or "")
         return node
 
     def _loop(self, event: Mapping[str, Any]) -> LiveNode | None:
-        name, total = event.get("name"), event.get("count")
-        if not isinstance(name, str) or not isinstance(total, int):
+        name, total = event.get("name"), _whole(event.get("count"))
+        if not isinstance(name, str) or total is None or total < 0:
             return None
         self._totals[name] = total
         group = self.nodes.get(name)  # a TaskGroup, which is the loop itself
@@ -277,5 +282,23 @@ class RunView:
         return parent
 
 
+# A journal may have been written by anybody: what is of another type than it should be counts as not said.
+
+
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None
+    is_usable = isinstance(value, (int, float)) and -_MOST < value < _MOST  # not NaN either
+    return float(value) if is_usable else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and -_MOST < value < _MOST else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _usage(value: Any) -> dict[str, float] | None:
+    if not isinstance(value, dict):
+        return None
+    return {name: number for name, found in value.items() if (number := _number(found)) is not None}

@@ -12,6 +12,7 @@ import re
 from typing import Any, Dict, Mapping
 
 from dflow.context import Context
+from dflow.engine.errors import NoSuchFile, WrongValue
 from dflow.executor import Executor
 from dflow.op_template import PythonScriptOPTemplate, ScriptOPTemplate
 from dflow.plugins.bohrium_account import (
@@ -171,7 +172,7 @@ class BohriumDatasetsArtifact(DispatcherArtifact):
     def from_urn(cls, urn: str) -> BohriumDatasetsArtifact:
         """The data set of a text that :meth:`get_urn` gave."""
         if not urn.startswith(_SCHEME):
-            raise ValueError(f"{urn!r} names no data set of Bohrium: it must begin with {_SCHEME}")
+            raise WrongValue(f"{urn!r} names no data set of Bohrium: it must begin with {_SCHEME}")
         return cls(urn[len(_SCHEME) :])
 
     def get_urn(self) -> str:
@@ -193,7 +194,7 @@ class BohriumDatasetsArtifact(DispatcherArtifact):
     def bohrium_download(self, name: str, path: str) -> None:
         """Link it on a machine of Bohrium."""
         if not os.path.exists(self._whole):
-            raise FileNotFoundError(f"there is no {self._whole}: data sets are mounted on machines of Bohrium alone")
+            raise NoSuchFile(f"there is no {self._whole}: data sets are mounted on machines of Bohrium alone")
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         os.symlink(self._whole, path)
 

@@ -7,7 +7,7 @@ import re
 import time
 from typing import Any, Dict
 
-from dflow.engine.errors import UnsupportedError
+from dflow.engine.errors import NoSuchFile, UnsupportedError, WrongValue
 from dflow.plugins.dispatcher import DispatcherArtifact
 
 __all__ = ["DatasetsArtifact", "wait_for_mount"]
@@ -55,7 +55,7 @@ class DatasetsArtifact(DispatcherArtifact):
         """The data set of a text that :meth:`get_urn` gave."""
         found = _URN.fullmatch(urn)
         if found is None:
-            raise ValueError(f"{urn!r} names no data set: it must be like launching+datasets://ELEMENT@VERSION")
+            raise WrongValue(f"{urn!r} names no data set: it must be like launching+datasets://ELEMENT@VERSION")
         return cls(found["element"], found["version"], found["type"], sub_path=found["sub_path"])
 
     @classmethod
@@ -88,7 +88,7 @@ class DatasetsArtifact(DispatcherArtifact):
         """Link it on a machine of Bohrium, once it is mounted."""
         place = os.path.join(_MOUNTS, name, self._sub_path or "").rstrip("/")
         if not os.path.exists(place):
-            raise FileNotFoundError(f"there is no {place}: data sets are mounted on machines of Bohrium alone")
+            raise NoSuchFile(f"there is no {place}: data sets are mounted on machines of Bohrium alone")
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         os.symlink(place, path)
 

@@ -13,6 +13,7 @@ import types
 from abc import ABC, abstractmethod
 from typing import Any, Dict, List, Mapping, Set, Tuple
 
+from dflow.engine.errors import WrongValue
 from dflow.executor import Executor
 from dflow.op_template import ContainerOPTemplate, ScriptOPTemplate, Secret
 from dflow.outside import CustomArtifact
@@ -234,7 +235,7 @@ class DispatcherExecutor(Executor):
             machine["remote_root"] = at_home(machine["remote_root"], machine["remote_profile"]["username"])
         container = self.container and {**self.container, "image": self.container["image"] or template.image or ""}
         if container and not container["image"]:
-            raise ValueError(f"the template {template.name!r} has no image for its container")
+            raise WrongValue(f"the template {template.name!r} has no image for its container")
         inputs, outputs, packages = paths_of(template.inputs), paths_of(template.outputs), packages_of(template)
         return {
             "machine": machine,
@@ -261,7 +262,7 @@ class DispatcherExecutor(Executor):
             variable = _VARIABLE.format(name.upper())
             if not isinstance(value, Secret):
                 if _BRACES in str(value):
-                    raise ValueError(f"a {name} with two braces would be read as a tag: give it as a Secret")
+                    raise WrongValue(f"a {name} with two braces would be read as a tag: give it as a Secret")
                 self._warn(_SEEN.format(name, machine["remote_profile"].get("hostname") or machine["batch_type"]))
             template.envs = {**template.envs, variable: value}
             variables[name] = variable

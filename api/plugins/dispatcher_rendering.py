@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 from dflow.common import LocalArtifact
+from dflow.engine.errors import WrongValue
 from dflow.io import InputArtifact
 from dflow.op_template import ContainerOPTemplate, PythonScriptOPTemplate
 
@@ -42,7 +43,7 @@ def command_of(template: ScriptOPTemplate, words: List[str], *, has_image: bool)
     if not isinstance(template, ContainerOPTemplate):
         return ["python3"] if isinstance(template, PythonScriptOPTemplate) else ["sh"]
     if not has_image:
-        raise ValueError(f"the template {template.name!r} has no command, and there is no image to take it from")
+        raise WrongValue(f"the template {template.name!r} has no command, and there is no image to take it from")
     return []
 
 
@@ -55,7 +56,7 @@ def paths_of(side: Any) -> List[Dict[str, str]]:
             if path is None:
                 continue
             if not str(path).startswith("/") or ".." in str(path).split("/"):
-                raise ValueError(f"the path {str(path)!r} of an input or output must be an absolute one")
+                raise WrongValue(f"the path {str(path)!r} of an input or output must be an absolute one")
             made.append({"at": _Place(path), "rel": str(path).strip("/")})
     return made
 

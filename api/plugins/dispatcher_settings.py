@@ -8,6 +8,8 @@ import os
 import shlex
 from typing import Any, Dict, List, Mapping, Tuple
 
+from dflow.engine.errors import WrongValue
+
 __all__ = [
     "container_of",
     "is_of_vendor",
@@ -59,9 +61,9 @@ def sections_of(json_file: Any) -> Dict[str, Dict[str, Any]]:
         with open(os.path.expanduser(str(json_file)), encoding="utf-8") as stream:
             read = json.load(stream)
     except (OSError, ValueError) as exc:
-        raise ValueError(f"json_file {str(json_file)!r} cannot be read: {exc}") from exc
+        raise WrongValue(f"json_file {str(json_file)!r} cannot be read: {exc}") from exc
     if not isinstance(read, dict) or not all(isinstance(read.get(name, {}), dict) for name in _SECTIONS):
-        raise ValueError(f"json_file {str(json_file)!r} must hold an object with {', '.join(_SECTIONS)}")
+        raise WrongValue(f"json_file {str(json_file)!r} must hold an object with {', '.join(_SECTIONS)}")
     return {name: dict(read.get(name, {})) for name in _SECTIONS}
 
 
@@ -93,7 +95,7 @@ def machine_of(
         defaults = {"username": _USER, "port": _PORT, "timeout": _TIMEOUT}
         machine["remote_profile"] = {**defaults, **machine["remote_profile"]}
         if not machine["remote_profile"].get("hostname"):
-            raise ValueError("no host is given: host=…, or machine_dict={'remote_profile': {'hostname': …}}")
+            raise WrongValue("no host is given: host=…, or machine_dict={'remote_profile': {'hostname': …}}")
     elif machine["context_type"] in _CONTEXTS:
         known = {"symlink"} if machine["context_type"] == "LocalContext" else set()
         machine["remote_profile"] = {k: v for k, v in machine["remote_profile"].items() if k in known}
@@ -129,7 +131,7 @@ def _context(machine: Mapping[str, Any]) -> str:
 def _named(given: Any, names: Mapping[str, str], what: str) -> str:
     found = names.get(str(given).lower())
     if found is None:
-        raise ValueError(f"{what} is {given!r}; dpdispatcher knows {', '.join(sorted(set(names.values())))}")
+        raise WrongValue(f"{what} is {given!r}; dpdispatcher knows {', '.join(sorted(set(names.values())))}")
     return found
 
 
@@ -189,7 +191,7 @@ def container_of(
     chosen = [(engine, program) for engine, program in given.items() if program is not None]
     if len(chosen) > 1:
         names = " and ".join(f"{engine}_executable" for engine, _ in chosen)
-        raise ValueError(f"a job runs in one container engine, not in those of {names}")
+        raise WrongValue(f"a job runs in one container engine, not in those of {names}")
     if not chosen:
         return None
     engine, program = chosen[0]

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 from dflow import building
 from dflow.dag import DAG
+from dflow.engine.errors import WrongType
 from dflow.io import IfExpression, InputArtifact, InputParameter, OutputArtifact, OutputParameter
 from dflow.python.op import SINGLE_OUTPUT, FunctionOP, get_sign_from_func, returned_type
 from dflow.python.opio import Artifact, OPIOSign
@@ -28,14 +29,12 @@ def _arguments_of(*classes: Any) -> List[str]:
 
 def check_use(what: str, given: Dict[str, Any], template: Any = PythonOPTemplate) -> None:
     """Raise TypeError for an argument of ``use`` that neither a task nor the template has."""
-    import difflib
+    from dflow.engine.near import near
 
     known = _arguments_of(Task, Step) + ([] if template is None else _arguments_of(template))
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"{what}.use has no argument {name!r}{hint}")
+            raise WrongType(f"{what}.use has no argument {name!r}{near(name, known)}")
 
 
 def call_function(op: FunctionOP, frame: building.Frame, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Any:
@@ -52,7 +51,7 @@ def _bound(func: Callable[..., Any], args: Tuple[Any, ...], kwargs: Dict[str, An
     try:
         return dict(inspect.signature(func).bind_partial(*args, **kwargs).arguments)
     except TypeError as exc:
-        raise TypeError(f"{func.__name__}: {exc}") from None
+        raise WrongType(f"{func.__name__}: {exc}") from None
 
 
 def _call(
@@ -152,7 +151,7 @@ class SuperFunction(DAG):
         given = {} if given is None else given
         wanted, found = sorted(self._output_sign), sorted(given)
         if wanted != found:
-            raise TypeError(f"superfunction {self.func.__name__}: it returns {found}, and declares {wanted}")
+            raise WrongType(f"superfunction {self.func.__name__}: it returns {found}, and declares {wanted}")
         for name, value in given.items():
             if name in self.outputs.artifacts.data:
                 _set_artifact(self.outputs.artifacts.data[name], value)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Tuple
 
 from dflow.engine.catalog import CATALOG, Item, read_catalog, read_marks
+from dflow.engine.errors import NoSuchFile
 from dflow.python.opio import NestedDictBase
 
 __all__ = ["assemble", "assemble_items", "flatten", "is_flat", "unflatten", "write_artifact", "write_items"]
@@ -49,7 +50,7 @@ def write_items(
             continue
         source = Path(os.path.abspath(path))
         if not source.exists():
-            raise FileNotFoundError(f"{path} does not exist")
+            raise NoSuchFile(f"{path} does not exist")
         items.append({"dflow_list_item": places.put(source, relative(source)), "order": order})
     folder = root / CATALOG
     folder.mkdir(exist_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Tuple
 
 from dflow.engine.errors import SignatureError
+from dflow.engine.near import near
 from dflow.expression import MISSING
 from dflow.io import type_to_str
 from dflow.python.opio import OPIO, Artifact, NestedDictBase, NestedDictPath, NestedDictStr, Parameter
@@ -43,7 +44,7 @@ def check_side(op: str, side: str, sign: Mapping[str, Any], given: Mapping[str, 
     for name in given:
         if name not in sign:
             known = ", ".join(repr(n) for n in sign) or "none"
-            raise SignatureError(f"OP {op}: {side} {name!r} is not declared; declared are {known}")
+            raise SignatureError(f"OP {op}: {side} {name!r} is not declared; declared are {known}{near(name, sign)}")
     values = {}
     for name, kind in sign.items():
         if name not in given:

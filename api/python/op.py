@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from typing import Any, Callable, ClassVar, Dict, Tuple
 
 from dflow import building
+from dflow.engine.errors import WrongName, WrongType
+from dflow.engine.near import near
 from dflow.python.check import check_side
 from dflow.python.opio import OPIO, Artifact, OPIOSign, Parameter
 
@@ -69,8 +71,9 @@ class OP(ABC):
         made as for other outputs.
         """
         if name not in self.get_output_sign():
-            known = ", ".join(map(repr, self.get_output_sign())) or "none"
-            raise KeyError(f"OP {op_name(self)}: output {name!r} is not declared; declared are {known}")
+            sign = self.get_output_sign()
+            known = f"declared are {', '.join(map(repr, sign)) or 'none'}{near(name, sign)}"
+            raise WrongName(f"OP {op_name(self)}: output {name!r} is not declared; {known}")
         self.__dict__["outputs"] = {**self.early_outputs(), name: value}
         take = self.__dict__.get("_take_early")
         if take is not None:
@@ -128,7 +131,9 @@ class OP(ABC):
         """
         if not isinstance(sign.get(name), Artifact):
             known = ", ".join(repr(n) for n, kind in sign.items() if isinstance(kind, Artifact)) or "none"
-            raise KeyError(f"OP {op_name(self)}: artifact {name!r} is not declared; declared are {known}")
+            raise WrongName(
+                f"OP {op_name(self)}: artifact {name!r} is not declared; declared are {known}{near(name, sign)}"
+            )
         step = self.__dict__.get("_step")
         if step is None:
             raise RuntimeError(f"OP {op_name(self)}: artifacts have a place only while the OP runs as a step")
@@ -195,6 +200,9 @@ class FunctionOP(OP):
         self.origin = self
         self._input_sign, self._output_sign = signs
         functools.update_wrapper(self, func)
+
+    def __repr__(self) -> str:
+        return f"OP {getattr(self, '__name__', None)!r}"
 
     def get_input_sign(self) -> OPIOSign:  # type: ignore[override]
         """Names and types of the function's arguments."""
@@ -264,7 +272,7 @@ def op_name(op: Any) -> str:
 def check_returned(name: str, given: Any) -> None:
     """Raise TypeError when what an OP returned is no mapping."""
     if not hasattr(given, "keys"):
-        raise TypeError(f"OP {name}: execute must return an OPIO or a dict, not {given!r}")
+        raise WrongType(f"OP {name}: execute must return an OPIO or a dict, not {given!r}")
 
 
 def type2opiosign(t: Any) -> Any:
@@ -284,7 +292,7 @@ def get_sign_from_func(func: Callable[..., Any]) -> Tuple[OPIOSign, OPIOSign]:
     sign = OPIOSign()
     for name, parameter in inspect.signature(func).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise TypeError(f"OP {func.__name__}: *args and **kwargs have no place in a signature")
+            raise WrongType(f"OP {func.__name__}: *args and **kwargs have no place in a signature")
         kind = annotations.get(name, Any)
         if parameter.default is not parameter.empty:
             kind = _with_default(kind, parameter.default)
@@ -310,7 +318,7 @@ def _annotations(func: Callable[..., Any]) -> Dict[str, Any]:
 
         if hasattr(inspect, "get_annotations"):
             return dict(inspect.get_annotations(func, eval_str=True))
-        raise TypeError(
+        raise WrongType(
             f"OP {func.__name__}: annotations as texts need Python 3.10; remove 'from __future__ import annotations'"
         )
     return raw

@@ -6,6 +6,8 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Set
 
+from dflow.engine.errors import WrongName, WrongType
+from dflow.engine.near import near_or_all
 from dflow.expression import MISSING
 from dflow.io import type_to_str
 
@@ -42,7 +44,7 @@ class NestedDict:
             return NestedDictPath
         if item is str:
             return NestedDictStr
-        raise TypeError(f"NestedDict[...] takes Path or str, not {item!r}")
+        raise WrongType(f"NestedDict[...] takes Path or str, not {item!r}")
 
 
 _ARTIFACT_TYPES = (
@@ -75,7 +77,7 @@ def _known_artifact_type(kind: Any) -> Any:
         if kind == known:
             return known
     names = ", ".join(type_to_str(t) for t in _ARTIFACT_TYPES[:8])
-    raise TypeError(f"an artifact's type is {kind!r}; it must be one of {names}, NestedDict[...]")
+    raise WrongType(f"an artifact's type is {kind!r}; it must be one of {names}, NestedDict[...]")
 
 
 def _without_optional(kind: Any) -> Any:
@@ -159,7 +161,10 @@ class _Mapping(MutableMapping):  # type: ignore[type-arg]
         self._data: Dict[Any, Any] = dict(*args, **kwargs)
 
     def __getitem__(self, key: Any) -> Any:
-        return self._data[key]
+        try:
+            return self._data[key]
+        except KeyError:
+            raise WrongName(f"this {type(self).__name__} has no {key!r}{near_or_all(key, self._data)}") from None
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._data[key] = value

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List
 
+from dflow.engine.errors import WrongType, WrongValue
 from dflow.expression import MISSING
 from dflow.io import InputArtifact, InputParameter, OutputArtifact, OutputParameter
+from dflow.names import by_name, listed
 from dflow.op_template import PythonScriptOPTemplate
 from dflow.python.errors import FatalError, TransientError
 from dflow.python.op import OP, op_name
 from dflow.python.opio import Artifact, BigParameter, Parameter
 from dflow.python.slices import Slices
+from dflow.tracebacks import called_by_users
 from dflow.utils import randstr
 
 __all__ = ["FatalError", "PythonOPTemplate", "Slices", "TransientError"]
@@ -37,6 +40,7 @@ class PythonOPTemplate(PythonScriptOPTemplate):
         node_selector … sidecars: for Kubernetes; local runs ignore them.
     """
 
+    @called_by_users
     def __init__(
         self,
         op_class: Any,
@@ -112,9 +116,11 @@ class PythonOPTemplate(PythonScriptOPTemplate):
             "output_parameter": output_parameter_slices,
             "output_artifact": output_artifact_slices,
         }
-        self.slices = _named_slices(self.name, slices, {side: given for side, given in named.items() if given})
-        self.input_artifact_prefix = input_artifact_prefix or {}
-        self.python_packages = [] if python_packages is None else list(python_packages)
+        self.slices = _named_slices(self.name, slices, _given(self.name, named))
+        self.input_artifact_prefix = by_name(input_artifact_prefix, f"template {self.name!r}: input_artifact_prefix")
+        self.python_packages = (
+            [] if python_packages is None else listed(python_packages, f"template {self.name!r}: python_packages")
+        )
         self.retry_on_transient_error = retry_on_transient_error
         self.retry_on_failure = retry_on_failure
         self.retry_on_error = retry_on_error
@@ -129,11 +135,15 @@ class PythonOPTemplate(PythonScriptOPTemplate):
         self.skip_slice_input = skip_slice_input
         self.isolation = isolation
         self._declare_inputs()
-        self._declare_outputs(output_parameter_default or {}, output_parameter_global_name or {})
+        self._declare_outputs(
+            by_name(output_parameter_default, f"template {self.name!r}: output_parameter_default"),
+            by_name(output_parameter_global_name, f"template {self.name!r}: output_parameter_global_name"),
+        )
         self._declare_output_artifacts(
             output_artifact_save or {}, output_artifact_archive or {}, output_artifact_global_name or {}
         )
 
+    @called_by_users
     def set_slices(self, slices: Slices | None) -> None:
         """Slice every step of this template that has no slices of its own, in place of what was set before."""
         self.slices = slices
@@ -184,17 +194,22 @@ class PythonOPTemplate(PythonScriptOPTemplate):
                 )
 
 
+def _given(template: str, named: Dict[str, Any]) -> Dict[str, Dict[str, str]]:
+    """The indices that are given, by side."""
+    return {side: by_name(given, f"template {template!r}: {side}_slices") for side, given in named.items() if given}
+
+
 def _named_slices(template: str, slices: Slices | None, named: Dict[str, Dict[str, str]]) -> Slices | None:
     """Slices from the index that each input and output has."""
     if not named:
         return slices
     if slices is not None:
-        raise TypeError(
+        raise WrongType(
             f"template {template!r}: give slices= or {' and '.join(f'{n}_slices=' for n in named)}, not both"
         )
     indices = sorted({str(index) for given in named.values() for index in given.values()})
     if len(indices) > 1:
-        raise ValueError(
+        raise WrongValue(
             f"template {template!r}: inputs and outputs are sliced at different indices ({', '.join(indices)}); "
             "a step has one index for all of them"
         )
@@ -204,12 +219,12 @@ def _named_slices(template: str, slices: Slices | None, named: Dict[str, Dict[st
 
 def _check_op(op: Any) -> None:
     if not (isinstance(op, OP) or (isinstance(op, type) and issubclass(op, OP))):
-        raise TypeError(
+        raise WrongType(
             f"PythonOPTemplate takes an OP class, an OP instance or a function decorated with @OP.function, not {op!r}"
         )
     missing = sorted(getattr(op, "__abstractmethods__", ()))
     if missing:
-        raise TypeError(f"OP {op_name(op)} lacks {', '.join(missing)}")
+        raise WrongType(f"OP {op_name(op)} lacks {', '.join(missing)}")
 
 
 def _kind_and_default(sign: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dflow.names import listed
+
 __all__ = ["Slices"]
 
 
@@ -51,5 +53,5 @@ class Slices:
         values: dict[str, Any] = dict(locals())
         del values["self"]
         for name in ("input_parameter", "input_artifact", "output_parameter", "output_artifact"):
-            values[name] = list(values[name] or [])
+            values[name] = listed(values[name], f"slices: {name}")
         self.__dict__.update(values)

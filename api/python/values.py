@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dflow.engine.errors import WrongType
 from dflow.python.check import fits
 
 __all__ = ["decode", "encode"]
@@ -39,7 +40,7 @@ def encode(value: Any) -> str:
     try:
         return str(jsonpickle.dumps(value, keys=True))
     except Exception as exc:
-        raise TypeError(f"{value!r} cannot be written as a parameter: {exc}") from exc
+        raise WrongType(f"{value!r} cannot be written as a parameter: {exc}") from exc
 
 
 def decode(text: str, type: Any = None) -> Any:

@@ -41,6 +41,7 @@ FULL = {
     "many_artifacts": Sizes((50,), (50,)),
     "big_artifact": Sizes((500,), (500,)),
     "memory": Sizes((1000, 10_000), (100,)),
+    "displayed": Sizes((10_000,), ()),
     "wrong_failures": Sizes((100,), (10,)),
 }
 QUICK = {
@@ -54,9 +55,11 @@ QUICK = {
     "many_artifacts": Sizes((5,), (5,)),
     "big_artifact": Sizes((20,), (20,)),
     "memory": Sizes((50,), ()),
+    "displayed": Sizes((300,), ()),
     "wrong_failures": Sizes((3,), (1,)),
 }
-COUNTED = ("chain", "independent", "fan_out", "warm", "resume", "memory")  # their size is a number of steps
+# their size is a number of steps
+COUNTED = ("chain", "independent", "fan_out", "warm", "resume", "memory", "displayed")
 NAMES = ("import", "cold_start", "files", *FULL)
 
 
@@ -185,6 +188,10 @@ class Plan:
     def memory_jobs(self) -> Iterator[Job]:
         """Slices again, with the memory sampled; not timed."""
         yield from self.sized("memory", script="fan_out", quantity="main_memory", memory=True, repetitions=1)
+
+    def displayed_jobs(self) -> Iterator[Job]:
+        """Slices in a terminal: how much of the time is the display's?"""
+        yield from self.sized("displayed", quantity="display_share")
 
     def wrong_failures_jobs(self) -> Iterator[Job]:
         """Workflows of twenty fast slices without keys: how many fail?"""

@@ -18,7 +18,8 @@ HEADER = ("case", "size", "ours", "upstream", "ratio", "ours /step", "upstr. /st
 LEGEND = (
     "ratio: upstream / ours.  /step: wall / CPU ms.  x floor: ours / floor, wall / CPU.  Medians; a dash: not measured."
 )
-UNITS = {"step_entries": "", "main_memory": " MB", "failed": " failed"}  # of quantities; all others are seconds
+# of quantities; all others are seconds
+UNITS = {"step_entries": "", "main_memory": " MB", "failed": " failed", "display_share": " %"}
 
 
 @dataclass(frozen=True)

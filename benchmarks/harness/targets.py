@@ -134,6 +134,12 @@ def wrong_failures(row: Row) -> Iterator[Number]:
     yield "wrong failures", row.value("ours"), 0, ""
 
 
+def displayed(row: Row) -> Iterator[Number]:
+    """The thread that shows a run in a terminal."""
+    if row.job.steps >= 1000:
+        yield "display in a terminal, of the time", row.value("ours"), 2, " %"
+
+
 OF_ROW = {
     "import": import_,
     "cold_start": cold_start,
@@ -144,6 +150,7 @@ OF_ROW = {
     "resume": resume,
     "memory": memory,
     "big_artifact": big_artifact,
+    "displayed": displayed,
     "wrong_failures": wrong_failures,
 }
 

@@ -11,10 +11,10 @@ from dflow.engine.errors import ExpressionError
 from dflow.engine.expressions import nodes as n
 from dflow.engine.expressions import regex
 from dflow.engine.expressions.limits import Budget
-from dflow.engine.expressions.near import near
 from dflow.engine.expressions.operators import kind
 from dflow.engine.expressions.optypes import BOOLEAN, GIVES, NUMBER, OPERANDS, TIMES
 from dflow.engine.expressions.signatures import EXTRA, KINDS, SIGNATURES, Signature
+from dflow.engine.near import near
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,8 @@ from dflow.engine.expressions.derived import derived
 from dflow.engine.expressions.environment import Environment
 from dflow.engine.expressions.evaluation import evaluate_in, to_text
 from dflow.engine.expressions.mentions import names
-from dflow.engine.expressions.near import near
 from dflow.engine.expressions.template import ExprTag, Tag
+from dflow.engine.near import near
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -85,9 +85,9 @@ def expand_items(items: str | list[Item]) -> list[Item]:
     try:
         found = json.loads(items, parse_float=_number, parse_int=_integer, parse_constant=_no_constant)
     except (ValueError, RecursionError) as exc:
-        raise ExpressionError(f"withParam wants a JSON list: {exc}", source=items) from exc
+        raise ExpressionError(f"withParam wants a JSON list, not {_shown(items)}: {exc}", source=items) from exc
     if not isinstance(found, list):
-        raise ExpressionError(f"withParam wants a JSON list, this is a {type(found).__name__}", source=items)
+        raise ExpressionError(f"withParam wants a JSON list, not {_shown(items)}", source=items)
     return found
 
 
@@ -156,3 +156,8 @@ def _compact(value: Item) -> str:
             return str(value)
         case _:
             raise ExpressionError(f"a {type(value).__name__} cannot be the item of a loop")
+
+
+def _shown(text: str, most: int = 60) -> str:
+    """A text in quotes, or its beginning."""
+    return repr(text) if len(text) <= most else f"{text[:most]!r}…"

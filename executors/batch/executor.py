@@ -27,6 +27,7 @@ from dflow.executors.batch.sites import Shared
 from dflow.executors.batch.submitting import Request, Submitter
 from dflow.executors.batch.watched import Watched
 from dflow.executors.hosts import Unreachable
+from dflow.executors.usage import USAGE, with_usage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,12 +129,14 @@ class BatchExecutor:
                 job, watched, intent = await self._prepared(job, step)
             except ValueError as exc:  # a NUL, or half of a character
                 return Outcome(_CANNOT_START, message=f"cannot start {job.argv[0]!r}: {exc}")
+            watched.report = job.report
             outcome = await self._submit(job, watched, intent)
         elif intent.state == "cancelling":  # the engine was killed meanwhile
             await self._end(watched, intent)
             return Outcome(1, message="it was cancelled", lost=True)
         else:
             _log.info("step %r goes on with job %s", job.name, watched.id or intent.tag)
+            watched.report = job.report
             job = self._site.seen(job, step, watched.there)
         while outcome is None:
             outcome = await self._wait(watched, intent)
@@ -157,7 +160,7 @@ class BatchExecutor:
         word = _ODD.sub("-", step.name).strip("-")[:40]
         tag = f"dflow-{word}-{uuid.uuid4().hex[:16]}"
         there = await self._patience.until_answered(lambda: self._site.place(step, tag))
-        seen = self._site.seen(job, step, there)
+        seen = self._site.seen(with_usage(job, step), step, there)
         intent = await anyio.to_thread.run_sync(self._write, seen, step, there, tag)
         try:
             await self._patience.until_answered(lambda: self._site.bring(step, there, job))
@@ -173,7 +176,7 @@ class BatchExecutor:
             raise ValueError("embedded null byte")
         for text in texts:
             text.encode("utf-8", "surrogateescape")
-        for name in (CLAIM, EXIT):  # of a job that was cancelled
+        for name in (CLAIM, EXIT, USAGE):  # of a job that was cancelled
             (step / name).unlink(missing_ok=True)
         options = self._options
         shell = self._head(job)[0].removeprefix("#!")

@@ -142,6 +142,7 @@ class Monitor:
         if self._silent:
             _log.warning("%s answers again", self._scheduler.name)
         self._silent = False
+        self._report(waiting)
         tags = {seen.tag: known for known, seen in self._seen.items() if seen.tag}
         ended = [watched for watched in waiting if watched.since < asked and self._is_over(watched, tags, asked)]
         chosen = {watched.step for watched in ended}
@@ -162,6 +163,13 @@ class Monitor:
         if watched.gone is None:
             watched.gone = asked
         return True
+
+    def _report(self, waiting: Sequence[Watched]) -> None:
+        """Tell what jobs wait for, as the last query says."""
+        for watched in waiting:
+            seen = None if watched.cancelling else self._of(watched)
+            if seen is not None and watched.step in self._watched:
+                watched.tell(seen.waits_for)
 
     def _of(self, watched: Watched) -> Seen | None:
         """What the last query says of a job; a scheduler that was set up anew gives numbers a second time."""

@@ -119,7 +119,8 @@ def _seen(fields: Mapping[str, str]) -> Seen:
     state = _STATES.get(fields.get("job_state", ""), State.UNKNOWN)
     reason, tag = fields.get("comment", ""), fields.get("Job_Name", "")
     if state is not State.ENDED:
-        return Seen(state, reason, tag)
+        queue = fields.get("queue", "")
+        return Seen(state, reason, tag, where=f"queue {queue}" if queue else "")
     text = fields.get("Exit_status", "")
     code = int(text) if text.lstrip("-").isdigit() else 0
     cause = _ENDS.get(code) or (Cause.TIME_LIMIT if "walltime" in reason else Cause.FAILED if code else Cause.DONE)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.engine.records import record
 from dflow.engine.state import read_text, write_json, write_text
+from dflow.executors.usage import cpu_of, usage_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dflow.engine.ports import Usage
 
 __all__ = [
     "CLAIM",
@@ -79,10 +82,12 @@ class Intent:
 
 @record(frozen=True, slots=True)
 class Exit:
-    """What ``.exit`` says: how a job ended."""
+    """What ``.exit`` says: how a job ended, where it ran, and what it used there as far as that is known."""
 
     code: int
     timed_out: bool = False
+    host: str | None = None
+    usage: Usage | None = None
 
 
 def read_exit(step: Path) -> Exit | None:
@@ -97,8 +102,10 @@ def exit_of(text: str) -> Exit | None:
     """What ``.exit`` says; None where that is damaged."""
     try:
         data = json.loads(text)
-        return Exit(int(data["code"]), bool(data.get("timedOut")))
-    except (ValueError, KeyError, TypeError):
+        host = data.get("host")
+        usage = usage_of(str(data.get("usage"))) or cpu_of(str(data.get("times")))
+        return Exit(int(data["code"]), bool(data.get("timedOut")), host and str(host), usage)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

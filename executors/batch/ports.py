@@ -88,12 +88,22 @@ class Seen:
         reason: why it waits or has ended, in the scheduler's words.
         tag: the job's name.
         ended: why, of a job that has ended.
+        where: the queue that it waits in, in the scheduler's words.
     """
 
     state: State
     reason: str = ""
     tag: str = ""
     ended: Ended | None = None
+    where: str = ""
+
+    @property
+    def waits_for(self) -> str:
+        """Why it does not run yet, for the user; empty when it does."""
+        if self.state is not State.WAITING:
+            return ""
+        reason = f": {self.reason}" if self.reason not in ("", "None") else ""
+        return f"queued{' in ' if self.where else ''}{self.where}{reason}"
 
 
 @record(frozen=True, slots=True)

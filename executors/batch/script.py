@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dflow.engine.process import STEP_VARIABLE
 from dflow.executors.batch.places import CLAIM, ENVIRONMENT, EXIT
+from dflow.executors.usage import USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,10 +65,14 @@ test -z "$killer" || kill -KILL "$group$killer" 2> /dev/null
 test "$code" -le 128 || signal=$((code - 128))
 # the directory may be that of another job by now, if this one was given up
 test "$(cat "$step/{claim}" 2> /dev/null)" = "$mine" || exit "$code"
+times= usage=
+{{ times; }} > "$step/{exit}.tmp" 2> /dev/null && {{ read -r times; read -r times; }} < "$step/{exit}.tmp"
+test ! -e "$step/{usage}" || {{ read -r usage < "$step/{usage}"; rm -f "$step/{usage}"; }}
+case $times$usage in *[!0-9ms.,[:space:]]*) times= usage= ;; esac
 for pause in 0 1 5 20; do
     test "$pause" = 0 || sleep "$pause"
-    printf '{{"code":%d,"signal":%s,"timedOut":%s,"begin":%s,"end":%s,"host":"%s"}}\\n' \\
-        "$code" "$signal" "$timed" "$begin" "$(date +%s)" "$(uname -n)" > "$step/{exit}.tmp" &&
+    printf '{{"code":%d,"signal":%s,"timedOut":%s,"begin":%s,"end":%s,"host":"%s","times":"%s","usage":"%s"}}\\n' \\
+        "$code" "$signal" "$timed" "$begin" "$(date +%s)" "$(uname -n)" "$times" "$usage" > "$step/{exit}.tmp" &&
         mv -f "$step/{exit}.tmp" "$step/{exit}" && break
 done
 exit "$code"
@@ -104,6 +109,7 @@ def script_text(job: Job, step: str, own_id: str, shell: str = "/bin/sh", before
         claim=CLAIM,
         environment=ENVIRONMENT,
         exit=EXIT,
+        usage=USAGE,
         grace=grace,
         cwd=shlex.quote(str(job.cwd)),
         before=f"{before}\n    " if before else "",

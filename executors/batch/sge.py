@@ -141,7 +141,9 @@ def _seen(job: Xml.Element) -> Seen:
     if word.startswith("d"):
         return Seen(State.ENDING, word, tag)
     waits = "q" in word or "h" in word or "w" in word
-    return Seen(State.WAITING if waits else State.RUNNING, word, tag)
+    if waits:
+        return Seen(State.WAITING, "held" if "h" in word else "", tag)
+    return Seen(State.RUNNING, word, tag)
 
 
 def _ended(text: str) -> Ended | None:

@@ -55,7 +55,7 @@ _NO_ANSWER = re.compile(
 )
 _FULL = re.compile(r"MaxSubmitJob|job submit limit|MaxJobCount|JobHeldUser|too many jobs", re.IGNORECASE)
 _PREFIX = re.compile(r"^sbatch: (error: )?(Batch job submission failed: )?")
-_FIELDS = 4
+_FIELDS = 5
 _SIGNALS = 65
 
 
@@ -123,7 +123,7 @@ class Slurm(Commands):
         """``squeue``, of all jobs of this user."""
         del ids, names
         user = await self.host.user()
-        argv = ("squeue", "--noheader", "--array", f"--user={user}", "--states=all", "--format=%i|%T|%r|%j")
+        argv = ("squeue", "--noheader", "--array", f"--user={user}", "--states=all", "--format=%i|%T|%r|%P|%j")
         said = await self._say(*argv)
         if said.code != 0:
             raise Unanswered(said.words)
@@ -149,13 +149,13 @@ class Slurm(Commands):
 
 
 def _seen(line: str) -> tuple[str, Seen]:
-    number, word, reason, tag = line.split("|", _FIELDS - 1)
+    number, word, reason, partition, tag = line.split("|", _FIELDS - 1)
     number = number.strip()
     _, array, index = number.partition("_")
     tag = f"{tag}_{index}" if array else tag
     if word in _ENDED:
         return number, Seen(State.ENDED, reason, tag, Ended(_ENDED[word]))
-    return number, Seen(_ACTIVE.get(word, State.UNKNOWN), reason, tag)
+    return number, Seen(_ACTIVE.get(word, State.UNKNOWN), reason, tag, where=f"partition {partition.strip()}")
 
 
 def _ended(fields: list[str]) -> tuple[str, Ended | None]:

@@ -181,7 +181,7 @@ class Submitter:
             except Full as exc:
                 if submission.count is not None:
                     raise  # perhaps there is room for fewer
-                await self._wait_for_room(exc)
+                await self._wait_for_room(exc, requests)
                 continue
             except Unanswered as exc:
                 what = f"{len(requests)} jobs" if len(requests) > 1 else submission.tag
@@ -191,6 +191,7 @@ class Submitter:
                 await self._rest(self._options.first)
             self._full = False
             for request in requests:
+                request.watched.tell("")
                 request.watched.since, request.watched.gone = time.monotonic(), None
             return
 
@@ -200,7 +201,9 @@ class Submitter:
         self._next = mine + 1 / self._options.rate
         await self._rest(mine - now)
 
-    async def _wait_for_room(self, exc: Full) -> None:
+    async def _wait_for_room(self, exc: Full, requests: Sequence[Request]) -> None:
+        for request in requests if exc.args else ():
+            request.watched.tell(f"not submitted yet: {self._scheduler.name} takes no more jobs for now")
         if exc.args and not self._full:
             _log.warning("%s takes no more jobs for now: %s; they are submitted later", self._scheduler.name, exc)
         self._full = self._full or bool(exc.args)

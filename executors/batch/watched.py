@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dflow.engine.ports import Outcome
@@ -9,6 +11,7 @@ from dflow.executors.batch.ports import Cause
 
 if TYPE_CHECKING:
     from asyncio import Future
+    from collections.abc import Callable
     from pathlib import Path
 
     from dflow.executors.batch.places import Exit
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Watched", "is_plain", "outcome_of"]
 
 _SIGNAL = 128
+_QUIET = 60.0
 
 
 class Watched:
@@ -34,9 +38,13 @@ class Watched:
         doubtful: it may have been submitted more than once; its claim lets only one of them run.
         cancelling: its end is wanted, whatever it leaves.
         future: how it ended; None when it has to be submitted again.
+        report: wants to know what it waits for.
     """
 
-    __slots__ = ("cancelling", "doubtful", "future", "gone", "id", "since", "site", "step", "tag", "there")
+    __slots__ = (
+        "_said", "_said_at", "cancelling", "doubtful", "future", "gone", "id", "report", "since", "site", "step", "tag",
+        "there",
+    )  # fmt: skip
 
     def __init__(self, step: Path, there: str, tag: str, site: Site, known: str | None = None) -> None:
         self.step = step
@@ -49,9 +57,19 @@ class Watched:
         self.doubtful = False
         self.cancelling = False
         self.future: Future[Outcome | None] | None = None
+        self.report: Callable[[str], None] | None = None
+        self._said, self._said_at = "", float("-inf")
+
+    def tell(self, text: str) -> None:
+        """Report what it waits for, if that is news; other reasons to wait not more than once a minute."""
+        now = time.monotonic()
+        if self.report is not None and text != self._said and (not text or now - self._said_at >= _QUIET):
+            self._said, self._said_at = text, now if text else float("-inf")
+            self.report(text)
 
     def end(self, outcome: Outcome | None) -> None:
         """Tell who waits."""
+        self.tell("")
         if self.future is not None and not self.future.done():
             self.future.set_result(outcome)
 
@@ -65,8 +83,8 @@ def outcome_of(left: Exit | None, ended: Ended | None) -> Outcome:
     """How a job ended that is no longer active: what it left counts, what the scheduler says explains it."""
     if left is not None:
         if is_plain(left) or ended is None or not ended.cause.is_outside:
-            return Outcome(left.code, timed_out=left.timed_out)
-        return _ended(left.code, ended)
+            return Outcome(left.code, timed_out=left.timed_out, usage=left.usage, host=left.host)
+        return replace(_ended(left.code, ended), usage=left.usage, host=left.host)
     if ended is None:
         return Outcome(1, message="the scheduler no longer knows the job, and it left no result", lost=True)
     code = ended.code or ended.cause.code

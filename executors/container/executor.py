@@ -19,6 +19,7 @@ from dflow.executors.container.mounts import Mounts
 from dflow.executors.container.singularity import exec_words, image_source
 from dflow.executors.container.words import Launch, as_in_image, run_words
 from dflow.executors.subprocess import SubprocessExecutor
+from dflow.executors.usage import taken_usage, with_usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,14 +65,18 @@ class ContainerExecutor:
         image = job.image or self._options.image
         if not image:
             return Outcome(_CANNOT_START, message="its template names no image: give it one, or the executor a default")
+        job = with_usage(job, step)
         own = {**job.own_env, "DFLOW_CONTAINER": str(step.parent), "DFLOW_PACKAGES": _PACKAGES_AT}
         inside = replace(job, step=step, argv=as_in_image(job.argv, self._python), own_env=own)
         try:
             if self._engine is None:
-                return await self._run_unprivileged(inside, image_source(image))
-            return await self._run_named(inside, image, self._engine)
+                outcome = await self._run_unprivileged(inside, image_source(image))
+            else:
+                outcome = await self._run_named(inside, image, self._engine)
         except LeafError as exc:
             return Outcome(_CANNOT_START, message=str(exc))
+        own_word = None if job.runtime is None else taken_usage(step)
+        return outcome if own_word is None else replace(outcome, usage=own_word)
 
     def close(self) -> None:
         """Remove what has ended."""
@@ -99,7 +104,7 @@ class ContainerExecutor:
             outcome = await self._client.run(_client_job(job, launch))
             if outcome.timed_out or outcome.message is not None:
                 await self._remove(name, step, engine)
-                return outcome
+                return replace(outcome, usage=None)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self._remove(name, step, engine)

@@ -29,21 +29,27 @@ _LINE, _TITLE_LINE = 15.0, 18.0
 _PADDING = 14.0
 _MARGIN = 12.0
 _POINT = 6.0
+_NOTE = "Not all is drawn."
 
 
-def svg(graph: WorkflowGraph, phases: Mapping[str, str] | None = None) -> str:
+def svg(graph: WorkflowGraph, phases: Mapping[str, str] | None = None, most: int | None = None) -> str:
     """The graph as an SVG image.
 
     Args:
         phases: of the nodes of a run, by display name; boxes get their colours, and say them.
+        most: about so many boxes at most; a note says that there would be more.
     """
-    scene = build_scene(graph, phases)
+    scene = build_scene(graph, phases, most)
     drawing = _Drawing()
     width, height = drawing.place(scene.inside, scene.edges)
     drawing.move(scene.inside, _MARGIN, _MARGIN)
     body = [*drawing.inside(scene.inside, scene.edges), *drawing.back(scene.again)]
     width = max(width + 2 * _MARGIN, *(drawing.right_of(edge) for edge in scene.again), 0.0)
     height += 2 * _MARGIN
+    if scene.is_limited and most is not None:
+        width = max(width, _width(_NOTE) * _CHAR + 2 * _MARGIN)
+        body.append(f'<text class="line" x="{_MARGIN:.0f}" y="{height + 4:.0f}">{_NOTE}</text>')
+        height += _LINE
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="dflow-graph" role="img" width="{width:.0f}" '
         f'height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'

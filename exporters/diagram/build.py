@@ -40,19 +40,23 @@ class _Place:
         return next((cluster for name, cluster in reversed(self.around) if name == template), None)
 
 
-def build_scene(graph: model.WorkflowGraph, phases: Mapping[str, str] | None = None) -> Scene:
+def build_scene(graph: model.WorkflowGraph, phases: Mapping[str, str] | None = None, most: int | None = None) -> Scene:
     """What is drawn of a graph.
 
     A template is drawn where it is called; not again inside of itself, and not below the third level when several
     steps call it, nor when there is too much already.
+
+    Args:
+        most: so many boxes, about, are enough: of many side by side, the first are drawn, and those that failed.
     """
-    return _Builder(graph, Phases(phases)).scene()
+    return _Builder(graph, Phases(phases), most).scene()
 
 
 class _Builder:
     """One scene in the making; clusters are filled level by level, so what is left out is what lies deepest."""
 
-    def __init__(self, graph: model.WorkflowGraph, phases: Phases) -> None:
+    def __init__(self, graph: model.WorkflowGraph, phases: Phases, most: int | None = None) -> None:
+        self._most = most
         self._graph = graph
         self._phases = phases
         self._templates = {template.name: template for template in graph.templates}
@@ -110,7 +114,8 @@ class _Builder:
         calls = sum(1 for _ in _all_calls(template))
         if calls == 0 or place.depth >= _DEEPEST:
             return True
-        if place.depth > 0 and self._count + self._promised + calls > _MOST:
+        if place.depth > 0 and self._count + self._promised + calls > (self._most or _MOST):
+            self._scene.is_limited = True
             return True
         return place.depth > _DEEP and self._called[template.name] > 1
 
@@ -150,10 +155,23 @@ class _Builder:
         if len(calls) <= _MANY:
             return [self._add(call, cluster, place).id for call in calls]
         frame = Cluster(self._new_id(), f"{len(calls)} side by side")
-        for call in calls:
+        shown = self._few(calls)
+        for call in shown:
             self._add(call, frame, place)
+        if len(shown) < len(calls):
+            frame.inside.append(Box(self._new_id(), f"… {len(calls) - len(shown):,} more", "folded"))
         cluster.inside.append(frame)
         return [frame.id] * len(calls)
+
+    def _few(self, calls: Sequence[model.Call]) -> Sequence[model.Call]:
+        """As many as there is room for: what failed, and then the first."""
+        room = len(calls) if self._most is None else max(_MANY, self._most - self._count)
+        if len(calls) <= room:
+            return calls
+        self._scene.is_limited = True
+        worst = {call.name for call in calls if (phase := self._phases.worst(call.name)) and phase.is_failure}
+        chosen = sorted(range(len(calls)), key=lambda n: (calls[n].name not in worst, n))[:room]
+        return [calls[n] for n in sorted(chosen)]
 
     def _add(self, call: model.Call, cluster: Cluster, place: _Place) -> Item:
         item = self._item(call, place)

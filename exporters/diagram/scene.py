@@ -80,12 +80,14 @@ class Scene:
 
     Attributes:
         again: lines that go back.
+        is_limited: something is folded, or left out, only because the drawing would be too large.
     """
 
     name: str
     inside: list[Item] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     again: list[Edge] = field(default_factory=list)
+    is_limited: bool = False
 
 
 def boxes(items: list[Item]) -> Iterator[Item]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from dflow import config, s3_config, set_config, set_s3_config
@@ -113,6 +115,8 @@ def test_every_setting_of_upstream_has_a_variable_test():
         "isolation",
         "login_node",
         "nice",
+        "observers",
+        "progress",
         "verify",
     }
     assert set(s3_config) == set(S3_VALUES)
@@ -204,3 +208,28 @@ def test_secrets_are_not_shown():
 def test_mutable_defaults_are_not_shared_between_processes_values():
     code = "import dflow.config as c; c['http_headers']['a'] = 1; print(c._SETTINGS['http_headers'][0])"
     assert python(code).stdout == "{}\n"
+
+
+def test_a_name_that_looks_like_a_setting_is_said_when_it_is_set_or_asked_for(caplog, monkeypatch):
+    with caplog.at_level(logging.WARNING):
+        monkeypatch.setitem(config, "debug_workdirr", "x")
+        monkeypatch.setitem(config, "of_another_package", 1)
+    assert caplog.messages == ["there is no setting 'debug_workdirr'; did you mean 'debug_workdir'?"]
+    with pytest.raises(KeyError, match=r"there is no setting 'mod'; did you mean 'mode'\?"):
+        config["mod"]
+    assert config.get("mod") is None
+
+
+def test_every_variable_that_dflow_reads_is_known():
+    """Else users would be told that it means nothing."""
+    import importlib
+
+    settings = importlib.import_module("dflow.config").__dict__
+    known = {name.upper() for name in settings["_SETTINGS"]} | settings["_OTHER_VARIABLES"]
+    known |= {f"S3_{name.upper()}" for name in settings["_S3_SETTINGS"]} | {"DISPATCHER_PASSWORD", "S3_", "DISPATCHER_"}
+    root = Path(__file__).parents[2]
+    folders = ("api", "engine", "executors", "exporters", "storage")
+    files = [file for folder in folders for file in (root / folder).rglob("*.py")]
+    read = {name for f in files for name in re.findall(r"[\"'$]DFLOW_([A-Z0-9_]+)\b", f.read_text(encoding="utf-8"))}
+    assert "RAISE" in read
+    assert read - known == set()

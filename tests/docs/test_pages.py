@@ -89,12 +89,19 @@ def test_numbers_in_argo_md_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_gen_code_prints_what_diagrams_md_shows(tmp_path: Path) -> None:
-    first, second = (text for language, text in blocks_of("diagrams.md") if language == "python")
+    *_, first, second = (text for language, text in blocks_of("diagrams.md") if language == "python")
     (tmp_path / "hello.py").write_text(first, encoding="utf-8")
     printed = run([sys.executable, "hello.py"], tmp_path)
     assert printed.rstrip("\n") == second.rstrip("\n")
     (tmp_path / "made.py").write_text(second, encoding="utf-8")
     assert "Succeeded" in run([sys.executable, "made.py"], tmp_path)
+
+
+def test_what_diagrams_md_draws_in_python_is_drawn(tmp_path: Path) -> None:
+    first, *_ = (text for language, text in blocks_of("diagrams.md") if language == "python")
+    (tmp_path / "draw.py").write_text(first, encoding="utf-8")
+    run([sys.executable, "draw.py"], tmp_path)
+    assert ">say</text>" in (tmp_path / "hello.svg").read_text(encoding="utf-8")
 
 
 def test_what_argo_server_md_shows_sends_a_workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import resource
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import anyio
@@ -108,3 +111,25 @@ def test_only_one_job_runs_at_a_time():
 @pytest.mark.parametrize(("isolation", "kind"), [("inline", InlineExecutor), ("spawn", ForkExecutor)])
 def test_the_isolation_chooses_the_executor(isolation, kind):
     assert type(make_executor(RunSettings(isolation=isolation))) is kind
+
+
+def test_usage_is_what_this_process_used_meanwhile(run):
+    def work(arguments):
+        end = time.process_time() + 0.2
+        while time.process_time() < end:
+            pass
+        subprocess.run([sys.executable, "-S", "-c", "import time\nwhile time.process_time() < 0.2: pass"], check=True)
+        return 0
+
+    usage = run(work).usage
+    assert 0.38 < usage.cpu < 2
+
+
+def test_memory_is_told_if_this_process_has_never_been_as_large(run):
+    def grow(arguments):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        assert bytearray(before + 20_000_000)
+        return 0
+
+    assert run(grow).usage.max_rss > 20e6
+    assert run(lambda _: 0).usage.max_rss is None

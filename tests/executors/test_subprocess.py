@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -108,10 +109,19 @@ def test_the_environment_and_the_directory_are_the_jobs(job, tmp_path):
 
 
 def test_usage_is_what_the_program_used(job):
-    code = "import time\nx = bytearray(60_000_000)\nwhile time.process_time() < 0.15: pass"
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    code = f"import time\nx = bytearray({own + 60_000_000})\nwhile time.process_time() < 0.15: pass"
     usage = _run(job("", argv=(sys.executable, "-S", "-c", code))).usage
     assert 0.14 < usage.cpu < 3
-    assert 55e6 < usage.max_rss < 500e6
+    assert own + 55e6 < usage.max_rss < own + 200e6
+
+
+def test_memory_is_not_told_where_it_is_hidden_by_that_of_the_engine(job):
+    large = bytearray(100_000_000)
+    usage = _run(job("echo 1")).usage
+    assert large
+    assert usage.max_rss is None
+    assert usage.cpu < 0.5
 
 
 def test_a_program_that_takes_too_long_is_ended(job):

@@ -27,12 +27,13 @@ def normalised(text: str, folder: Path) -> str:
     library = Path(__import__("dflow").__file__).parent
     for place, word in ((str(folder), "HERE"), (sys.executable, "PYTHON"), (str(library), "DFLOW")):
         text = text.replace(place, word)
+    text = text.replace("re.PatternError", "re.error")  # Python 3.13
     text = re.sub(ID, r"\g<name>-ID", text)
     text = re.sub(r"((?:wf|other)-ID-[A-Za-z][\w-]*?)-[a-z0-9]{5}(?=[/'\s)])", r"\1-HASH", text)
     text = re.sub(r"\bsame-[a-z0-9]{5}\b", "same-HASH", text)
     text = re.sub(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", text)
     text = re.sub(r"script: (?:line )?\d+: (\S+): (?:command )?not found", r"script: \1: not found", text)
-    text = re.sub(r'(?:  File "DFLOW/[^\n]*\n(?:    [^\n]*\n)+)+', "  (inside of dflow)\n", text)
+    text = re.sub(r'(File "DFLOW/tracebacks.py"), line \d+', r"\1, line N", text)
     text = re.sub(r"<ipython-input-[^>]*>|/\S*/ipykernel_\d+/\d+\.py", "CELL", text)
     return "\n".join(line.rstrip() for line in text.splitlines() if not re.fullmatch(r"[\s~^]+", line) or not line)
 

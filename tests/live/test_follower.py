@@ -46,7 +46,8 @@ def test_a_torn_line_that_the_next_writer_cuts_is_never_seen(journal):
 
 
 def test_lines_that_are_no_objects_are_passed_over(journal):
-    write(journal, 'nonsense\n[1]\n\n"\\ud800"\n{"n":1}\n')
+    deep = "[" * 100_000
+    write(journal, f'nonsense\n[1]\n\n"\\ud800"\n{deep}\n{{"n":1}}\n')
     assert Follower(journal).read() == [{"n": 1}]
 
 

@@ -121,3 +121,20 @@ def test_events_that_are_not_understood_change_nothing(view, event):
 
 def test_a_node_whose_parent_is_not_known_is_below_the_root(view):
     assert view.apply(node("wf[0].g[0].a", parent="lost")).parent is view.root
+
+
+@pytest.mark.parametrize("value", [10**400, float("nan"), float("inf"), "text", [1], {"a": 1}, None])
+def test_fields_of_another_type_count_as_not_said(view, value):
+    names = ("started", "finished", "key", "dir", "exitCode", "retries", "reusedFrom", "memoized", "usage", "host")
+    wrong = {name: value for name in names if not (isinstance(value, str) and name in ("key", "dir", "host"))}
+    if isinstance(value, dict):
+        wrong["usage"] = [value]
+    elif isinstance(value, str):
+        wrong["reusedFrom"] = wrong["memoized"] = None
+    node_ = view.apply({**node("wf[0].a", "Failed", parent="wf"), **wrong})
+    assert (node_.started, node_.finished, node_.exit_code, node_.retries) == (None, None, None, 0)
+    assert (node_.key, node_.directory, node_.reused, node_.memoized, node_.usage) == (None,) * 5
+    assert node_.seconds(1.0) == 0.0
+    assert view.apply({"event": "loop", "name": "wf[0].b", "parent": "wf", "count": value}) is None
+    view.apply({"event": "workflow", "phase": "Failed", "at": value, "outputs": value})
+    assert (view.finished, isinstance(view.outputs, dict)) == (None, True)

@@ -8,6 +8,7 @@ directory out:
 - for a group of slices: ``.slices`` in (which elements, which names are sliced); sliced outputs carry the index of
   each element, ``.missing`` lists those that failed and were left out;
 - while it runs: ``.progress``, or the file that ``ARGO_PROGRESS_FILE`` names, holds ``N/M``;
+- where ``DFLOW_USAGE`` names a file: in it, at the end, seconds of CPU and the largest resident set in bytes;
 - exit status 0 for success, 1 for an unexpected error, 2 for a fatal one, 75 for a transient one; after a failure
   ``.error`` says why, as JSON with ``message``, ``type`` and ``kind``.
 

@@ -13,10 +13,10 @@ Frames are a length (4 bytes, little endian) and a marshalled tuple. Requests:
   an OP; and a ``worker`` runs steps itself;
 - ``("kill", id, signal)``: send a signal to the session of that program, step or server.
 
-Answers: ``("done", id, code, cpu, max rss, stays)`` with seconds and bytes; ``("fault", id, message)`` for what cannot
-be started; ``("ready", id, reason)`` when a child server has loaded its OP, with the reason why it must not be forked;
-``("gone", id, code)`` when a child server ended. When the socket closes, or the process that started this one ends,
-all below it is killed, also what left its session and its parents.
+Answers: ``("done", id, code, cpu, max rss, stays)`` with seconds and bytes, 0 where they are not known;
+``("fault", id, message)`` for what cannot be started; ``("ready", id, reason)`` when a child server has loaded its OP,
+with the reason why it must not be forked; ``("gone", id, code)`` when a child server ended. When the socket closes, or
+the process that started this one ends, all below it is killed, also what left its session and its parents.
 """
 
 from __future__ import annotations

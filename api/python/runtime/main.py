@@ -54,12 +54,13 @@ class Prepared:
 def main(arguments: List[str], prepared: Prepared | None = None) -> int:
     """Run the OP of the file ``arguments[0]`` in the directory ``arguments[1]`` of a step with key ``arguments[2]``.
 
-    A fourth argument is the name of the workflow, where the directory does not tell it.
+    A fourth argument is the name of the workflow, where the directory does not tell it. Where ``DFLOW_USAGE`` names a
+    file, it holds afterwards how many seconds of CPU and how many bytes of memory were used.
 
     Args:
         prepared: the OP, where it is loaded already.
     """
-    step = arguments[1]
+    step, told = arguments[1], os.environ.pop("DFLOW_USAGE", "")
     try:
         if prepared is None:
             prepared = Prepared(arguments[0], step)
@@ -75,7 +76,24 @@ def main(arguments: List[str], prepared: Prepared | None = None) -> int:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
+        if told:
+            _tell_usage(told)
     return 0
+
+
+def _tell_usage(place: str) -> None:
+    """Leave what this process and its children have used, seconds and bytes, for those who cannot see it."""
+    import resource
+
+    from dflow.python.runtime.process import RSS_UNIT
+
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    try:
+        with open(place, "w", encoding="ascii") as stream:
+            stream.write(f"{cpu:.4f} {max(own.ru_maxrss, children.ru_maxrss) * RSS_UNIT}\n")
+    except OSError:
+        return
 
 
 def _run(prepared: Prepared, step: str, key: str | None, workflow: str) -> None:
@@ -124,7 +142,7 @@ def report_failure(step: str, exc: BaseException, what: str = "") -> int:
     Args:
         what: the beginning of the reason.
     """
-    from dflow.python.runtime.report import kind_of, summary, trimmed, write_error
+    from dflow.python.runtime.report import DEBUGGER, kind_of, stop_at, summary, trimmed, write_error
 
     if os.environ.get("DFLOW_TRACEBACK") == "full":
         import traceback
@@ -132,6 +150,8 @@ def report_failure(step: str, exc: BaseException, what: str = "") -> int:
         traceback.print_exception(type(exc), exc, exc.__traceback__)
     else:
         sys.stderr.write(trimmed(exc))
+    if DEBUGGER in os.environ:
+        stop_at(exc)
     kind = kind_of(exc)
     message = what + summary(exc)
     write_error(Path(step), message, type(exc).__name__, kind)

@@ -20,10 +20,12 @@ __all__ = [
     "RSS_UNIT",
     "STEP_VARIABLE",
     "Hooks",
+    "Meter",
     "System",
     "become",
     "change_environment",
     "children_of",
+    "count_peak_anew",
     "enter",
     "exit_code",
     "has_children",
@@ -183,6 +185,49 @@ def used() -> Tuple[float, int]:
     """Seconds of CPU that this process has used, and its largest resident set in bytes."""
     own = resource.getrusage(resource.RUSAGE_SELF)
     return own.ru_utime + own.ru_stime, own.ru_maxrss * RSS_UNIT
+
+
+class Meter:
+    """What a process uses for a while, with the children that it has and waits for meanwhile.
+
+    Args:
+        anew: have the system count the peak from now on; where it cannot, or is not to, the peak is told if it grows.
+    """
+
+    def __init__(self, *, anew: bool) -> None:
+        self._is_new = anew and count_peak_anew()
+        self._own, self._children = _rusages()
+
+    def read(self) -> Tuple[float, int | None]:
+        """Seconds of CPU since then, and the largest resident set since then in bytes; None where that is not known."""
+        own, children = _rusages()
+        cpu = _cpu(own) + _cpu(children) - _cpu(self._own) - _cpu(self._children)
+        grown = children.ru_maxrss if children.ru_maxrss > self._children.ru_maxrss else 0
+        peak = own.ru_maxrss if self._is_new or own.ru_maxrss > self._own.ru_maxrss else 0
+        return cpu, max(peak, grown) * RSS_UNIT if peak else None
+
+
+def count_peak_anew() -> bool:
+    """Have the system forget how large this process has been; whether it does."""
+    try:
+        fd = os.open("/proc/self/clear_refs", os.O_WRONLY)
+    except OSError:
+        return False
+    try:
+        os.write(fd, b"5")
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def _rusages() -> Tuple[Any, Any]:
+    return resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+
+
+def _cpu(usage: Any) -> float:
+    return float(usage.ru_utime + usage.ru_stime)
 
 
 def enter(log: str, cwd: str, env: Dict[str, str], limits: Dict[str, int]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
@@ -12,7 +14,10 @@ from dflow.python.errors import FatalError, TransientError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["GroupFailed", "failure_of", "kind_of", "summary", "trimmed", "write_error"]
+__all__ = ["DEBUGGER", "GroupFailed", "failure_of", "kind_of", "stop_at", "summary", "trimmed", "write_error"]
+
+DEBUGGER = "DFLOW_PDB"
+"""The variable that asks for a debugger in one step: it holds what the step's own variable holds."""
 
 
 class GroupFailed(DflowError):
@@ -39,9 +44,23 @@ def kind_of(exc: BaseException) -> str:
 def failure_of(order: int, exc: BaseException) -> Dict[str, Any]:
     """An error of one slice as plain data, to be sent to another process."""
     message = summary(exc)
+    if DEBUGGER in os.environ:
+        sys.stderr.write(trimmed(exc))
+        stop_at(exc)
     if isinstance(exc, SystemExit):
         message = f"it called sys.exit({exc.code!r}) before it returned its outputs"
     return {"order": order, "message": message, "kind": kind_of(exc), "trace": trimmed(exc)}
+
+
+def stop_at(exc: BaseException) -> None:
+    """Open the debugger where an error was raised, in the step that somebody debugs; not in runs that it submits."""
+    if os.environ.get(DEBUGGER) != os.environ.get("DFLOW_STEP_PATH"):
+        return
+    import bdb
+    import pdb
+
+    if not isinstance(exc, (SystemExit, bdb.BdbQuit)):
+        pdb.post_mortem(exc.__traceback__)
 
 
 def trimmed(exc: BaseException) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Dict, Tuple
 
 from dflow.python.runtime.children import finish, flush, interrupted, refresh, silence
 from dflow.python.runtime.main import main
-from dflow.python.runtime.process import enter, has_children, used
+from dflow.python.runtime.process import Meter, enter, has_children
 
 if TYPE_CHECKING:
     from dflow.python.runtime.forking import Forks
@@ -47,7 +47,7 @@ def _work_on(server: Forks, request: Tuple[Any, ...]) -> bool:
     """Run one step; whether this process can run another."""
     _, number, log, cwd, step, env, limits, arguments, script = request
     steps, own, threads = server.steps, os.getpid(), _threads()
-    world, before = _World(limits), used()[0]
+    world, meter = _World(limits), Meter(anew=True)
     server.system.work_for(step)
     try:
         enter(log, cwd, env, limits)
@@ -68,8 +68,8 @@ def _work_on(server: Forks, request: Tuple[Any, ...]) -> bool:
     silence()
     world.restore()
     stays = not has_children() and _threads() <= threads
-    cpu, rss = used()
-    server.send("done", number, code, cpu - before, rss, stays)
+    cpu, rss = meter.read()
+    server.send("done", number, code, cpu, rss or 0, stays)
     return stays
 
 

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dflow.engine.errors import CopyError
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
@@ -55,7 +57,10 @@ def files_of(path: str, left_out: Collection[str] = ()) -> Iterator[tuple[str, s
 
 def _content_digest(file: str) -> str:
     content = hashlib.sha256()
-    with Path(file).open("rb") as stream:
-        while block := stream.read(1 << 20):
-            content.update(block)
+    try:
+        with Path(file).open("rb") as stream:
+            while block := stream.read(1 << 20):
+                content.update(block)
+    except OSError as exc:
+        raise CopyError(f"cannot read {file}, which must be uploaded with the workflow: {exc.strerror}") from exc
     return content.hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.expressions.near import near
+from dflow.engine.near import near
 from dflow.exporters.argo.lint import loops
 from dflow.exporters.argo.lint.parameters import check_artifact
 from dflow.exporters.argo.lint.shapes import calls_of, has_location, hooks_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.expressions.near import near
+from dflow.engine.near import near
 from dflow.exporters.argo.lint import (
     calls,
     containers,
@@ -66,7 +66,11 @@ def _body(original: object, notes: Notes) -> tuple[dict[str, Any], str]:
     if isinstance(version, str) and version and not version.startswith("argoproj.io/"):
         return {}, ""
     if version != _VERSION:
-        notes.error("DOC-01", "apiVersion", f"{version!r} is not known; write {_VERSION}")
+        notes.error(
+            "DOC-01",
+            "apiVersion",
+            f"{'it is missing' if version is None else f'{version!r} is not known'}; write {_VERSION}",
+        )
     if isinstance(kind, str) and kind in schema.KINDS:
         return schema.checked(dict(original), kind, notes), kind
     if not isinstance(kind, str) or kind not in _OTHERS:

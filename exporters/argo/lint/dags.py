@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine import depends
-from dflow.engine.expressions.near import near
+from dflow.engine.near import near
 from dflow.exporters.argo.lint import graphs
 from dflow.exporters.argo.lint.shapes import is_looped
 

@@ -11,7 +11,7 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.expressions.near import near
+from dflow.engine.near import near
 
 if TYPE_CHECKING:
     from dflow.exporters.argo.lint.findings import Notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from dflow.engine.expressions.near import near
+from dflow.engine.near import near
 from dflow.exporters.argo.lint import calls
 from dflow.exporters.argo.lint.library import Callee
 from dflow.exporters.argo.lint.resources import check_metrics

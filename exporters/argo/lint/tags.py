@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from dflow.engine.errors import ExpressionError
 from dflow.engine.expressions import ExprTag, Tag, names, parse, parse_text
-from dflow.engine.expressions.near import near
 from dflow.engine.expressions.signatures import EXTRA, SIGNATURES
+from dflow.engine.near import near
 
 if TYPE_CHECKING:
     from dflow.exporters.argo.lint.findings import Notes

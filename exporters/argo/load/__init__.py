@@ -86,4 +86,4 @@ def documents_of(text: str) -> tuple[Any, ...]:
     try:
         return tuple(part.value for part in read_yaml(text))
     except TextError as exc:
-        raise CompileError([f"DOC-02 line {exc.line or 1}: this is no YAML: {exc}"]) from exc
+        raise CompileError([f"DOC-02 line {exc.line or 1}: this is no YAML: {exc}"]) from None

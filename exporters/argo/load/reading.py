@@ -68,7 +68,7 @@ def read_text(text: str, choice: Choice) -> Manifest:
     try:
         parts = load(text)
     except TextError as exc:
-        raise CompileError([f"DOC-02 line {exc.line or 1}: this is no YAML: {exc}"]) from exc
+        raise CompileError([f"DOC-02 line {exc.line or 1}: this is no YAML: {exc}"]) from None
     return _read([part.value for part in parts], choice, parts)
 
 

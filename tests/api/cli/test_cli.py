@@ -61,7 +61,7 @@ def test_help_and_version():
     assert "run a script" in dflow("--help").stdout
     assert dflow("--version").stdout.startswith("pydflow 2.")
     assert "unrecognized" in dflow("list", "--nonsense", status=2).stderr
-    assert "invalid choice" in dflow("frobnicate", status=2).stderr
+    assert "there is no verb 'frobnicate'; see: dflow --help" in dflow("frobnicate", status=2).stderr
 
 
 def test_list(wf):
@@ -69,7 +69,7 @@ def test_list(wf):
     assert (row["id"], row["status"], row["steps"]) == (wf.id, "Failed", 2)
     assert (row["done"], row["runner"]) == (1, None)
     lines = dflow("list").stdout.splitlines()
-    assert lines[0].split() == ["ID", "STATUS", "STARTED", "STEPS"]
+    assert lines[0].split() == ["ID", "STATUS", "STARTED", "TIME", "STEPS"]
     assert wf.id in lines[1]
     assert lines[1].endswith(" 1/2")
 

@@ -87,7 +87,7 @@ def test_an_array_is_submitted_to_slurm_and_its_jobs_are_told_apart(program, sub
     array = replace(submission, count=3, log="/dev/null")
     assert anyio.run(Slurm().submit, array) == "17"
     assert arguments()[-3:] == ["--output=/dev/null", "--open-mode=append", "--array=0-2"]
-    program("squeue", "17_0|RUNNING|None|a\n17_2|PENDING|None|a\n18|PENDING|None|b\n")
+    program("squeue", "17_0|RUNNING|None|p|a\n17_2|PENDING|None|p|a\n18|PENDING|None|p|b\n")
     assert {known: seen.tag for known, seen in _query("slurm").items()} == {"17_0": "a_0", "17_2": "a_2", "18": "b"}
 
 
@@ -137,14 +137,14 @@ def _query(name, ids=(), **more):
 def test_slurm_states(program):
     program(
         "squeue",
-        "1|PENDING|Priority|a\n2|RUNNING|None|b|c\n3|TIMEOUT|TimeLimit|d\n4|NEWSTATE|x|e\n5|COMPLETING|None|f\n",
+        "1|PENDING|Priority|p,q|a\n2|RUNNING|None|p|b|c\n3|TIMEOUT|TimeLimit|p|d\n4|NEWSTATE|x|p|e\n5|COMPLETING|None|p|f\n",
     )
     assert _query("slurm") == {
-        "1": Seen(State.WAITING, "Priority", "a"),
-        "2": Seen(State.RUNNING, "None", "b|c"),
+        "1": Seen(State.WAITING, "Priority", "a", where="partition p,q"),
+        "2": Seen(State.RUNNING, "None", "b|c", where="partition p"),
         "3": Seen(State.ENDED, "TimeLimit", "d", Ended(Cause.TIME_LIMIT)),
-        "4": Seen(State.UNKNOWN, "x", "e"),
-        "5": Seen(State.ENDING, "None", "f"),
+        "4": Seen(State.UNKNOWN, "x", "e", where="partition p"),
+        "5": Seen(State.ENDING, "None", "f", where="partition p"),
     }
 
 
@@ -228,7 +228,7 @@ def test_sge_states(program):
     program("qstat", SGE)
     assert _query("sge") == {
         "1": Seen(State.RUNNING, "r", "a"),
-        "2": Seen(State.WAITING, "qw", "b"),
+        "2": Seen(State.WAITING, "", "b"),
         "3": Seen(State.ENDING, "dr", "c"),
     }
     program("qstat", "no XML")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -156,6 +157,10 @@ def _check_count(runner, tmp_path, ops, version, **fields):
     assert runner.output("a", "here").startswith(version)
     joined = list((runner.step("a") / "outputs" / "artifacts" / "joined").rglob("*.txt"))
     assert [file.read_text() for file in joined] == ["farnear "]
+    used = json.loads((runner.step("a") / ".step").read_text())["usage"]
+    assert 0.01 < used["cpu"] < 20
+    assert 5e6 < used["maxRss"] < 200e6
+    assert not (runner.step("a") / ".usage").exists()
 
 
 def test_an_op_that_is_pickled_runs_with_the_cloudpickle_of_this_machine(runner):
