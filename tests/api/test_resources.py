@@ -161,7 +161,7 @@ def test_a_graph_goes_through_json_and_a_manifest_and_back():
     graph = compile_workflow(wf)
     assert compile_workflow(decompile(graph)) == graph
     assert Workflow.from_graph_json(wf.to_graph_json()).to_dict() == wf.to_dict()
-    (made,) = [t for t in Workflow.from_yaml(wf.to_yaml()).graph.templates if isinstance(t, ResourceTemplate)]
+    (made,) = [t for t in Workflow.from_yaml(wf.to_yaml()).compiled.templates if isinstance(t, ResourceTemplate)]
     (mine,) = [t for t in graph.templates if isinstance(t, ResourceTemplate)]
     assert (made.manifest, made.success_condition, made.outputs) == (
         mine.manifest,

@@ -114,7 +114,7 @@ def test_what_no_step_takes_and_steps_that_do_not_wait_are_refused(wf):
     ):
         wf.resume(steps=["say"])
     done = dflow("resume", wf.id, "--output", "decision")
-    assert (done.returncode, done.stderr) == (1, "dflow: --output decision: it must be NAME=VALUE\n")
+    assert (done.returncode, done.stderr) == (2, "dflow: --output decision: it must be NAME=VALUE\n")
     assert phases(wf) == {"approve": "Running", "pause": "Running"}
 
 

@@ -57,7 +57,7 @@ def stop_at(exc: BaseException) -> None:
     if os.environ.get(DEBUGGER) != os.environ.get("DFLOW_STEP_PATH"):
         return
     import bdb
-    import pdb
+    import pdb  # noqa: T100 - it is what dflow debug --pdb asks for
 
     if not isinstance(exc, (SystemExit, bdb.BdbQuit)):
         pdb.post_mortem(exc.__traceback__)
