@@ -34,6 +34,7 @@ __all__ = [
     "read_status",
     "read_step",
     "read_workflow",
+    "records_of_steps",
     "wait_for_end",
 ]
 
@@ -130,7 +131,7 @@ def _read_nodes(layout: RunLayout) -> list[NodeRecord]:
         if event.get("event") == "node" and isinstance(event.get("name"), str) and event.get("phase") in _PHASES:
             earlier = events.pop(event["name"], None) if event.get("phase") == Phase.RUNNING.value else None
             events[event["name"]] = event if earlier is None or "started" in event else {**earlier, "note": "", **event}
-    found = list(events.values() if events else _from_directories(layout))
+    found = list(events.values() if events else records_of_steps(layout))
     hidden = _hidden(found)
     shown = (event for event in found if event.get("id") not in hidden) if hidden else found
     return [_node(layout, _lifted(event, hidden)) for event in shown if event.get("name") != layout.id]
@@ -233,7 +234,8 @@ def _read(path: Path) -> str | None:
         return None
 
 
-def _from_directories(layout: RunLayout) -> Iterator[dict[str, Any]]:
+def records_of_steps(layout: RunLayout) -> Iterator[dict[str, Any]]:
+    """What the step directories say of their steps, in no order."""
     for entry in layout.root.iterdir():
         record = read_record(layout.step(entry.name)) if entry.is_dir() else None
         if record is not None and record.get("dir") == entry.name:

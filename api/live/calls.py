@@ -89,14 +89,18 @@ class Inside:
 
     def __init__(self, node: LiveNode, templates: Mapping[str, Template]) -> None:
         self._node = node
+        self._templates = templates
         self._template = templates.get(node.template)
         self._found: dict[str, CallState] = {}
         self._seen = 0
+        self._is_planned = False
         self._begin()
 
     def calls(self) -> list[CallState]:
         """What ``calls_inside`` says of it now."""
         node = self._node
+        if self._is_planned and (node.reused or node.memoized):
+            self._begin()
         for child in node.children[self._seen :]:
             if child.hidden:  # what is in its place changes
                 self._begin()
@@ -113,8 +117,16 @@ class Inside:
     def _begin(self) -> None:
         self._found = {}
         self._seen = 0
-        if self._node.type in ("Steps", "DAG") and isinstance(self._template, (StepsTemplate, DagTemplate)):
+        node = self._node
+        self._is_planned = not (node.reused or node.memoized)  # else what is in it never runs
+        if (
+            self._is_planned
+            and node.type in ("Steps", "DAG")
+            and isinstance(self._template, (StepsTemplate, DagTemplate))
+        ):
             for call, after in _planned(self._template):
+                if getattr(self._templates.get(call.template), "helper", False) is True:
+                    continue  # an exporter made it
                 self._found[call.name] = CallState(call.name, call.template, call.loop is not None, after=after)
 
     def _take(self, child: LiveNode) -> None:

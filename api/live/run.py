@@ -9,9 +9,10 @@ from dflow.engine.errors import DflowError
 from dflow.engine.lease import is_running
 from dflow.engine.phase import Phase
 from dflow.engine.runner import load_graph
+from dflow.engine.state import read_phase
 from dflow.live.follower import Follower
 from dflow.live.view import RunView
-from dflow.query import read_status
+from dflow.query import read_status, records_of_steps
 
 if TYPE_CHECKING:
     from dflow.engine.layout import RunLayout
@@ -36,6 +37,7 @@ class LiveRun:
         self.view = RunView(layout.id)
         self._follower = Follower(layout.journal)
         self._starts = 0
+        self._searched = False
         self._is_alive: bool | None = None
         self._looked = float("-inf")
         self._graph: tuple[int, WorkflowGraph] | None = None
@@ -50,8 +52,29 @@ class LiveRun:
             if (node := self.view.apply(event)) is not None:
                 changed[node.name] = node
         if not events and self.view.phase is Phase.RUNNING and not self._runs():
-            changed.update((node.name, node) for node in self.view.interrupt())
+            changed.update((node.name, node) for node in self._interrupted())
+        if not events and not self.view.nodes and not self._searched:
+            self._searched = True
+            changed.update((node.name, node) for node in self._from_directories())
         return list(changed.values())
+
+    def _interrupted(self) -> list[LiveNode]:
+        """What ran when the runner was killed; a step may have been committed before the journal was told."""
+        found = self.view.interrupt()
+        for node in found:
+            phase = read_phase(self.layout.step(node.directory)) if node.directory is not None else None
+            if phase is not None and phase.is_final:
+                self.view.settle(node, phase)
+        return found
+
+    def _from_directories(self) -> list[LiveNode]:
+        """Without a journal, as after a loss of files: what the step directories say."""
+        if self.layout.graph.exists() and self.status not in ("Pending", "damaged"):
+            self.view.apply({"event": "workflow", "phase": self.status})
+            self.view.apply({"event": "node", "name": self.layout.id, "type": "Steps", "phase": self.status})
+            for record in records_of_steps(self.layout):
+                self.view.apply({"event": "node", **record})
+        return list(self.view.nodes.values())
 
     def catch_up(self) -> list[LiveNode]:
         """Take in all that is there now; the nodes that changed."""

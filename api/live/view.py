@@ -35,6 +35,7 @@ class LiveNode:
         children: in the order in which they began.
         copies: of each looped call among the children, by the name of the call.
         hidden: an exporter made its template; users do not know of it.
+        counted: the run counts it among its steps now.
     """
 
     id: str
@@ -57,6 +58,7 @@ class LiveNode:
     usage: Mapping[str, float] | None = None
     host: str | None = None
     hidden: bool | str = False
+    counted: bool = False
     children: list[LiveNode] = field(default_factory=list)
     copies: dict[str, Copies] = field(default_factory=dict)
 
@@ -78,7 +80,15 @@ class LiveNode:
     @property
     def is_counted(self) -> bool:
         """Whether it is one of the steps that a person counts: leaves, and calls that were skipped."""
-        return self.type in LEAF_TYPES or self.type == "Skipped"
+        return self.hidden is not True and (self.type in LEAF_TYPES or self.type == "Skipped")
+
+    @property
+    def shown_parent(self) -> LiveNode | None:
+        """The node that it is shown in."""
+        above = self.parent
+        while above is not None and above.hidden:
+            above = above.parent
+        return above
 
     def seconds(self, now: float) -> float:
         """How long it took, or has taken by now; 0 when it has not begun."""
@@ -172,6 +182,11 @@ class RunView:
             node.message, node.note = INTERRUPTED, ""
         return changed
 
+    def settle(self, node: LiveNode, phase: Phase) -> None:
+        """Its directory knows better than the journal."""
+        self._enter(node, phase)
+        node.message = ""
+
     def node(self, word: str) -> LiveNode | None:
         """The node with that name or id."""
         return self.nodes.get(word) or self._by_id.get(word)
@@ -202,7 +217,7 @@ class RunView:
             node.started = _number(fields("started"))
         node.finished = _number(fields("finished"))
         node.type = str(fields("type") or node.type)
-        node.key, node.directory = _text(fields("key")), _text(fields("dir"))
+        node.key, node.directory = _text(fields("key")), _file_name(fields("dir"))
         node.message, node.note = str(fields("message") or ""), ""
         node.exit_code, node.retries = _whole(fields("exitCode")), _whole(fields("retries")) or 0
         node.reused, node.memoized = _text(fields("reusedFrom")), _text(fields("memoized"))
@@ -220,7 +235,7 @@ class RunView:
             hidden=event.get("helper") or False,
         )
         self.nodes[name] = self._by_id[node.id] = node
-        if name == self.run:
+        if self.root is None and event.get("parent") is None:  # by its place: the directory may have another name
             self.root = node
             return node
         node.parent = self._by_id.get(str(event.get("parent"))) or self.root
@@ -235,15 +250,15 @@ class RunView:
                 copies.counts[node.phase] += 1
                 if copies.total is None:
                     copies.total = self._totals.get(name[: -len(node.display)] + call)
-        if node.is_counted:
-            self.counts[node.phase] += 1
         return node
 
     def _enter(self, node: LiveNode, phase: Phase) -> None:
         """Change the phase of a node, and all that counts it."""
         before, node.phase = node.phase, phase
-        if node.is_counted:
+        if node.counted:
             self.counts[before] -= 1
+        node.counted = node is not self.root and node.is_counted
+        if node.counted:
             self.counts[phase] += 1
         if node.is_copy and node.parent is not None and node.call in node.parent.copies:
             counts = node.parent.copies[node.call].counts
@@ -263,7 +278,7 @@ class RunView:
         if node is None:
             return None
         if event.get("event") == "moved":
-            node.directory = _text(event.get("dir"))
+            node.directory = _file_name(event.get("dir"))
         else:
             node.note = str(event.get("text") or "")
         return node
@@ -296,6 +311,12 @@ def _whole(value: Any) -> int | None:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _file_name(value: Any) -> str | None:
+    """A name in the run directory, and no way out of it."""
+    is_name = isinstance(value, str) and value not in ("", ".", "..") and not {"/", "\0"} & set(value)
+    return value if is_name else None
 
 
 def _usage(value: Any) -> dict[str, float] | None:

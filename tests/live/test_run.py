@@ -124,12 +124,57 @@ def test_a_run_whose_runner_is_gone_has_no_running_nodes():
     events = [json.loads(line) for line in layout.journal.read_text().splitlines()]
     half = [event for event in events if event["phase"] == "Running"]
     layout.journal.write_text("".join(json.dumps(event) + "\n" for event in half))
+    Path("w/a/phase").write_text("Running")
     layout.status.write_text("Running")
     live = LiveRun(layout)
     live.catch_up()
     assert live.status == "Terminated"
     assert {str(node.phase) for node in live.view.nodes.values()} == {"Pending"}
     assert not live.view.running
+
+
+def test_a_step_that_was_committed_before_the_kill_has_its_phase():
+    wf = Workflow("w", id="w")
+    wf.add(Step("a", sleep("a", 0), key="a"))
+    wf.submit()
+    layout = RunLayout(Path("w").absolute())
+    lines = layout.journal.read_text().splitlines(keepends=True)
+    layout.journal.write_text("".join(lines[: [("Succeeded" in line) for line in lines].index(True)]))
+    layout.status.write_text("Running")
+    live = LiveRun(layout)
+    live.catch_up()
+    assert {node.display: str(node.phase) for node in live.view.nodes.values()} == {"w": "Pending", "a": "Succeeded"}
+
+
+def test_without_a_journal_the_directories_are_read():
+    wf = Workflow("w", id="w")
+    wf.add(Step("a", sleep("a", 0), key="a"))
+    wf.add(Step("many", sleep("many", 0), with_param=[1, 2], key="m-{{item}}"))
+    wf.submit()
+    Path("w/.dflow/journal.jsonl").write_bytes(b"\x00garbage\n")
+    live = LiveRun(RunLayout(Path("w").absolute()))
+    live.catch_up()
+    assert (live.view.phase, dict(+live.view.counts)) == (Phase.SUCCEEDED, {Phase.SUCCEEDED: 3})
+    assert {name: str(call.phase) for name, call in tree(live).items()} == {"a": "Succeeded", "many": "Succeeded"}
+
+
+def test_a_group_that_was_reused_has_no_calls_that_wait():
+    def made(name):
+        inner = Steps("inner")
+        inner.add(Step("a", sleep("a", 0)))
+        wf = Workflow(name, id=name)
+        wf.add(Step("inner", inner, key="inner"))
+        return wf
+
+    first = made("first")
+    first.submit()
+    second = made("second")
+    second.submit(reuse_step=first.query_step(key="inner"))
+    live = LiveRun(RunLayout(Path("second").absolute()))
+    live.catch_up()
+    found = tree(live)
+    assert found["inner"].node.reused == "first"
+    assert "inner/a" not in found
 
 
 def test_a_run_that_was_deleted_is_damaged_and_nothing_breaks():

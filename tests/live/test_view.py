@@ -138,3 +138,40 @@ def test_fields_of_another_type_count_as_not_said(view, value):
     assert view.apply({"event": "loop", "name": "wf[0].b", "parent": "wf", "count": value}) is None
     view.apply({"event": "workflow", "phase": "Failed", "at": value, "outputs": value})
     assert (view.finished, isinstance(view.outputs, dict)) == (None, True)
+
+
+def test_the_root_is_found_in_a_directory_of_another_name():
+    view = RunView("copy-of-wf")
+    view.apply(node("wf", type="Steps", id="wf"))
+    view.apply(node("wf[0].a", parent="wf"))
+    assert view.root.name == "wf"
+    assert +view.counts == {Phase.RUNNING: 1}
+
+
+def test_a_root_that_is_a_leaf_is_no_step():
+    view = RunView("wf")
+    for phase in ("Running", "Succeeded"):
+        view.apply(node("wf", phase, id="wf"))
+    assert not +view.counts
+    assert not -view.counts
+
+
+def test_leaves_that_an_exporter_made_are_not_counted(view):
+    for phase in ("Running", "Failed"):
+        view.apply(node("wf[0].a", phase, parent="wf", helper=True))
+    assert not +view.counts
+    child = view.apply(node("wf[0].a[0].b", parent="id wf[0].a"))
+    assert child.shown_parent is view.root
+
+
+def test_a_node_that_becomes_a_group_is_not_counted_any_more(view):
+    view.apply(node("wf[0].a", parent="wf"))
+    view.apply(node("wf[0].a", "Succeeded", type="Steps", parent="wf"))
+    assert not +view.counts
+    assert not -view.counts
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc", "a/b", "..", ".", "", "a\0b"])
+def test_a_directory_that_is_no_name_in_the_run_is_none(view, name):
+    assert view.apply(node("wf[0].a", parent="wf", dir=name)).directory is None
+    assert view.apply({"event": "moved", "name": "wf[0].a", "dir": name}).directory is None
