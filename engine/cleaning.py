@@ -236,9 +236,12 @@ def _parts(run: _Run, choice: Choice, meter: Meter) -> Iterator[Removal]:
     steps = [entry for entry in sorted(run.layout.root.iterdir()) if entry.is_dir() and not entry.is_symlink()]
     if "backups" in choice.what:
         asides = tuple(s for s in steps if is_backup(s.name) and (s / "type").is_file() and s.with_suffix("").exists())
-        if asides:
-            size, why = sum(map(meter.size, asides)), f"{len(asides)} set aside, of attempts before"
-            yield Removal("backup", run.id, asides, size, why, run.layout.root)
+        trials = tuple(_trials(run.layout))
+        if asides or trials:
+            words = [f"{len(asides)} set aside, of attempts before"] if asides else []
+            words += [f"{len(trials)} of dflow debug"] if trials else []
+            size = sum(map(meter.size, (*asides, *trials)))
+            yield Removal("backup", run.id, (*asides, *trials), size, ", ".join(words), run.layout.root)
     if "artifacts" in choice.what:
         phases = ((step, read_phase(run.layout.step(step.name))) for step in steps if not is_backup(step.name))
         ended = [step for step, phase in phases if phase is not None and phase.is_final]
@@ -247,6 +250,16 @@ def _parts(run: _Run, choice: Choice, meter: Meter) -> Iterator[Removal]:
         if places:
             why = f"files of {len(ended)} steps; phases, parameters and logs stay"
             yield Removal("artifacts", run.id, places, sum(map(meter.size, places)), why, run.layout.root)
+
+
+def _trials(layout: RunLayout) -> Iterator[Path]:
+    """Directories in which steps were run again to look for faults, but for one where that may still go on."""
+    base = layout.private / "debug"
+    for entry in sorted(base.iterdir()) if base.is_dir() and not base.is_symlink() else ():
+        phases = [(file, read_text(file).strip()) for file in entry.glob("*/*/phase")]
+        is_new = any(time.time() - file.lstat().st_mtime < _DAY for file, phase in phases if phase == "Running")
+        if entry.is_dir() and not entry.is_symlink() and not is_new:
+            yield entry
 
 
 def _unused_uploads(folder: Path, runs: Sequence[_Run], older: float | None, meter: Meter) -> Iterator[Removal]:

@@ -30,7 +30,9 @@ __all__ = ["OUTSIDE", "Packed", "pack_run", "unpack_run"]
 
 OUTSIDE = ".dflow/outside"
 _ID = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*\Z")
-_LEFT_OUT = frozenset({".dflow/lease", ".dflow/lease.lock", ".dflow/slots", ".dflow/control", ".dflow/lib/dflow"})
+_LEFT_OUT = frozenset(
+    {".dflow/lease", ".dflow/lease.lock", ".dflow/slots", ".dflow/control", ".dflow/debug", ".dflow/lib/dflow"}
+)
 _OWN = frozenset({"graph.json", "reuse.json", "journal.jsonl"})
 
 

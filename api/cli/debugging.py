@@ -78,7 +78,8 @@ def debug(options: argparse.Namespace) -> int:
     _say(f"{_called(node)} ended {phase.value}{f': {message}' if message else ''}")
     for line in _outputs(scratch):
         _say(line)
-    _say(f"its files are in {os.path.relpath(scratch.step.root)}; {layout.id} is as it was")
+    but = ", but for what it has written into its input artifacts" if scratch.linked else ""
+    _say(f"its files are in {os.path.relpath(scratch.step.root)}; {layout.id} is as it was{but}")
     return status or int(phase.is_failure)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dflow.engine.layout import RunLayout
 
-__all__ = ["workflow_events"]
+__all__ = ["last_sign", "workflow_events"]
 
 
 def workflow_events(layout: RunLayout) -> list[dict[str, Any]]:
@@ -18,6 +18,14 @@ def workflow_events(layout: RunLayout) -> list[dict[str, Any]]:
             return [event for line in stream if '"workflow"' in line and (event := _event(line)) is not None]
     except OSError:
         return []
+
+
+def last_sign(layout: RunLayout) -> float:
+    """When anything was written down of the run: that is until when it lived, where its runner was killed."""
+    try:
+        return layout.journal.stat().st_mtime
+    except OSError:
+        return layout.graph.stat().st_mtime
 
 
 def _event(line: str) -> dict[str, Any] | None:

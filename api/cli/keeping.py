@@ -23,7 +23,9 @@ def gc_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what of them (default: the whole runs)")
     what.add_argument("--runs", action="store_true", help="the whole runs, together with what else is named here")
     what.add_argument("--artifacts", action="store_true", help="artifacts and working directories; the rest stays")
-    what.add_argument("--backups", action="store_true", help="directories of earlier attempts (.bk1 …)")
+    what.add_argument(
+        "--backups", action="store_true", help="directories of earlier attempts (.bk1 …), and of dflow debug"
+    )
     what.add_argument("--uploads", action="store_true", help="uploads that no run refers to, after a day or --older")
     what.add_argument("--cache", action="store_true", help="outputs kept by memoize_key: useless ones, or --older")
     parser.add_argument("--dir", type=Path, help="another directory (default: $DFLOW_DEBUG_WORKDIR, or this one)")

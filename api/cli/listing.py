@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dflow import query
 from dflow.cli.find import pairs
-from dflow.cli.journal import workflow_events
+from dflow.cli.journal import last_sign, workflow_events
 from dflow.cli.looking import runner_of, silent
 from dflow.cli.show import marked, print_json, print_table
 from dflow.cli.words import fits, length, phases_of, seconds_of_option
@@ -74,7 +74,7 @@ def _run_row(layout: RunLayout) -> dict[str, Any]:
         status = query.read_status(layout)
         nodes = query.read_nodes(layout)
     except StateError:
-        empty = dict.fromkeys(("finished", "duration", "done", "steps", "runner"))
+        empty = dict.fromkeys(("finished", "duration", "done", "steps", "suspended", "runner"))
         return {"id": layout.id, "status": "damaged", "started": "", **empty}
     first, last = _times(layout)
     began = layout.graph.stat().st_mtime
@@ -88,19 +88,25 @@ def _run_row(layout: RunLayout) -> dict[str, Any]:
         "duration": None if first is None or until is None else round(until - first, 3),
         "done": sum(1 for node in nodes if node.phase.is_ok and node.type in LEAF_TYPES),
         "steps": sum(n.type in LEAF_TYPES for n in nodes),
+        "suspended": not Phase(status).is_final and layout.suspended.exists(),
         "runner": runner_of(layout),
     }
 
 
 def _times(layout: RunLayout) -> tuple[float | None, float | None]:
     """When the run was begun first, and the last that is known of it."""
-    times = [event.get("at") for event in workflow_events(layout)]
-    known = [at for at in times if isinstance(at, (int, float))]
-    return (known[0], known[-1]) if known else (None, None)
+    events = [event for event in workflow_events(layout) if isinstance(event.get("at"), (int, float))]
+    if not events:
+        return None, None
+    return events[0]["at"], events[-1]["at"] if _is_end(events[-1]) else last_sign(layout)
+
+
+def _is_end(event: dict[str, Any]) -> bool:
+    return str(event.get("phase")) in {phase.value for phase in Phase if phase.is_final}
 
 
 def _with_silence(row: dict[str, Any]) -> str:
-    return marked(row["status"]) + silent(row["runner"])
+    return marked(row["status"]) + (" (suspended)" if row["suspended"] else "") + silent(row["runner"])
 
 
 def _of(row: dict[str, Any]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from dflow import query
 from dflow.cli.find import find_run, find_steps
+from dflow.cli.journal import last_sign
 from dflow.cli.show import acted, marked, print_json, print_table, say
+from dflow.cli.words import phases_of
 from dflow.engine.layout import StepLayout
 from dflow.engine.lease import holder, is_running, silence
 from dflow.engine.node import LEAF_TYPES
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
+    from dflow.argo_objects import ArgoStep
     from dflow.engine.layout import RunLayout
 
 __all__ = ["explain", "get", "getkeys", "getsteps", "runner_of", "several", "silent", "wait"]
@@ -79,6 +83,7 @@ def get(options: argparse.Namespace) -> None:
     data = {
         "id": layout.id,
         "status": workflow.status.phase,
+        "suspended": not Phase(workflow.status.phase).is_final and layout.suspended.exists(),
         "startedAt": workflow.status.startedAt,
         "finishedAt": workflow.status.finishedAt,
         "duration": workflow.get_duration(),
@@ -91,7 +96,9 @@ def get(options: argparse.Namespace) -> None:
         print_json(data)
         return
     for name in ("id", "status", "startedAt", "finishedAt", "duration", "directory"):
-        say(f"{name + ':':<12} {marked(data[name]) if name == 'status' else data[name]}")
+        is_held = name == "status" and data["suspended"]
+        text = marked(data[name]) if name == "status" else data[name]
+        say(f"{name + ':':<12} {text}{' (suspended)' if is_held else ''}")
     if data["runner"] is not None:
         say(f"runner:      process {data['runner']['pid']} on {data['runner']['host']}{silent(data['runner'])}")
     say("steps:       " + (", ".join(f"{n} {phase}" for phase, n in data["phases"].items()) or "none"))
@@ -101,22 +108,29 @@ def get(options: argparse.Namespace) -> None:
 
 def getsteps(options: argparse.Namespace) -> None:
     """Steps of a run."""
+    phases = phases_of(options.phase)
     layout = find_run(options.id)
     found = query.read_workflow(layout).get_step(
         name=options.name,
         key=several(options.key),
-        phase=several(options.phase),
+        phase=None if phases is None else sorted(phases),
         id=several(options.node),
         type=several(options.type),
     )
     if options.json:
         print_json([step.recover() for step in found])
         return
+    dead = 0.0 if is_running(layout) else time.time() - last_sign(layout)
     rows = (
-        [s.displayName, s.key or "", marked(s.phase), s.type, f"{s.get_duration():.0f} s", s.message or ""]
+        [s.displayName, s.key or "", marked(s.phase), s.type, f"{_seconds(s, dead):.0f} s", s.message or ""]
         for s in found
     )
     print_table(("NAME", "KEY", "PHASE", "TYPE", "TIME", "MESSAGE"), rows)
+
+
+def _seconds(step: ArgoStep, dead: float) -> float:
+    """How long a step took; one that has not ended, and was interrupted with its run so long ago, took till then."""
+    return float(max(0.0, step.get_duration() - (dead if step.finishedAt is None else 0.0)))
 
 
 def getkeys(options: argparse.Namespace) -> None:

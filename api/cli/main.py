@@ -129,11 +129,11 @@ def _open_what_is_closed() -> bool:
         try:
             os.fstat(number)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - the number is the lowest free
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     if was_closed:
-        sys.stdout = open(1, "w", closefd=False, encoding="utf-8")  # noqa: SIM115, PTH123
+        sys.stdout = open(1, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False, encoding="utf-8")  # noqa: SIM115, PTH123
+        sys.stderr = open(2, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
     return was_closed
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dflow.compile.values import parameter_value, text_value
 from dflow.config import config
 from dflow.engine import model
+from dflow.engine.near import near_or_all
 from dflow.loops import ArgoSequence
 from dflow.python.python_op_template import PythonOPTemplate
 from dflow.step import slices_of
@@ -45,6 +46,7 @@ def _slices(step: Step, problems: Problems) -> model.Slices | None:
     if given is None:
         return None
     with problems.at("slices"):
+        _known(step, given, problems)
         own = step.with_param is None and step.with_sequence is None
         index = given.slices or ("{{item.order}}" if own or given.sub_path else "{{item}}")
         return model.Slices(
@@ -56,6 +58,17 @@ def _slices(step: Step, problems: Problems) -> model.Slices | None:
             bool(given.create_dir),
             **(_groups(step, given, problems) if given.group_size is not None else {}),
         )
+
+
+def _known(step: Step, given: Any, problems: Problems) -> None:
+    """Whether the template has what is sliced and stacked."""
+    for side in ("input", "output"):
+        for what in ("parameter", "artifact"):
+            declared = getattr(getattr(step.template, f"{side}s"), f"{what}s").data
+            for name in getattr(given, f"{side}_{what}"):
+                if name not in declared:
+                    called = f"the template {step.template.name!r} has no {side} {what} {str(name)!r}"
+                    problems.add(f"{side}_{what}: {called}{near_or_all(name, declared)}")
 
 
 def _groups(step: Step, given: Any, problems: Problems) -> dict[str, Any]:

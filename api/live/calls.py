@@ -117,7 +117,7 @@ class Inside:
     def _begin(self) -> None:
         self._found = {}
         self._seen = 0
-        node = self._node
+        node, template = self._node, self._template
         self._is_planned = not (node.reused or node.memoized)  # else what is in it never runs
         if (
             self._is_planned

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from dflow.terminal.texts import Line
 
+    _Piece = tuple[Callable[[Any], int | None], str | bytes]
+
 __all__ = ["Screen", "can_show"]
 
 _QUICKLY = 0.1
@@ -41,6 +43,31 @@ def can_show(stream: TextIO) -> bool:
     return is_terminal and os.environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
 
 
+class _Begun:
+    """The beginning of a line that is being printed to a stream: its pieces, each with what writes it.
+
+    Attributes:
+        size: how much that is.
+        is_printed: it is being written now.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.size = 0
+        self.is_printed = False
+        self._pieces: list[_Piece] = []
+
+    def add(self, write: Callable[[Any], int | None], data: str | bytes) -> None:
+        """One more piece."""
+        self._pieces.append((write, data))
+        self.size += len(data)
+
+    def take(self) -> Sequence[_Piece]:
+        """All of it; there is none then."""
+        pieces, self._pieces, self.size = self._pieces, [], 0
+        return pieces
+
+
 class Screen:
     """Lines at the bottom of a terminal. The cursor stays below them, at the beginning of a line.
 
@@ -60,7 +87,6 @@ class Screen:
         self._width = 0
         self._drawn = 0.0
         self._process = os.getpid()
-        self._rest: dict[int, str] = {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -96,7 +122,7 @@ class Screen:
 
     @contextmanager
     def above(self, *streams: TextIO) -> Iterator[None]:
-        """A block in which what these streams print comes above the lines.
+        """A block in which what these streams print comes above the lines, bytes that their buffers get included.
 
         The methods of the very objects are replaced, since handlers of logs have kept them.
         """
@@ -109,44 +135,55 @@ class Screen:
                     unhook()
 
     def _hook(self, stream: TextIO) -> Callable[[], None]:
-        attributes = getattr(stream, "__dict__", None)
-        if attributes is None:
-            return lambda: None
-        own, original = attributes.get("write"), stream.write
         self._flush(stream)
-
-        def write(text: str) -> int:
-            if not isinstance(text, str) or os.getpid() != self._process:
-                return original(text)
-            return self._print(stream, original, text)
+        begun = _Begun(stream)
+        hooked = [one for one in (stream, getattr(stream, "buffer", None)) if hasattr(one, "__dict__")]
+        undo = [_replaced(one, self._writer(one.write, begun)) for one in hooked]
 
         def unhook() -> None:
-            rest = self._rest.pop(id(stream), "")
-            if attributes.get("write") is write:
-                if own is None:
-                    del attributes["write"]
-                else:
-                    attributes["write"] = own
-            if rest:
-                original(rest)
-                self._flush(stream)
+            for one in undo:
+                one()
+            self._put(begun, begun.take())
 
-        attributes["write"] = write
         return unhook
 
-    def _print(self, stream: TextIO, original: Callable[[str], int], text: str) -> int:
-        """Print whole lines above; what has no end yet is kept until it has one."""
-        with self._lock:
-            whole, newline, rest = (self._rest.pop(id(stream), "") + text).rpartition("\n")
-            self._rest[id(stream)] = rest[-_LONGEST:]
-            if newline:
-                if self._shown:
-                    self._write(self._erased().encode())
-                original(whole + newline)
-                self._flush(stream)
-                if time.monotonic() - self._drawn > _QUICKLY:  # else the next refresh does it
-                    self.draw(self._lines)
-        return len(text)
+    def _writer(self, original: Callable[[Any], int | None], begun: _Begun) -> Callable[[Any], int | None]:
+        def write(data: Any) -> int | None:
+            if not isinstance(data, (str, bytes, bytearray, memoryview)) or os.getpid() != self._process:
+                return original(data)
+            with self._lock:
+                if begun.is_printed:  # text on its way to the buffer
+                    return original(data)
+                return self._print(begun, original, data if isinstance(data, str) else bytes(data))
+
+        return write
+
+    def _print(self, begun: _Begun, original: Callable[[Any], int | None], data: str | bytes) -> int:
+        """Print whole lines above; what has no end yet is kept until it has one, or is too long to be kept."""
+        whole, rest = _whole_lines(data)
+        if isinstance(rest, str) and not rest.isascii():
+            encoding = getattr(begun.stream, "encoding", None) or "utf-8"
+            rest.encode(encoding, getattr(begun.stream, "errors", None) or "strict")  # who writes it gets the error
+        if begun.size + len(rest) > _LONGEST:
+            whole, rest = (data + "\n" if isinstance(data, str) else data + b"\n"), rest[:0]
+        if whole:
+            if self._shown:
+                self._write(self._erased().encode())
+            self._put(begun, [*begun.take(), (original, whole)])
+            if time.monotonic() - self._drawn > _QUICKLY:  # else the next refresh does it
+                self.draw(self._lines)
+        if rest:
+            begun.add(original, rest)
+        return len(data)
+
+    def _put(self, begun: _Begun, pieces: Sequence[_Piece]) -> None:
+        begun.is_printed = True
+        try:
+            for original, data in pieces:
+                _write_all(original, data)
+                self._flush(begun.stream)
+        finally:
+            begun.is_printed = False
 
     def _flush(self, stream: TextIO) -> None:
         try:
@@ -207,6 +244,36 @@ def _written(fd: int, data: bytes) -> int:
     except BlockingIOError:
         time.sleep(0.01)
         return 0
+
+
+def _whole_lines(data: str | bytes) -> tuple[str | bytes, str | bytes]:
+    """What ends with a newline, and what comes after it."""
+    end = 1 + (data.rfind("\n") if isinstance(data, str) else data.rfind(b"\n"))
+    return data[:end], data[end:]
+
+
+def _write_all(write: Callable[[Any], int | None], data: str | bytes) -> None:
+    """A stream without a buffer of its own may take less than it is given."""
+    while data:
+        taken = write(data)
+        data = data[taken:] if taken else data[:0]
+
+
+def _replaced(stream: Any, write: Callable[[Any], int | None]) -> Callable[[], None]:
+    """Give an object another method ``write``; how that is undone."""
+    attributes = stream.__dict__
+    own = attributes.get("write")
+    attributes["write"] = write
+
+    def undo() -> None:
+        if attributes.get("write") is not write:
+            return  # somebody else has replaced it meanwhile
+        if own is None:
+            del attributes["write"]
+        else:
+            attributes["write"] = own
+
+    return undo
 
 
 def _is_at(stream: Any, fd: int) -> bool:

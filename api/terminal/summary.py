@@ -81,10 +81,12 @@ def _link(link: Link, since: float) -> str:
     free = max(since, begun - link.waited)
     name, seconds = _name(node), link.seconds
     copies = node.parent.copies.get(node.call) if node.is_copy and node.parent is not None else None
-    first = (copies.nodes[0].started if copies is not None else None) or begun
-    if copies is not None and len(copies.nodes) > 1 and free - _SLACK <= first < begun:
-        first = max(first, free)
-        name, seconds, begun = f"{clean(node.call)} ({len(copies.nodes):,} copies)", begun + seconds - first, first
+    if copies is not None and len(copies.nodes) > 1:
+        after = max(since, free - _SLACK)
+        ran = [copy for copy in copies.nodes if copy.finished is None or copy.finished >= after]  # in this attempt
+        first = max(free, min((copy.started or begun for copy in ran), default=begun))
+        if first < begun:
+            name, seconds, begun = f"{clean(node.call)} ({len(ran):,} copies)", begun + seconds - first, first
     waited = begun - free
     return f"{f'({length(waited)} waiting) ' if waited > max(1.0, seconds / 10) else ''}{name} {length(seconds)}"
 

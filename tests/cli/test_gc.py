@@ -66,7 +66,7 @@ def test_nothing_is_deleted_without_the_word(tmp_path):
 
 def test_without_a_choice_nothing_goes():
     run("one", days=400)
-    assert "say which runs can go" in dflow("gc", "--delete", status=1).stderr
+    assert "say which runs can go" in dflow("gc", "--delete", status=2).stderr
     assert here() == {"one"}
 
 
@@ -89,7 +89,7 @@ def test_phases_and_the_newest_runs():
     assert names(found("--keep-last", "2")) == ["good-0", "good-1", "good-2"]
     assert names(found("--keep-last", "2", "--older", "9d")) == ["good-0", "good-1"]
     assert names(found("--keep-last", "9")) == []
-    assert "must be one of Pending, Running, Succeeded" in dflow("gc", "--phase", "Good", status=1).stderr
+    assert "must be one of Pending, Running, Succeeded" in dflow("gc", "--phase", "Good", status=2).stderr
 
 
 def test_oldest_runs_go_until_the_others_fit():
@@ -100,7 +100,7 @@ def test_oldest_runs_go_until_the_others_fit():
     assert names(found("--size", "10M")) == []
     assert names(found("--size", "900K")) == ["run-0"]
     assert names(found("--size", "0")) == ["run-0", "run-1", "run-2"]
-    assert "--size much" in dflow("gc", "--size", "much", status=1).stderr
+    assert "--size much" in dflow("gc", "--size", "much", status=2).stderr
 
 
 def test_size_is_what_the_disk_has_and_hard_links_count_once():
@@ -208,6 +208,21 @@ def test_set_aside_directories_go():
     assert names(found("--backups", "--delete"), "backup") == ["one"]
     assert not Path("one/a.bk1").exists()
     assert Path("one/a/outputs/artifacts/o").read_text() == "x\n"
+
+
+def test_what_debugging_has_left_goes_with_what_was_set_aside():
+    run("one", "echo x > /tmp/o")
+    dflow("debug", "one", "a")
+    dflow("debug", "one", "a")
+    going_on = Path("one/.dflow/debug/2/one/a/phase")
+    going_on.write_text("Running")
+    assert [r["why"] for r in found("--backups")["removals"]] == ["1 of dflow debug"]
+    found("--backups", "--delete")
+    assert [p.name for p in Path("one/.dflow/debug").iterdir()] == ["2"]
+    os.utime(going_on, (0, 0))  # it was killed long ago
+    found("--backups", "--delete")
+    assert list(Path("one/.dflow/debug").iterdir()) == []
+    assert "nothing is wrong" in dflow("doctor", "one").stdout
 
 
 def test_uploads_go_when_no_run_refers_to_them():
@@ -333,4 +348,4 @@ def test_download_still_works_after_others_have_gone():
     ],
 )
 def test_wrong_words_are_told(words, text):
-    assert text in dflow("gc", *words, status=1).stderr
+    assert text in dflow("gc", *words, status=1 if "nowhere" in words else 2).stderr

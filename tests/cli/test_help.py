@@ -135,8 +135,10 @@ def test_optional_word_may_stand_behind_an_option(wf, dflow):
         (["wait", "x", "--interval", "soon"], 2),
         (["completion", "tcsh"], 2),
         (["lint", "nothing.yaml"], 1),
-        (["download"], 1),
-        (["upload"], 1),
+        (["download"], 2),
+        (["upload"], 2),
+        (["list", "--older", "soon"], 2),
+        (["getsteps", "x", "--phase", "Sukceeded"], 2),
         (["upload", "nothing"], 1),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import time
 from pathlib import Path
 
@@ -57,17 +59,51 @@ def test_filters(runs, dflow, words, wanted):
     ],
 )
 def test_wrong_filters(runs, dflow, words, error):
-    assert error in dflow("list", *words, status=1).stderr
+    assert error in dflow("list", *words, status=2).stderr
 
 
 def test_times_and_durations(wf, dflow):
     (row,) = dflow.json("list")
-    assert sorted(row) == ["done", "duration", "finished", "id", "runner", "started", "status", "steps"]
+    assert sorted(row) == ["done", "duration", "finished", "id", "runner", "started", "status", "steps", "suspended"]
     assert 0 < row["duration"] < 30
     assert row["started"] <= row["finished"]
     head, line = dflow("list").stdout.splitlines()
     assert head.split() == ["ID", "STATUS", "STARTED", "TIME", "STEPS"]
     assert " s  " in line
+
+
+def test_killed_run_took_until_it_was_killed(dflow, until):
+    wf = Workflow("killed", id="killed")
+    wf.add(Step("first", ShellOPTemplate("t", script="sleep 1.2")))
+    wf.add(Step("s", ShellOPTemplate("t", script="sleep 60"), key="s"))
+    wf.submit(detach=True)
+    until(lambda: "s" in dflow.json("getkeys", "killed"))
+    os.kill(dflow.json("get", "killed")["runner"]["pid"], signal.SIGKILL)
+    until(lambda: dflow.json("list")[0]["runner"] is None)
+    journal = Path("killed/.dflow/journal.jsonl")
+    age_times = re.compile(r'("(?:at|started|finished)":)(\d+(?:\.\d+)?)')
+    journal.write_text(age_times.sub(lambda found: f"{found[1]}{float(found[2]) - 1000}", journal.read_text()))
+    os.utime(journal, (time.time() - 1000, time.time() - 1000))  # all that is long ago
+    (row,) = dflow.json("list")
+    assert row["status"] == "Terminated"
+    assert 1 < row["duration"] < 60
+    times = re.findall(r"(\d+) s\b", dflow("getsteps", "killed").stdout)
+    assert times
+    assert all(int(found) < 100 for found in times)
+
+
+def test_suspended_run_is_called_so(dflow, until, tmp_path):
+    wf = Workflow("held", id="held")
+    wf.add(Step("s", ShellOPTemplate("t", script=f"while test ! -e {tmp_path}/go; do sleep 0.05; done")))
+    wf.submit(detach=True)
+    until(lambda: dflow.json("list")[0]["steps"] == 1)
+    assert "suspended" not in dflow("list").stdout
+    dflow("suspend", "held")
+    assert "Running (suspended)" in dflow("list").stdout
+    assert "Running (suspended)" in dflow("get", "held").stdout
+    assert [dflow.json("list")[0]["suspended"], dflow.json("get", "held")["suspended"]] == [True, True]
+    dflow("terminate", "held")
+    assert "suspended" not in dflow("list").stdout
 
 
 def test_running_run_has_a_duration_and_no_end(dflow, until):

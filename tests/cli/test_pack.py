@@ -112,10 +112,13 @@ def test_unpacked_run_is_whole_and_goes_on(made, monkeypatch):
 
 
 def test_pack_holds_together_without_anything_else(made, monkeypatch):
+    dflow("debug", "packed-abcde", "make")
+    assert Path("packed-abcde/.dflow/debug/1").is_dir()
     dflow("pack", "packed-abcde", "-o", f"{made}/run.tar")
     with tarfile.open(f"{made}/run.tar", "r:") as archive:  # not compressed, as its name says
         assert {name.partition("/")[0] for name in archive.getnames()} == {"packed-abcde"}
         assert not any(name.endswith(("/lease", "/lib/dflow")) for name in archive.getnames())
+        assert not any("/.dflow/debug" in name for name in archive.getnames())
     go_away(made, monkeypatch)
     dflow("unpack", f"{made}/run.tar", "-d", "sub/folder")
     root = Path("sub/folder/packed-abcde").absolute()

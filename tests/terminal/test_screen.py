@@ -68,6 +68,57 @@ def test_what_handlers_print_that_kept_the_stream_stands_above(terminal):
     assert "write" not in vars(stream)
 
 
+def test_a_line_that_is_too_long_to_be_kept_loses_nothing(in_terminal):
+    script = textwrap.dedent("""
+        import sys
+        from dflow.terminal.screen import Screen
+        from dflow.terminal.texts import Part
+        screen = Screen(sys.stdout)
+        with screen.above(sys.stdout):
+            screen.draw([[Part("bottom")]])
+            print("LONG:" + "x" * 200_000, end="")
+            for _ in range(100_000):
+                print("y", end="")
+            print("E")
+            screen.clear()
+    """)
+    raw = in_terminal(script).end().raw
+    assert raw.count(b"x") == 200_000
+    assert raw.count(b"y") == 100_000
+    assert raw.index(b"LONG:") < raw.index(b"x") < raw.index(b"y") < raw.index(b"E\r\n")
+
+
+def test_bytes_for_the_buffer_stand_above_too(terminal):
+    stream, shown = terminal
+    screen = Screen(stream)
+    with screen.above(stream):
+        screen.draw(lines("bottom"))
+        stream.buffer.write(b"bytes\n")
+        other = io.TextIOWrapper(stream.buffer, encoding="utf-8", write_through=True)
+        other.write("wrapped\n")
+        other.detach()
+        print("a: ", end="", file=stream)
+        stream.buffer.write(memoryview("ü".encode()))
+        print("!", file=stream)
+        screen.draw(lines("bottom"))
+        assert shown() == ["bytes", "wrapped", "a: ü!", "bottom"]
+        stream.buffer.write(b"half")
+        screen.clear()
+    assert shown() == ["bytes", "wrapped", "a: ü!", "half"]
+    assert "write" not in vars(stream.buffer)
+
+
+def test_who_prints_what_cannot_be_encoded_gets_the_error(terminal):
+    stream, shown = terminal
+    with Screen(stream).above(stream):
+        print("a", end="", file=stream)
+        for end in ("", "\n"):
+            with pytest.raises(UnicodeEncodeError):
+                print("\udc80", end=end, file=stream)
+        print("b", file=stream)
+    assert "".join(shown()) == "ab"
+
+
 def test_a_method_that_somebody_else_has_replaced_meanwhile_stays(terminal):
     stream, _ = terminal
     with Screen(stream).above(stream):
