@@ -76,7 +76,7 @@ def loads(text: str, *, root: str | None = None) -> model.WorkflowGraph:
     """
     try:
         data = json.loads(text)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise StateError(f"the graph is not valid JSON: {exc}") from exc
     version = data.get("schema") if isinstance(data, dict) else None
     if not isinstance(version, int):

@@ -123,7 +123,7 @@ def holder(layout: RunLayout) -> dict[str, Any] | None:
     """Who holds the lease: host, pid, start, fence; None when nobody does."""
     try:
         data = json.loads(read_text(layout.lease))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
 
@@ -183,7 +183,7 @@ def _is_live(current: dict[str, Any]) -> bool:
     if not is_here(current):
         return True
     pid = current.get("pid")
-    return isinstance(pid, int) and is_same_process(pid, current.get("start"))
+    return isinstance(pid, int) and pid > 0 and is_same_process(pid, current.get("start"))
 
 
 def _number(current: dict[str, Any], name: str) -> int:

@@ -119,12 +119,8 @@ class Inside:
         self._seen = 0
         node, template = self._node, self._template
         self._is_planned = not (node.reused or node.memoized)  # else what is in it never runs
-        if (
-            self._is_planned
-            and node.type in ("Steps", "DAG")
-            and isinstance(self._template, (StepsTemplate, DagTemplate))
-        ):
-            for call, after in _planned(self._template):
+        if self._is_planned and node.type in ("Steps", "DAG") and isinstance(template, (StepsTemplate, DagTemplate)):
+            for call, after in _planned(template):
                 if getattr(self._templates.get(call.template), "helper", False) is True:
                     continue  # an exporter made it
                 self._found[call.name] = CallState(call.name, call.template, call.loop is not None, after=after)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Follower"]
 
 _AT_ONCE = 4 << 20
+_LONGEST = 64 << 20
 
 
 class Follower:
@@ -19,6 +20,8 @@ class Follower:
 
     A line that is not whole yet is left for the next time. A journal that was replaced by another, or has become
     shorter than what was read of it, is read from its beginning; ``starts`` then counts one more.
+
+    A line of more than 64 MB is no event, and is passed over.
 
     Attributes:
         starts: how many times it was read from its beginning.
@@ -47,10 +50,12 @@ class Follower:
                 stream.seek(self._offset)
                 data = stream.read(_AT_ONCE)
                 if b"\n" not in data and len(data) == _AT_ONCE:
-                    data += stream.readline()
+                    data += stream.readline(_LONGEST)
         except FileNotFoundError:
             return []
         whole = data[: data.rfind(b"\n") + 1]
+        if not whole and len(data) > _LONGEST:
+            whole = data  # no event is that long; what is not read on would never end
         self._offset += len(whole)
         return _events(whole)
 

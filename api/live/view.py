@@ -235,7 +235,7 @@ class RunView:
             hidden=event.get("helper") or False,
         )
         self.nodes[name] = self._by_id[node.id] = node
-        if self.root is None and event.get("parent") is None:  # by its place: the directory may have another name
+        if self.root is None and event.get("parent") in (None, node.id):  # the directory may have another name
             self.root = node
             return node
         node.parent = self._by_id.get(str(event.get("parent"))) or self.root

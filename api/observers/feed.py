@@ -83,7 +83,7 @@ class Feed:
         while (event := events.get()) is not None:
             try:
                 notify(event)
-            except Exception as exc:  # noqa: BLE001 - whatever an observer raises, the next event is told too
+            except BaseException as exc:  # noqa: BLE001 - whatever an observer raises, SystemExit too, others follow
                 failed += 1
                 if failed == 1:
                     _log.warning("observer %s failed at %r: %s: %s", name, event.text, type(exc).__name__, exc)

@@ -25,10 +25,13 @@ class JsonLines(Observer):
 
     def notify(self, event: Event) -> None:
         """Write it down."""
-        line = json.dumps(event.as_dict(), ensure_ascii=False) + "\n"
+        try:
+            line = f"{json.dumps(event.as_dict(), ensure_ascii=False)}\n".encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:  # half of a pair, which no file can hold but as an escape
+            line = f"{json.dumps(event.as_dict())}\n".encode()
         file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
-            os.write(file, line.encode("utf-8", "surrogateescape"))
+            os.write(file, line)
         finally:
             os.close(file)
 
@@ -74,7 +77,9 @@ class Webhook(Observer):
             answer.read(1)
 
     def __repr__(self) -> str:
-        return f"Webhook({self.url.partition('?')[0]!r})"
+        scheme, _, rest = self.url.partition("://")
+        host = rest.partition("/")[0].partition("?")[0].partition("#")[0].rpartition("@")[2]
+        return f"Webhook('{scheme}://{host}/…')"  # with many services the rest of the address is the secret
 
 
 def setting(variable: str, what: str, otherwise: str) -> str:

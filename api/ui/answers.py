@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 _CHUNK = 256 << 10
 _WORTH_PACKING = 64 << 10
 _KEEP_ALIVE = 15.0
+_MOST_BITS = 1024
 
 
 class Refused(Exception):
@@ -41,6 +42,8 @@ def dumps(data: Any) -> str:
         return json.dumps(data, allow_nan=False, separators=(",", ":"))
     except ValueError:
         return json.dumps(_finite(data), allow_nan=False, separators=(",", ":"))
+    except RecursionError as exc:
+        raise Refused(500, "It cannot be shown: lists are nested too deeply in it") from exc
 
 
 def _finite(data: Any) -> Any:
@@ -50,6 +53,8 @@ def _finite(data: Any) -> Any:
         case list() | tuple():
             return [_finite(value) for value in data]
         case float() if not math.isfinite(data):
+            return None
+        case int() if data.bit_length() > _MOST_BITS:
             return None
     return data
 
@@ -104,18 +109,35 @@ class FileStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. One that has become shorter meanwhile ends the connection, so nobody takes it for whole."""
+        is_short = False
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            sent, size = 0, 0 if scope["method"] == "HEAD" else self._size
-            while sent < size:
-                data = await in_thread(os.pread, self._file, min(_CHUNK, size - sent), sent)
-                if not data:
-                    raise ConnectionAbortedError("the file has become shorter")
-                sent += len(data)
-                await send({"type": "http.response.body", "body": data, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            async with anyio.create_task_group() as tasks:
+
+                async def until_gone() -> None:
+                    while (await receive())["type"] != "http.disconnect":
+                        continue
+                    tasks.cancel_scope.cancel()
+
+                tasks.start_soon(until_gone)
+                is_short = not await self._send_all(send, 0 if scope["method"] == "HEAD" else self._size)
+                tasks.cancel_scope.cancel()
         finally:
             os.close(self._file)
+        if is_short:
+            raise ConnectionAbortedError("the file has become shorter")
+
+    async def _send_all(self, send: Send, size: int) -> bool:
+        """Whether there was as much in it."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        sent = 0
+        while sent < size:
+            data = await to_thread.run_sync(os.pread, self._file, min(_CHUNK, size - sent), sent)
+            if not data:
+                return False
+            sent += len(data)
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        return True
 
 
 class EventStream(Response):

@@ -43,10 +43,8 @@ def detail_json(run: Watched, node: LiveNode) -> dict[str, Any]:
     found |= {"inputs": empty, "outputs": empty, "attempts": [], "script": False, "log": False, "directory": None}
     if layout is None:
         return found
-    word = node.key or node.id
-    step = shlex.quote(word)
-    commands = {"retry": f"dflow retry {layout.id} --step {step}", "debug": f"dflow debug {layout.id} {step}"}
-    found |= {"command": commands["retry"], "commands": {**commands, "logs": f"dflow logs {layout.id} {step} -f"}}
+    commands = _commands(layout.id, node)
+    found |= {"command": commands.get("retry"), "commands": commands}
     place = step_of(layout, node)
     if place is None:
         return found
@@ -55,7 +53,7 @@ def detail_json(run: Watched, node: LiveNode) -> dict[str, Any]:
     sides = {side: _values(area, place, side, record.get(side)) for side in ("inputs", "outputs")}
     return found | {
         **sides,
-        "usage": record.get("usage") or found["usage"],
+        "usage": _numbers(record.get("usage")) or found["usage"],
         "attempts": [{"directory": backup.root.name} for backup in place.backups()],
         "script": os.path.isfile(place.script),
         "log": os.path.isfile(place.log),
@@ -83,9 +81,30 @@ def _record(area: Area, place: StepLayout) -> Mapping[str, Any]:
     try:
         text, is_cut = read_text(area, str(place.record), _MOST_RECORD)
         found = {} if is_cut else json.loads(text)
-    except (Refused, ValueError):
+    except (Refused, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _numbers(record: Any) -> dict[str, float]:
+    if not isinstance(record, dict):
+        return {}
+    return {name: value for name, value in record.items() if isinstance(value, (int, float))}
+
+
+def _commands(run: str, node: LiveNode) -> dict[str, str]:
+    """What a person may copy into a shell; none where a name has characters that do something there even quoted."""
+    word = next((word for word in (node.key, node.id) if word and word.isprintable()), None)
+    if word is None or not run.isprintable():
+        return {}
+    name, step = shlex.quote(run), shlex.quote(word)
+    is_option = word.startswith("-")
+    end = "-- " if is_option else ""
+    return {
+        "retry": f"dflow retry {name} --step{'=' if is_option else ' '}{step}",
+        "debug": f"dflow debug {name} {end}{step}",
+        "logs": f"dflow logs -f {name} {end}{step}" if is_option else f"dflow logs {name} {step} -f",
+    }
 
 
 def _values(area: Area, place: StepLayout, side: str, record: Any) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
 from dataclasses import dataclass, field
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import DflowError
@@ -16,6 +17,7 @@ from dflow.engine.phase import Phase
 from dflow.live.follower import Follower
 from dflow.query import read_status
 from dflow.ui.answers import Refused
+from dflow.ui.checked import check_run
 from dflow.ui.watched import runner_of
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Folder"]
 
 _PHASES = {phase.value: phase for phase in Phase}
+_MOST = 1e15
+_LONG = 1000
+_log = logging.getLogger("dflow.ui")
 
 
 class Folder:
@@ -44,14 +49,7 @@ class Folder:
         if not name or name.startswith(".") or "/" in name or "\0" in name or os.sep in name:
             raise Refused(404, "There is no such run")
         layout = RunLayout(self.root / name)
-        try:
-            for path in (layout.graph, layout.journal):
-                if path == layout.graph or _is_there(layout):
-                    _check_file(name, path)
-        except PermissionError as exc:
-            raise Refused(404, f"The run {name} belongs to somebody else, who lets nobody read it") from exc
-        except (OSError, ValueError) as exc:
-            raise Refused(404, f"There is no run {name} in {self.root}") from exc
+        check_run(layout)
         return layout
 
     def rows(self, patience: float) -> list[dict[str, Any]]:
@@ -65,7 +63,7 @@ class Folder:
             found = self._found()
             for gone in self._tallies.keys() - {name for _, name in found}:
                 del self._tallies[gone]
-            return [self._row(name, began, until) for began, name in found]
+            return [self._safe_row(name, began, until) for began, name in found]
 
     def _found(self) -> list[tuple[float, str]]:
         """The runs with the time of their graphs, newest first."""
@@ -82,11 +80,18 @@ class Folder:
             raise Refused(500, f"Cannot look for runs in {self.root}: {exc.strerror}") from exc
         return sorted(found, reverse=True)
 
+    def _safe_row(self, name: str, began: float, until: float) -> dict[str, Any]:
+        """A line also of a run in which something is that nobody thought of: one run must not hide the others."""
+        try:
+            return self._row(name, began, until)
+        except Exception as exc:  # noqa: BLE001 - see above
+            self._tallies.pop(name, None)
+            _log.debug("the run %s cannot be counted", name, exc_info=True)
+            return {**_empty_row(name, began), "error": f"{type(exc).__name__}: {exc}"[:_LONG]}
+
     def _row(self, name: str, began: float, until: float) -> dict[str, Any]:
         layout = RunLayout(self.root / name)
-        row: dict[str, Any] = {"id": name, "name": name, "source": "local", "started": began, "finished": None}
-        empty = {"status": "damaged", "done": None, "total": None, "failed": None, "running": None, "runner": None}
-        row |= empty
+        row = _empty_row(name, began)
         try:
             self.layout(name)
             row["status"] = status = read_status(layout)
@@ -176,16 +181,18 @@ class Tally:
         kind, name = event.get("event"), event.get("name")
         if kind == "workflow":
             phase, at = _PHASES.get(str(event.get("phase"))), event.get("at")
-            at = float(at) if isinstance(at, (int, float)) else None
+            at = float(at) if isinstance(at, (int, float)) and -_MOST < at < _MOST else None
             self._finished = at if phase is not None and phase.is_final else None
             self._started = at if self._started is None else self._started
-        elif kind == "loop" and isinstance(name, str) and isinstance(event.get("count"), int):
-            self._loops.setdefault(name, [0, 0])[0] = event["count"]
+        elif kind == "loop" and isinstance(name, str):
+            count = event.get("count")
+            if isinstance(count, int) and 0 <= count < _MOST:
+                self._loops.setdefault(name, [0, 0])[0] = count
         elif kind == "node" and isinstance(name, str) and event.get("helper") is not True:
             self._take_node(name, event)
 
     def _take_node(self, name: str, event: Mapping[str, Any]) -> None:
-        phase, kind = _PHASES.get(str(event.get("phase"))), event.get("type")
+        phase, kind = _PHASES.get(str(event.get("phase"))), str(event.get("type"))
         if phase is None:
             return
         if self._loops and name.endswith(")") and name not in self._phases and name not in self._copies:
@@ -213,16 +220,7 @@ def _began(path: str) -> float | None:
     return found.st_mtime if S_ISDIR(found.st_mode) else None
 
 
-def _check_file(name: str, path: Path) -> None:
-    """Whether it is a file that can be read; a pipe would be waited for."""
-    if not S_ISREG(path.stat().st_mode):
-        raise Refused(404, f"The run {name} is damaged: {path} is no file")
-    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-
-
-def _is_there(layout: RunLayout) -> bool:
-    try:
-        layout.journal.stat()
-    except FileNotFoundError:
-        return False
-    return True
+def _empty_row(name: str, began: float) -> dict[str, Any]:
+    """The line of a run of which only its name is known."""
+    row = {"id": name, "name": name, "source": "local", "started": began, "finished": None}
+    return {**row, "status": "damaged", **dict.fromkeys(("done", "total", "failed", "running", "runner"))}

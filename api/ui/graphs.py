@@ -92,7 +92,7 @@ class _Drawing:
         self._left = _BUDGET
 
     def group(self, node: LiveNode, depth: int) -> dict[str, Any]:
-        calls = calls_inside(node, self._templates)
+        calls = [] if _is_taken(node) else calls_inside(node, self._templates)
         self._left -= len(calls)
         return {
             "id": node.id,
@@ -158,6 +158,8 @@ class _Drawing:
         size = _planned(template)
         if node is None:
             return {"counts": {}, "size": size, "inside": None}
+        if _is_taken(node):
+            return {"counts": {}, "size": 0, "inside": None}
         size = max(size, len(node.children))
         is_drawn = depth > 0 and size <= _MOST_INSIDE and self._left > 0
         return {
@@ -170,17 +172,22 @@ class _Drawing:
 def strip_of(copies: Copies) -> str:
     """A digit for each copy of a loop, by its index; where there are many, for several of them together."""
     count = copies.expected
-    cells = ["0"] * count
+    begun: dict[int, str] = {}
     for place, node in enumerate(copies.nodes):
         index = index_of(node)
-        cells[index if index < count else place] = _DIGITS[node.phase]
+        begun[index if index < count else place] = _DIGITS[node.phase]
     if count <= _CELLS:
-        return "".join(cells)
-    found = []
-    for cell in range(_CELLS):
-        some = set(cells[cell * count // _CELLS : (cell + 1) * count // _CELLS])
-        found.append(next(digit for digit in _WORST if digit in some))
-    return "".join(found)
+        return "".join(begun.get(index, "0") for index in range(count))
+    cells: list[set[str]] = [set() for _ in range(_CELLS)]
+    filled = [0] * _CELLS
+    for index, digit in begun.items():
+        cell = ((index + 1) * _CELLS - 1) // count
+        cells[cell].add(digit)
+        filled[cell] += 1
+    for cell, some in enumerate(cells):
+        if filled[cell] < (cell + 1) * count // _CELLS - cell * count // _CELLS:
+            some.add("0")
+    return "".join(next(digit for digit in _WORST if digit in some) for some in cells)
 
 
 def _kind(call: CallState, template: Template | None) -> str:
@@ -202,17 +209,22 @@ def _planned(template: Template | None) -> int:
     return 0
 
 
+def _is_taken(node: LiveNode) -> bool:
+    """Whether its outputs were taken from elsewhere as a whole, so nothing inside of it was ever begun."""
+    return bool(node.reused or node.memoized) and not node.children
+
+
 def _leaf_counts(run: Watched) -> dict[str, Counter[Phase]]:
     """How many leaves below each group are in which phase, by the name of the group."""
     found: dict[str, Counter[Phase]] = {}
     for node in reversed(list(run.view.nodes.values())):  # what is inside began later
         below = found.get(node.name)
-        if below is None and not node.is_counted:
+        is_counted = node.is_counted and node.hidden is not True
+        if node.parent is None or (below is None and not is_counted):
             continue
-        if node.parent is not None:
-            above = found.setdefault(node.parent.name, Counter())
-            if below is not None:
-                above.update(below)
-            else:
-                above[node.phase] += 1
+        above = found.setdefault(node.parent.name, Counter())
+        if below is not None:
+            above.update(below)
+        if is_counted:  # one with hooks has some below, too
+            above[node.phase] += 1
     return found

@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _LONG = 4000
+_MOST_DIGITS = 15
 _NAMES = {phase.value: phase for phase in Phase}
 
 
@@ -118,7 +119,7 @@ def copies_page(copies: Copies, phases: frozenset[Phase], offset: int, limit: in
 def index_of(node: LiveNode) -> int:
     """Which of the copies of a loop it is: 3 of ``train(3:0.1)``."""
     text = node.display[len(node.call) + 1 :].partition(":")[0].rstrip(")")
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
 
 
 def summary(run: Watched) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -26,6 +27,7 @@ _LIST_PAUSE = 1.0
 _GENTLE = 4
 _WAKE = 5.0
 _MOST_TEXT = 4 << 20
+_log = logging.getLogger("dflow.ui")
 
 
 async def run_events(hub: Hub, tasks: TaskGroup, run: Watched, since: int) -> AsyncIterator[Event | None]:
@@ -151,6 +153,7 @@ class RunsTicker:
         self._is_ticking = False
         self._event = anyio.Event()
         self._text = ""
+        self._has_failed = False
 
     async def events(self, tasks: TaskGroup) -> AsyncIterator[Event | None]:
         """The list whenever it has changed, as JSON."""
@@ -178,9 +181,17 @@ class RunsTicker:
                 text = await in_thread(self._make)
             except Refused:
                 text = self._text
+            except Exception:  # all who look would be told nothing more, of any run
+                text = self._text
+                self._log_once()
             if text != self._text:
                 self._text = text
                 self._event.set()
                 self._event = anyio.Event()
             await anyio.sleep(max(_LIST_PAUSE, _GENTLE * (anyio.current_time() - begun)))
         self._is_ticking = False
+
+    def _log_once(self) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            _log.exception("the list of runs cannot be made")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -13,7 +14,8 @@ from dflow.engine.lease import holder, is_running, silence
 from dflow.engine.phase import Phase
 from dflow.live.calls import templates_of
 from dflow.live.run import LiveRun
-from dflow.ui.answers import in_thread
+from dflow.ui.answers import Refused, in_thread
+from dflow.ui.checked import check_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +32,7 @@ _MANY = 200
 _QUICK = 0.25
 _SLOW = 1.0
 _GENTLE = 4
+_log = logging.getLogger("dflow.ui")
 
 
 class Source(Protocol):
@@ -117,6 +120,7 @@ class LocalSource:
 
     def refresh(self) -> list[LiveNode]:
         """Take in what is new in its journal."""
+        check_run(self.layout)
         return self._live.catch_up()
 
     def status(self) -> str:
@@ -275,13 +279,17 @@ class Hub:
 
     async def _follow(self, run: Watched) -> None:
         """Read a run again and again while somebody listens, and wake those when it has changed."""
-        seen = run.version
+        seen, has_failed = run.version, False
         while run.listeners:
             begun = anyio.current_time()
             try:
                 version = await in_thread(run.refresh)
                 is_over = await in_thread(lambda: run.is_over)
-            except (OSError, DflowError):  # deleted, or its server does not answer: the page asks, and is told
+            except Exception as exc:  # noqa: BLE001 - one run must not end what others are followed with
+                # It was deleted, or its server does not answer: the page asks, and is told.
+                if not has_failed and not isinstance(exc, (OSError, DflowError, Refused)):
+                    _log.error("the run %s cannot be followed", run.id, exc_info=exc)
+                has_failed = True
                 version = run.version = run.version + 1
                 is_over = True
             if version != seen:
