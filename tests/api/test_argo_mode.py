@@ -636,7 +636,7 @@ def test_the_command_gives_values_to_steps_of_a_server(argo, capsys):
     assert f"{wf.id} goes on" in capsys.readouterr().out
     assert wf.query_step("approve").outputs.parameters["decision"].value == "yes=no"
     assert {step.phase for step in wf.query_step(type="Suspend")} == {"Succeeded"}
-    assert main(["resume", wf.id, "--output", "decision"]) == 1
+    assert main(["resume", wf.id, "--output", "decision"]) == 2
     assert "--output decision: it must be NAME=VALUE" in capsys.readouterr().err
 
 

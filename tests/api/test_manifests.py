@@ -156,7 +156,7 @@ def test_parameters_and_the_entrypoint_can_be_chosen(tmp_path, capfd):
     assert main(["submit", "wf.yaml", "-p", "word=bye", "--entrypoint", "other"]) == 0
     (log,) = tmp_path.glob("say-*/*again*/log.txt")
     assert log.read_text() == "bye\n"
-    assert main(["submit", "wf.yaml", "-p", "word"]) == 1
+    assert main(["submit", "wf.yaml", "-p", "word"]) == 2
     assert "NAME=VALUE" in capfd.readouterr().err
 
 
