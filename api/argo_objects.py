@@ -6,6 +6,7 @@ import calendar
 import re
 import time
 from collections import UserDict, UserList
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List
 
 from dflow.engine.errors import WrongAttribute, WrongName, WrongType, WrongValue
@@ -245,8 +246,18 @@ def get_pod_name(wf_name: str, node_name: str, template_name: str, node_id: str)
     return pod_name({"metadata": {"name": wf_name}}, node)
 
 
+class _NoSuchStep(WrongValue, IndexError):
+    """A query has found fewer steps than one asks for."""
+
+
 class StepList(List[ArgoStep]):
-    """Steps that a query found. When there is exactly one, its attributes and items can be had directly."""
+    """Steps that a query found. When there is exactly one, its attributes and items can be had directly.
+
+    Attributes:
+        asked: gives the end of a message: what the query asked for.
+    """
+
+    asked: Callable[[], str] = str
 
     def _single(self, name: object) -> ArgoStep:
         if len(self) == 1:
@@ -262,9 +273,13 @@ class StepList(List[ArgoStep]):
             raise AttributeError(name)
         return getattr(self._single(name), name)
 
+    @called_by_users
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
             return self._single(key)[key]
+        if isinstance(key, int) and not -len(self) <= key < len(self):
+            count = f"{len(self)} step{'s' if len(self) > 1 else ''}" if self else "no step"
+            raise _NoSuchStep(f"the query found {count}{self.asked()}")
         return list.__getitem__(self, key)
 
 
@@ -291,7 +306,10 @@ class ArgoWorkflow(ArgoObjectDict):
             names = [re.compile(n) for n in _several(name)] if name is not None else []
         except re.error as exc:
             raise WrongValue(f"the name {exc.pattern!r} is no regular expression: {exc}") from exc
+        _check_phases(phase)
         found = StepList()
+        given = {"name": name, "key": key, "phase": phase, "id": id, "type": type, "parent_id": parent_id}
+        found.asked = partial(_asked, given, self.status.nodes)
         for step in self.status.nodes.values():
             if name is not None and not any(n.match(step.displayName) for n in names):
                 continue
@@ -317,6 +335,26 @@ class ArgoWorkflow(ArgoObjectDict):
         result.data["parameters"] = ArgoObjectDict({})
         result.data["parameters"].data.update(parameters)
         return result
+
+
+def _check_phases(given: Any) -> None:
+    """A word that is no phase would find nothing."""
+    from dflow.engine.near import near_or_all
+    from dflow.engine.phase import Phase
+
+    for word in () if given is None else _several(given):
+        if isinstance(word, str) and word not in list(Phase):
+            raise WrongValue(f"there is no phase {str(word)!r}{near_or_all(word, Phase)}")
+
+
+def _asked(given: Dict[str, Any], steps: Any) -> str:
+    """What a query asked for, and a key that looks like it."""
+    from dflow.engine.near import near
+
+    words = ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
+    keys = [step.key for step in steps.values() if step.key is not None]
+    unknown = [key for key in _several(given["key"]) if key is not None and key not in keys]
+    return (f" with {words}" if words else "") + (near(unknown[0], keys) if unknown else "")
 
 
 def _several(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Tuple
 
-from dflow.engine.errors import WrongType
+from dflow.engine.errors import WrongAttribute, WrongType
 from dflow.expression import MISSING, ArgoVar
 from dflow.tracebacks import called_by_users
 
@@ -172,6 +172,27 @@ class OutputParameter(_Parameter):
         self.default: Any = kwargs.pop("default", MISSING)
         self.description = kwargs.pop("description", None)
         self.__dict__.update(kwargs)
+
+    @called_by_users
+    def __getattr__(self, name: str) -> Any:
+        if name == "value":
+            raise WrongAttribute(self._unknown_yet())
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @called_by_users
+    def __int__(self) -> int:
+        raise WrongType(self._unknown_yet())
+
+    @called_by_users
+    def __float__(self) -> float:
+        raise WrongType(self._unknown_yet())
+
+    def _unknown_yet(self) -> str:
+        which = "…" if self.step is None else repr(self.step.name)
+        return (
+            f"{self} stands for a value that the step will give, and has none itself; of a workflow that has run: "
+            f"wf.query_step(name={which})[0].outputs.parameters[{self.name!r}].value"
+        )
 
 
 class InputArtifact(_Artifact):

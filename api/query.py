@@ -71,8 +71,15 @@ def list_runs(folder: Path) -> list[RunLayout]:
         entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".") and is_run(entry)]
     except OSError as exc:
         raise StateError(f"cannot look for runs in {folder}: {exc.strerror}") from exc
-    layouts = [RunLayout(entry) for entry in entries]
-    return sorted(layouts, key=lambda layout: layout.graph.stat().st_mtime, reverse=True)
+    dated = [(began, RunLayout(entry)) for entry in entries if (began := _begun(entry)) is not None]
+    return [layout for _, layout in sorted(dated, key=lambda pair: pair[0], reverse=True)]
+
+
+def _begun(place: Path) -> float | None:
+    try:
+        return RunLayout(place).graph.stat().st_mtime
+    except OSError:
+        return None  # it has been deleted by now
 
 
 def read_status(layout: RunLayout) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dflow.engine.layout import RunLayout
     from dflow.engine.node import Node
     from dflow.engine.runner import RunResult
+    from dflow.query import NodeRecord
 
 __all__ = ["complain", "ended", "first_failure", "interrupted", "no_such_step", "say"]
 
@@ -80,7 +81,7 @@ def _kept(layout: RunLayout, failures: Sequence[Node]) -> str:
     rest = f" and {len(failures) - _NAMES} more" if len(failures) > _NAMES else ""
     steps = "step" if len(failures) == 1 else "steps"
     was = "failed in an earlier attempt and was" if len(failures) == 1 else "failed in earlier attempts and were"
-    return f"{steps} {names}{rest} {was} not run again\n  retry: dflow retry {layout.id}\n"
+    return printable(f"{steps} {names}{rest} {was} not run again\n  retry: dflow retry {layout.id}\n")
 
 
 def interrupted(layout: RunLayout) -> str:
@@ -106,9 +107,17 @@ def first_failure(layout: RunLayout) -> StepFailed | None:
     made_good = tuple(f"{name}({number})" for name, count in retried for number in range(count))
     failed = [n for n in nodes if n.phase.is_failure and not n.name.startswith(made_good)]
     leaf = next((n for n in failed if n.type in LEAF_TYPES), failed[0] if failed else None)
-    if leaf is None:
+    cause = next((n for n in failed if _is_own_fault(n, failed)), leaf)
+    if cause is None:
         return StepFailed(f"workflow {layout.id} ended {status}")
-    return StepFailed(_sentence(layout, leaf.display, leaf.key, leaf.phase, leaf.message, leaf.place))
+    return StepFailed(_sentence(layout, cause.display, cause.key, cause.phase, cause.message, cause.place))
+
+
+def _is_own_fault(node: NodeRecord, failed: Sequence[NodeRecord]) -> bool:
+    """Whether it is a loop whose outputs could not be put together: none of its elements ended Error."""
+    if node.type not in ("StepGroup", "TaskGroup") or node.phase is not Phase.ERROR:
+        return False
+    return not any(n.phase is Phase.ERROR and n.name.startswith(f"{node.name}(") for n in failed)
 
 
 def _sentence(layout: RunLayout, name: str, key: str | None, phase: Phase, message: str, place: object) -> str:

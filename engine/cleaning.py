@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import StateError
-from dflow.engine.layout import RunLayout, is_backup, is_run
+from dflow.engine.layout import RunLayout, is_backup, is_closed, is_run
 from dflow.engine.lease import is_running
 from dflow.engine.memo import holds
 from dflow.engine.occupancy import Meter, leads_to, mentions
@@ -19,7 +19,7 @@ from dflow.engine.records import record
 from dflow.engine.state import read_phase, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["TRASH", "WHAT", "Choice", "Kept", "Plan", "Removal", "plan"]
 
@@ -123,6 +123,7 @@ def plan(folder: Path, choice: Choice) -> Plan:
     now, meter = time.time(), Meter()
     runs = _runs(folder)
     removals = list(_leftovers(folder, meter))
+    closed = [Kept(entry.name, "cannot be looked into: it is another user's") for entry in _entries(folder, is_closed)]
     if choice.uploads is not None and choice.uploads != folder:
         removals += _leftovers(choice.uploads, meter)
     meant, kept = _meant(runs, choice, now) if _OF_RUNS & choice.what else ([], [])
@@ -143,17 +144,13 @@ def plan(folder: Path, choice: Choice) -> Plan:
         removals += _unused_uploads(choice.uploads, left, choice.older, meter)
     if "cache" in choice.what:
         removals += _old_results(folder, choice.older, now, meter)
-    return Plan(folder, tuple(removals), tuple(kept + held))
+    return Plan(folder, tuple(removals), (*kept, *held, *closed))
 
 
 def _runs(folder: Path) -> list[_Run]:
     """All runs, oldest first."""
-    try:
-        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".") and is_run(entry)]
-    except OSError as exc:
-        raise StateError(f"cannot look for runs in {folder}: {exc.strerror}") from exc
     found = []
-    for entry in entries:
+    for entry in _entries(folder, is_run):
         layout = RunLayout(entry)
         try:
             phase, ended = read_text(layout.status).strip(), layout.status.stat().st_mtime
@@ -161,6 +158,13 @@ def _runs(folder: Path) -> list[_Run]:
             phase, ended = "damaged", layout.graph.stat().st_mtime
         found.append(_Run(layout, phase, ended))
     return sorted(found, key=lambda run: (run.ended, run.id))
+
+
+def _entries(folder: Path, fits: Callable[[Path], bool]) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".") and fits(entry))
+    except OSError as exc:
+        raise StateError(f"cannot look for runs in {folder}: {exc.strerror}") from exc
 
 
 def _meant(runs: Sequence[_Run], choice: Choice, now: float) -> tuple[list[_Run], list[Kept]]:

@@ -19,6 +19,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from dflow.engine.errors import StateError
 from dflow.engine.state import PRIVATE, read_text, write_json, writing
 from filelock import FileLock
 
@@ -36,8 +37,10 @@ def post_request(layout: RunLayout, verb: str, **arguments: Any) -> Path:
     """Leave a request, such as ``"terminate"``, for the runner; the file, which is gone once the runner has taken it.
 
     Raises:
-        StateError: the run directory cannot be written.
+        StateError: the run directory cannot be written, or its place for requests is a link to elsewhere.
     """
+    if layout.control.is_symlink():
+        raise StateError(f"{layout.control} is a link, to which no requests are written: remove it")
     with writing(layout.control):
         layout.control.mkdir(mode=0o700, exist_ok=True)
     guard = layout.control.with_name("control.lock")
@@ -95,7 +98,7 @@ def _waiting(layout: RunLayout) -> list[tuple[Path, dict[str, Any] | None]]:
     for path in sorted(layout.control.glob("*.json"), key=lambda p: p.stem.rjust(12)):
         try:
             data = json.loads(read_text(path))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             data = None
         good = isinstance(data, dict) and isinstance(data.get("verb"), str)
         found.append((path, data if good else None))

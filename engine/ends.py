@@ -84,6 +84,7 @@ class Ends(WorkLoop):
         self._follow: Callable[[], None] = self._be_over
         self.root = Node(layout.id, layout.id, layout.id, "", graph.entrypoint, None)
         self.failures: list[Node] = []
+        self._not_gathered: set[str] = set()
         self._lineage = helpers.lineage
         self.global_outputs: dict[str, str] = {}
         self.global_artifacts: dict[str, str] = {}
@@ -117,6 +118,7 @@ class Ends(WorkLoop):
                 self._gather(node, group)
             except (LeafError, CopyError, UnsafeArtifact) as exc:
                 phase, message = Phase.ERROR, str(exc)
+                self._not_gathered.add(node.id)
         elif isinstance(group, RetryGroup):
             if group.last is not None:
                 node.outputs, node.output_artifacts = group.last.outputs, group.last.output_artifacts
@@ -170,7 +172,7 @@ class Ends(WorkLoop):
         if node.memo_key is not None and phase is Phase.SUCCEEDED and node.memoized is None:
             self._memo.keep(node)
         if phase.is_failure and (node.type in LEAF_TYPES or self._is_own_fault(node, phase)):
-            self.failures.append(node)
+            self.failures.insert(self._place_of_failure(node), node)
         self._conclude(node, group, phase)
 
     def forget_failures(self, attempt: Node) -> None:
@@ -181,11 +183,22 @@ class Ends(WorkLoop):
     def _is_own_fault(self, node: Node, phase: Phase) -> bool:
         """A group that is Error although nothing inside it is: an argument or an output could not be resolved.
 
-        So is a loop of which too few elements succeeded, in groups that went on without them.
+        So is a loop of which too few elements succeeded, in groups that went on without them; and one whose outputs
+        cannot be put together, whatever became of its elements.
         """
+        if node.id in self._not_gathered and phase is Phase.ERROR:
+            return True
         is_loop = node.type in ("StepGroup", "TaskGroup") and phase is Phase.FAILED and self.stopping is None
         inside = tuple(f"{node.name}{mark}" for mark in ".[(")
         return (phase is Phase.ERROR or is_loop) and not any(failed.name.startswith(inside) for failed in self.failures)
+
+    def _place_of_failure(self, node: Node) -> int:
+        """At the end; of a loop whose outputs cannot be put together before its elements, which are not the cause."""
+        if node.id in self._not_gathered:
+            for index, failed in enumerate(self.failures):
+                if failed.name.startswith(f"{node.name}("):
+                    return index
+        return len(self.failures)
 
     def _conclude(self, node: Node, group: Group | None, phase: Phase) -> None:
         node.phase = phase

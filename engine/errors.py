@@ -86,6 +86,9 @@ class CompileError(DflowError):
         head = "1 problem" if count == 1 else f"{count} problems"
         super().__init__("\n".join([f"the workflow has {head}:", *(f"  - {p}" for p in self.problems)]))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.problems,), self.__dict__
+
 
 class ExportError(DflowError):
     """The workflow cannot be written in the language of another system.
@@ -97,6 +100,9 @@ class ExportError(DflowError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(["the workflow cannot be exported:", *(f"  - {p}" for p in self.problems)]))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.problems,), self.__dict__
 
 
 class ExpressionError(DflowError):

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Container
     from pathlib import Path
 
-__all__ = ["RunLayout", "StepLayout", "fnv1a", "is_backup", "is_key", "is_run", "name_step_directory", "node_id"]
+__all__ = [
+    "RunLayout",
+    "StepLayout",
+    "fnv1a",
+    "is_backup",
+    "is_closed",
+    "is_key",
+    "is_run",
+    "name_step_directory",
+    "node_id",
+]
 
 PHASE, TYPE, RECORD, SCRIPT, WORKDIR = "phase", "type", ".step", "script", "workdir"
 INPUTS, INPUT_PARAMETERS, OUTPUT_PARAMETERS = "inputs", "inputs/parameters", "outputs/parameters"
@@ -293,8 +304,17 @@ class StepLayout:
 
 
 def is_run(path: Path) -> bool:
-    """Whether ``path`` is the directory of a workflow."""
-    return RunLayout(path).graph.is_file()
+    """Whether ``path`` is the directory of a workflow that this user may look into."""
+    return os.path.isfile(RunLayout(path).graph)  # noqa: PTH113 - that of Path raises where it may not look
+
+
+def is_closed(path: Path) -> bool:
+    """Whether ``path`` is the directory of a workflow, as far as can be told, that is for another user alone."""
+    private = RunLayout(path).private
+    try:
+        return private.is_dir() and not os.access(private, os.R_OK | os.X_OK)
+    except OSError:
+        return False  # not even that can be told
 
 
 def is_backup(name: str) -> bool:

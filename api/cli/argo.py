@@ -87,7 +87,10 @@ def _template_at(path: str, made: Export) -> str | None:
 def lint_file(options: argparse.Namespace) -> int:
     """Say what is wrong with manifests, or with what a script would export; 1 for errors."""
     if is_manifest(options.file):
-        shown = [(str(finding), finding) for finding in lint_text(_read(options.file))]
+        text = _read(options.file)
+        if not any(_holds_something(line) for line in text.splitlines()):
+            raise ConfigError(f"{options.file} holds no manifest: it is empty")
+        shown = [(str(finding), finding) for finding in lint_text(text)]
     else:
         made = _export(options.file)
         shown = [(placed(finding, made), finding) for finding in _findings(made)]
@@ -99,6 +102,10 @@ def lint_file(options: argparse.Namespace) -> int:
         errors = sum(finding.severity is Severity.ERROR for _, finding in shown)
         say(f"{options.file}: {errors} error{'' if errors == 1 else 's'}, {len(shown) - errors} other remarks")
     return 1 if any(finding.severity is Severity.ERROR for _, finding in shown) else 0
+
+
+def _holds_something(line: str) -> bool:
+    return line.strip() not in ("", "---", "...") and not line.lstrip().startswith("#")
 
 
 def _as_data(text: str, finding: Finding) -> Dict[str, Any]:

@@ -45,8 +45,9 @@ def answer(words: Sequence[str]) -> int:
     try:
         if words[:1] == ["bash"]:
             line, breaks = [*words[1:], "", ""][:2]
-            typed = _split(line)[1:]
-            found = _behind_breaks(candidates(typed), typed[-1], breaks) if typed else []
+            typed, quote = _split(line)
+            typed = typed[1:]
+            found = _behind_breaks(candidates(typed), typed[-1], breaks, quote) if typed else []
         else:
             found = candidates(words[1:])
         sys.stdout.write("".join(f"{word}\n" for word in found))
@@ -113,7 +114,7 @@ def _of_action(action: argparse.Action, current: str, values: Sequence[str]) -> 
 
 
 def _fitting(words: Iterable[str], current: str) -> list[str]:
-    return [word for word in words if word.startswith(current)][:_MOST_SHOWN]
+    return [word for word in words if word.startswith(current) and word.isprintable()][:_MOST_SHOWN]
 
 
 def _folder() -> str:
@@ -153,8 +154,11 @@ def _run_directory(text: str) -> str | None:
     return known[0] if len(known) == 1 else None
 
 
-def _split(line: str) -> list[str]:
-    """The words of a line as bash has them, the last as far as it is typed; quotes and backslashes are taken off."""
+def _split(line: str) -> tuple[list[str], str]:
+    """The words of a line as bash has them, without quotes and backslashes, and the quote that is open at its end.
+
+    The last word is there as far as it is typed.
+    """
     words, current, quote, escaped, inside = [], "", "", False, False
     for char in line:
         if escaped:
@@ -171,11 +175,18 @@ def _split(line: str) -> list[str]:
             current, inside = "", False
         else:
             current, inside = current + char, True
-    return [*words, current]
+    return [*words, current], quote
 
 
-def _behind_breaks(found: Sequence[str], current: str, breaks: str) -> list[str]:
-    """Candidates as bash wants them: quoted, and without what is before the last character that ends its words."""
+def _behind_breaks(found: Sequence[str], current: str, breaks: str, quote: str) -> list[str]:
+    """Candidates as bash wants them: quoted, and without what is before the last character that ends its words.
+
+    Where a quote is open, the word is all that stands behind it, and bash closes it.
+    """
+    if quote == "'":
+        return [word.replace("'", "'\\''") for word in found]
+    if quote:
+        return [re.sub(r'(["$`\\])', r"\\\1", word) for word in found]
     ends = {char: current.rfind(char) + (char not in _KEPT) for char in breaks if char not in " \t\n\"'"}
     end = max([0, *ends.values()])
     return [re.sub(r"([^\w@%+=:,./{}\[\]~-])", r"\\\1", word[end:]) for word in found]

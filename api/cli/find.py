@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from dflow import query
 from dflow.cli.parsing import WrongOption
 from dflow.config import config
-from dflow.engine.errors import ConfigError, RunNotFound
-from dflow.engine.layout import RunLayout, is_run
+from dflow.engine.errors import ConfigError, RunNotFound, StateError
+from dflow.engine.layout import RunLayout, is_closed, is_run
 from dflow.engine.near import near_aside
 
 if TYPE_CHECKING:
@@ -28,11 +28,14 @@ def find_run(text: str, *, damaged: bool = False) -> RunLayout:
 
     Raises:
         RunNotFound: there is none, or more than one.
+        StateError: it is another user's.
     """
     if not text.strip():
         raise ConfigError("the id of the run is empty; see: dflow list")
     folder = Path(str(config["debug_workdir"])).absolute()
     for place in (Path(text).absolute(), folder / text):
+        if is_closed(place):
+            raise StateError(f"cannot look into run {place}: Permission denied; it is another user's")
         if is_run(place) or (damaged and (place / ".dflow").is_dir()):
             return RunLayout(place)
     known = query.list_runs(folder)

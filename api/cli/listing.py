@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from dflow.cli.show import marked, print_json, print_table
 from dflow.cli.words import fits, length, phases_of, seconds_of_option
 from dflow.config import config
 from dflow.engine.errors import StateError
+from dflow.engine.layout import is_closed
 from dflow.engine.node import LEAF_TYPES
 from dflow.engine.phase import Phase
 from dflow.engine.state import read_text
@@ -35,6 +37,9 @@ def list_runs(options: argparse.Namespace) -> None:
     folder = (options.dir or Path(str(config["debug_workdir"]))).absolute()
     phases = phases_of(options.phase)
     rows = [_run_row(layout) for layout in _chosen(query.list_runs(folder), options)]
+    closed = sum(is_closed(entry) for entry in folder.iterdir())
+    if closed:
+        sys.stderr.write(f"dflow: {closed} run{'' if closed == 1 else 's'} of other users cannot be looked into\n")
     rows = [row for row in rows if phases is None or row["status"] in phases]
     if options.json:
         print_json(rows)

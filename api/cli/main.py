@@ -96,6 +96,11 @@ def _status(options: argparse.Namespace) -> int:
             sys.stdout.flush()
         _complain(f"dflow: {printable(str(exc))}")
         return _WRONG if isinstance(exc, WrongOption) else 1
+    except PermissionError as exc:
+        if exc.filename is None or os.environ.get("DFLOW_TRACEBACK") == "full":
+            raise
+        _complain(f"dflow: {exc.filename}: {exc.strerror}")
+        return 1
     except KeyboardInterrupt as exc:
         _complain(f"\nInterrupted: {exc}" if exc.args else "\nInterrupted")
         return _INTERRUPTED

@@ -48,6 +48,7 @@ def _slices(step: Step, problems: Problems) -> model.Slices | None:
     with problems.at("slices"):
         _known(step, given, problems)
         own = step.with_param is None and step.with_sequence is None
+        _told_apart(step, given, problems)
         index = given.slices or ("{{item.order}}" if own or given.sub_path else "{{item}}")
         return model.Slices(
             text_value(index, problems),
@@ -69,6 +70,19 @@ def _known(step: Step, given: Any, problems: Problems) -> None:
                 if name not in declared:
                     called = f"the template {step.template.name!r} has no {side} {what} {str(name)!r}"
                     problems.add(f"{side}_{what}: {called}{near_or_all(name, declared)}")
+
+
+def _told_apart(step: Step, given: Any, problems: Problems) -> None:
+    """Whether the index can be that of an element: the name of an input is none."""
+    inputs = step.template.inputs
+    if not isinstance(given.slices, str) or given.slices not in (*inputs.parameters, *inputs.artifacts):
+        return
+    sliced = (*given.input_parameter, *given.input_artifact)
+    if all(isinstance(step.parameters.get(name), (list, tuple)) for name in sliced):  # a dict may have such a key
+        problems.add(
+            f"the index is {given.slices!r}, which is an input of the template; the first argument of Slices is the "
+            "index of an element, such as '{{item}}'; name inputs with input_parameter= or input_artifact="
+        )
 
 
 def _groups(step: Step, given: Any, problems: Problems) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dflow.compile.references import call_mentions, mentioned
 from dflow.compile.rendering import Rendering, base_name
 from dflow.compile.resources import resource_of
 from dflow.compile.retries import retry_of
-from dflow.compile.values import artifact_source, parameter_value, text_value
+from dflow.compile.values import artifact_source, parameter_value, seconds_value, text_value
 from dflow.config import config
 from dflow.dag import DAG
 from dflow.engine import model
@@ -166,7 +166,7 @@ class TemplateCompiler:
                     step.continue_on_num_success,
                     step.continue_on_success_ratio,
                 ),
-                timeout=None if step.timeout is None else text_value(step.timeout, problems),
+                timeout=seconds_value(step.timeout, problems),
                 dependencies=tuple(str(d) for d in getattr(step, "dependencies", ())),
                 loop=loop_of(step, problems),
                 hooks=tuple(self._hooks(step)),
@@ -216,7 +216,7 @@ class TemplateCompiler:
     ) -> model.Template:
         if template.resource is not None:
             pod = model.Pod(
-                timeout=None if template.timeout is None else text_value(template.timeout, self._problems),
+                timeout=seconds_value(template.timeout, self._problems),
                 retry=retry_of(template, self._problems),
                 kubernetes=_kubernetes(template, ("annotations", "labels")),
             )
@@ -275,7 +275,7 @@ class TemplateCompiler:
             image=template.image,
             command=tuple(str(word) for word in template.command or ()),
             env=tuple(self._env(template.envs)),
-            timeout=None if template.timeout is None else text_value(template.timeout, self._problems),
+            timeout=seconds_value(template.timeout, self._problems),
             retry=retry_of(template, self._problems),
             kubernetes=_kubernetes(template),
             secret_env=tuple(

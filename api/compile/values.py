@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dflow import common
 from dflow.declared import Named
 from dflow.engine import expressions, model
+from dflow.engine.durations import seconds_of
 from dflow.engine.errors import ExpressionError, PayloadError
 from dflow.engine.model import (
     ArtifactFrom,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from dflow.compile.problems import Problems
     from dflow.engine.model import ArtifactSource, Value
 
-__all__ = ["RawText", "artifact_source", "parameter_value", "text_value"]
+__all__ = ["RawText", "artifact_source", "parameter_value", "seconds_value", "text_value"]
 
 _NOTHING = Literal("")
 
@@ -60,6 +61,16 @@ def text_value(given: Any, problems: Problems) -> Value:
             return Expr(source)
         case _:
             return Literal(text) if all(isinstance(part, str) for part in parts) else Text(text)
+
+
+def seconds_value(given: Any, problems: Problems) -> Value | None:
+    """The time limit of a step or template; a constant must be one."""
+    if given is None:
+        return None
+    value = text_value(given, problems)
+    if isinstance(value, Literal) and not seconds_of(value.text):
+        problems.add(f"timeout is {given!r}; it must be a positive number of seconds, or a text such as '1h30m'")
+    return value
 
 
 def parameter_value(given: Any, kind: Any, problems: Problems) -> Value:

@@ -13,6 +13,7 @@ __all__ = ["Follower"]
 
 _AT_ONCE = 4 << 20
 _LONGEST = 64 << 20
+_COMPARED = 200
 
 
 class Follower:
@@ -30,6 +31,7 @@ class Follower:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
+        self._end = b""
         self._file: tuple[int, int] | None = None
         self.starts = 0
 
@@ -42,8 +44,9 @@ class Follower:
         try:
             with self._path.open("rb") as stream:
                 found = os.fstat(stream.fileno())
-                if self._file != (found.st_dev, found.st_ino) or found.st_size < self._offset:
-                    self._file, self._offset = (found.st_dev, found.st_ino), 0
+                is_same = self._file == (found.st_dev, found.st_ino) and found.st_size >= self._offset
+                if not is_same or (found.st_size > self._offset and not self._goes_on(stream.fileno())):
+                    self._file, self._offset, self._end = (found.st_dev, found.st_ino), 0, b""
                     self.starts += 1
                 if found.st_size == self._offset:
                     return []
@@ -57,7 +60,12 @@ class Follower:
         if not whole and len(data) > _LONGEST:
             whole = data  # no event is that long; what is not read on would never end
         self._offset += len(whole)
+        self._end = whole[-_COMPARED:] or self._end
         return _events(whole)
+
+    def _goes_on(self, file: int) -> bool:
+        """Whether what was read last is still there; a copy may have been written over it."""
+        return os.pread(file, len(self._end), self._offset - len(self._end)) == self._end
 
 
 def _events(lines: bytes) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any, Dict, List
 
@@ -225,6 +226,9 @@ def _check_op(op: Any) -> None:
     missing = sorted(getattr(op, "__abstractmethods__", ()))
     if missing:
         raise WrongType(f"OP {op_name(op)} lacks {', '.join(missing)}")
+    for name in ("get_input_sign", "get_output_sign") if isinstance(op, type) else ():
+        if inspect.isfunction(inspect.getattr_static(op, name)):
+            raise WrongType(f"OP {op_name(op)}: {name} must be a classmethod; write @classmethod above it")
 
 
 def _kind_and_default(sign: Any) -> Any:

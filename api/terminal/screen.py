@@ -137,7 +137,7 @@ class Screen:
     def _hook(self, stream: TextIO) -> Callable[[], None]:
         self._flush(stream)
         begun = _Begun(stream)
-        hooked = [one for one in (stream, getattr(stream, "buffer", None)) if hasattr(one, "__dict__")]
+        hooked: list[Any] = [one for one in (stream, getattr(stream, "buffer", None)) if hasattr(one, "__dict__")]
         undo = [_replaced(one, self._writer(one.write, begun)) for one in hooked]
 
         def unhook() -> None:

@@ -64,7 +64,14 @@ def act(run: Watched, verb: str, wish: Wish) -> str:
             from dflow.ui.argo import act_on_server
 
             return act_on_server(run, verb, wish)
-        return ACTIONS[verb](layout, wish)
+        if verb not in ("resume", "retry"):
+            return ACTIONS[verb](layout, wish)
+        if not run.starting.acquire(blocking=False):
+            raise Refused(409, f"{layout.id} is just being started by another request")
+        try:
+            return ACTIONS[verb](layout, wish)
+        finally:
+            run.starting.release()
     except ConfigError as exc:
         raise Refused(400, str(exc)) from exc
     except (DflowError, OSError) as exc:

@@ -105,7 +105,9 @@ class Folder:
         if not tally.is_counted():
             if time.monotonic() > until:
                 return row
-            tally.count()
+            tally.count(until)
+            if not tally.is_counted(at_all=True):
+                return row
         is_live = status == Phase.RUNNING.value
         row |= tally.row(is_live=is_live)
         row["started"] = row["started"] or began
@@ -129,13 +131,13 @@ class Tally:
     _finished: float | None = None
     _row: dict[str, Any] = field(default_factory=dict)
 
-    def is_counted(self) -> bool:
-        """Whether the journal is as it was when it was last counted."""
-        return self._stamp is not None and self._stamp == self._now()
+    def is_counted(self, *, at_all: bool = False) -> bool:
+        """Whether the journal is as it was when it was last counted; with ``at_all``, or has become longer."""
+        return self._stamp is not None and (at_all or self._stamp == self._now())
 
-    def count(self) -> None:
-        """Take in what is new."""
-        stamp = self._now()
+    def count(self, until: float) -> None:
+        """Take in what is new; of a long journal the rest another time."""
+        stamp: tuple[int, int] | None = self._now()
         if self._follower is None:
             self._follower = Follower(self.layout.journal)
             self._clear()
@@ -144,6 +146,9 @@ class Tally:
                 self._clear()
             for event in events:
                 self._take(event)
+            if time.monotonic() > until:
+                stamp = None
+                break
         self._stamp = stamp
         counts = dict.fromkeys(Phase, 0)
         for phase in self._phases.values():
@@ -157,7 +162,7 @@ class Tally:
             "failed": sum(count for phase, count in counts.items() if phase.is_failure),
             "running": counts[Phase.RUNNING],
         }
-        if self._finished is not None:
+        if self._finished is not None and stamp is not None:
             self._follower = None
             self._phases, self._copies, self._loops = {}, set(), {}
 

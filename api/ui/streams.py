@@ -181,7 +181,7 @@ class RunsTicker:
                 text = await in_thread(self._make)
             except Refused:
                 text = self._text
-            except Exception:  # all who look would be told nothing more, of any run
+            except Exception:  # noqa: BLE001 - all who look would be told nothing more, of any run
                 text = self._text
                 self._log_once()
             if text != self._text:

@@ -164,12 +164,14 @@ class Watched:
 
     Attributes:
         version: one more whenever something has changed.
+        starting: held while it is gone on with, so two who ask at once do not start two runners.
         used: when somebody last asked for it.
     """
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.lock = threading.RLock()
+        self.starting = threading.Lock()
         self.version = int(time.time() * 1000)  # a page that was open before the server was started again is behind
         self.used = time.monotonic()
         self.listeners = 0

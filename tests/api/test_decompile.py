@@ -344,7 +344,11 @@ def loops_and_slices() -> Workflow:
     sliced = PythonOPTemplate(
         Everything,
         slices=Slices(
-            input_parameter=["i"], input_artifact=["p"], output_parameter=["i"], output_artifact=["p"], create_dir=True
+            input_parameter=["i"],
+            input_artifact=["paths"],
+            output_parameter=["i"],
+            output_artifact=["p"],
+            create_dir=True,
         ),
     )
     a = Step(

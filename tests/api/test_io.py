@@ -366,3 +366,17 @@ def test_a_name_that_is_not_there_brings_up_the_known_ones(template):
 def test_an_artifact_cannot_be_looped_over(template):
     with pytest.raises(TypeError):
         list(Step("s", template).outputs.artifacts["o"])
+
+
+def test_an_output_has_no_value_of_its_own_and_says_where_there_is_one(template):
+    output = Step("s", template).outputs.parameters["n"]
+    where = r"wf\.query_step\(name='s'\)\[0\]\.outputs\.parameters\['n'\]\.value"
+    with pytest.raises(AttributeError, match=where):
+        output.value  # noqa: B018 - asking for it is the test
+    for number in (int, float):
+        with pytest.raises(TypeError, match=where):
+            number(output)
+    assert not hasattr(output, "value")
+    assert copy.deepcopy(output).name == "n"
+    with pytest.raises(AttributeError, match="'OutputParameter' object has no attribute 'vale'"):
+        output.vale  # noqa: B018 - likewise

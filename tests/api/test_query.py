@@ -10,13 +10,14 @@ import os
 import shutil
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from dflow import InputParameter, OutputParameter, ShellOPTemplate, Step, Steps, Workflow, config
 from dflow.argo_objects import StepList, rfc3339
-from dflow.engine.errors import RunNotFound, StateError
+from dflow.engine.errors import RunNotFound, StateError, WrongValue
 from dflow.python import OP, OPIO, OPIOSign, PythonOPTemplate
 
 
@@ -68,6 +69,23 @@ def test_all_steps_in_the_order_of_their_start(wf):
 )
 def test_filters(wf, filters, found):
     assert names(wf.query_step(**filters)) == found
+
+
+@pytest.mark.parametrize("phase", ["Suceeded", ["Failed", "Suceeded"]])
+def test_a_phase_that_is_none_is_refused(wf, phase):
+    with pytest.raises(WrongValue, match=r"there is no phase 'Suceeded'; did you mean 'Succeeded'\?"):
+        wf.query_step(phase=phase)
+
+
+def test_a_step_that_was_not_found_is_named(wf):
+    with pytest.raises(
+        IndexError, match=r"^the query found no step with key='prepp'; did you mean 'prep'\?$"
+    ) as caught:
+        wf.query_step(key="prepp")[0]
+    assert "argo_objects" not in str([frame.filename for frame in traceback.extract_tb(caught.tb.tb_next)][1:])
+    with pytest.raises(IndexError, match=r"^the query found 2 steps with name='train'$"):
+        wf.query_step(name="train")[2]
+    assert wf.query_step(name="train")[-2].key == "iter-0.train-0"
 
 
 def test_steps_by_id_and_by_parent(wf):

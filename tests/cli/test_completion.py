@@ -63,7 +63,7 @@ def test_hidden_words_of_runs_are_looked_for_where_runs_are(wf, tmp_path, monkey
         ("dflow getst", ["getsteps"]),
         ("dflow  get  @la", ["@latest"]),
         ("dflow logs 'train-abc12' loo", ["loop"]),
-        ("dflow logs train-abc12 'loop(", ["loop\\(0:1\\)", "loop\\(1:2\\)"]),
+        ("dflow logs train-abc12 'loop(", ["loop(0:1)", "loop(1:2)"]),
         ("dflow logs train-abc12 loop\\(0:", ["1\\)"]),
         ("dflow", []),
     ],
@@ -71,6 +71,18 @@ def test_hidden_words_of_runs_are_looked_for_where_runs_are(wf, tmp_path, monkey
 def test_lines_of_bash(wf, dflow, line, wanted):
     breaks = " \t\n\"'@><=;|&:"
     assert dflow("__complete", "bash", line, breaks).stdout.splitlines() == wanted
+
+
+def test_names_with_dollars_are_not_run_by_the_shell(dflow, tmp_path):
+    (tmp_path / "r" / ".dflow").mkdir(parents=True)
+    (tmp_path / "r" / ".dflow" / "graph.json").touch()
+    (tmp_path / "r" / ".dflow" / "journal.jsonl").write_text('{"key":"to$HOME`y`\'z"}\n{"key":"to\\u001b[2J"}\n')
+    for line, wanted in (
+        ("to", "to\\$HOME\\`y\\`\\'z"),
+        ("'to$H", "to$HOME`y`'\\''z"),
+        ('"to', "to\\$HOME\\`y\\`'z"),
+    ):
+        assert dflow("__complete", "bash", f"dflow logs r {line}", " \t\n\"'@><=;|&(:").stdout.splitlines() == [wanted]
 
 
 def test_answers_come_fast_and_from_files_alone(wf, dflow):
@@ -183,6 +195,16 @@ def test_tab_completes_the_latest_run_and_keys(shell):
     time.sleep(1)
     shell.type('; echo en""ded\n')
     shell.expect("fine")
+    shell.expect("ended")
+
+
+@pytest.mark.parametrize("shell", ["bash"], indirect=True)
+@pytest.mark.parametrize("typed", ["'loop(1\t", '"loop(1:\t'])
+def test_tab_inside_of_quotes_gives_what_can_be_run(shell, typed):
+    shell.type(f"dflow logs train-abc12 {typed}")
+    time.sleep(1)
+    shell.type('; echo en""ded\n')
+    shell.expect("turn")
     shell.expect("ended")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from dflow.live.follower import Follower
@@ -88,3 +89,21 @@ def test_a_line_longer_than_what_is_read_at_once_is_given_whole(journal):
     (event,) = follower.read()
     assert len(event["text"]) == 9 << 20
     assert follower.read() == [{"n": 2}]
+
+
+def test_a_journal_that_was_written_over_in_place_is_read_again(journal):
+    follower = Follower(journal)
+    write(journal, '{"n":1}\n{"n":2}\n')
+    assert follower.read() == [{"n": 1}, {"n": 2}]
+    with journal.open("r+") as stream:
+        stream.write('{"m":1}\n{"m":2}\n{"m":3}\n')
+    assert follower.read() == [{"m": 1}, {"m": 2}, {"m": 3}]
+    assert follower.starts == 2
+
+
+def test_what_has_no_end_is_not_read_at_once(journal):
+    journal.touch()
+    os.truncate(journal, 200 << 30)
+    follower = Follower(journal)
+    assert follower.read() == []
+    assert follower.starts == 1

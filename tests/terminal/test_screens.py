@@ -114,7 +114,13 @@ def test_the_end_of_a_run_with_its_summary(mixed, golden_screen):
     j.node(".model", "Steps", "Succeeded", 2.2, 100)
     for n in range(200):
         j.node(
-            f".explore({n}:{n})", "Pod", "Succeeded", 2 + n / 2, 4 + n / 2, key=f"explore-{n}", memoized=n < 7 or None
+            f".explore({n}:{n})",
+            "Pod",
+            "Succeeded",
+            2 + n / 2,
+            4 + n / 2,
+            key=f"explore-{n}",
+            memoized="earlier" if n < 7 else None,
         )
     j.node(".select", "Pod", "Succeeded", 104, 105, reusedFrom="other-run")
     j.node(".report", "Pod", "Succeeded", 104, 130)
@@ -126,6 +132,21 @@ def test_the_end_of_a_run_with_its_summary(mixed, golden_screen):
     look = Look(colours=False)
     lines += [plain_text(line) for line in summary(j.live, look, width=90, now=T + 130)]
     golden_screen("end", lines)
+
+
+def test_the_summary_of_a_later_attempt_leaves_out_what_was_before_it(written):
+    wf = Workflow("wf")
+    wf.add(Step("many", sh("many"), with_param=list(range(30)), key="many-{{item}}"))
+    j = written(wf)
+    j.loop(".many", 30)
+    for n in range(30):
+        begun = n / 2 if n < 16 else 20 + n / 2
+        j.node(f".many({n}:{n})", "Pod", "Succeeded", begun, begun + 0.6, key=f"many-{n}")
+    j.node("", "Steps", "Succeeded", 0, 36)
+    j.event(event="workflow", phase="Succeeded", at=T + 36)
+    j.live.catch_up()
+    lines = [plain_text(line) for line in summary(j.live, Look(), width=90, now=T + 36, began=T + 27)]
+    assert "  critical  many (14 copies) 7.1 s" in lines
 
 
 def test_names_logs_and_messages_cannot_do_anything_to_the_terminal(written):

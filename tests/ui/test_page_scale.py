@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.chromium, pytest.mark.timeout(1200)]
 
 OPENS = 2000  # ms from the navigation until the graph is painted
 LONGEST = 200  # ms that one task may keep the page from answering
-TRIES = 3
+TRIES = 6
 
 
 @pytest.fixture(scope="module")
@@ -50,22 +50,23 @@ def note(request: pytest.FixtureRequest, what: str, milliseconds: float) -> None
     print(f"{request.node.name}: {what}: {round(milliseconds)} ms")
 
 
-def open_run(visitor: Visit, run: str, request: pytest.FixtureRequest) -> Page:
-    """Open a run as from a bookmark; how long it took by the clock of the page, at best of three times.
+def open_run(visit: Callable[..., Visit], run: str, request: pytest.FixtureRequest) -> Visit:
+    """Open a run as from a bookmark; how long it took by the clock of the page, at best of several fresh pages.
 
     What else the machine does meanwhile can only make it slower.
     """
-    visitor.enter()
-    took = []
+    took: list[float] = []
     while not took or (took[-1] >= OPENS and len(took) < TRIES):
+        visitor = visit()
+        visitor.enter()
         visitor.page.goto("about:blank")
         page = visitor.go(f"#/run/{run}")
-        page.wait_for_selector(".graph[data-painted]")
+        page.wait_for_selector(".graph[data-painted]", timeout=60_000)
         took.append(page.evaluate("performance.getEntriesByName('graph-painted')[0].startTime"))
         note(request, "graph painted after", took[-1])
     note(request, "longest task while opening", visitor.longest())
     assert min(took) < OPENS
-    return page
+    return visitor
 
 
 def pan(page: Page) -> None:
@@ -100,8 +101,8 @@ def is_calm(visitor: Visit, what: str, request: pytest.FixtureRequest, action: C
 
 
 def test_a_dag_of_ten_thousand_tasks(visit, large, request):
-    visitor = visit()
-    page = open_run(visitor, large[1]["tasks"], request)
+    visitor = open_run(visit, large[1]["tasks"], request)
+    page = visitor.page
     assert page.get_attribute(".graph", "data-painted") == "10000"
     assert page.get_attribute(".graph", "data-mode") == "far"
     is_calm(visitor, "moving from afar", request, lambda: pan(page))
@@ -157,8 +158,8 @@ def test_timeline_and_table_of_ten_thousand_steps(visit, large, request, name):
 
 
 def test_ten_thousand_slices(visit, large, request):
-    visitor = visit()
-    page = open_run(visitor, large[1]["wide"], request)
+    visitor = open_run(visit, large[1]["wide"], request)
+    page = visitor.page
     loop = page.locator(".card.k-loop")
     assert "10000 succeeded" in loop.get_attribute("aria-label")
     assert loop.locator(".cell").count() == 1, "the strip is one path for each phase"

@@ -23,7 +23,7 @@ from dflow import (
 )
 from dflow.compile import compile_workflow
 from dflow.engine.errors import CompileError
-from dflow.python import OP, PythonOPTemplate
+from dflow.python import OP, PythonOPTemplate, Slices
 
 
 def template(name: str = "t") -> ShellOPTemplate:
@@ -390,3 +390,61 @@ def test_dependencies_are_merged_with_explicit_ones_in_the_order_of_the_tasks():
     made = dependencies(a, b, c, d, e)
     assert made["d"] == ("a", "b", "c")
     assert made["e"] == ("a",)
+
+
+def sliced(**given):
+    made = ShellOPTemplate("f", script="echo {{inputs.parameters.n}} > /tmp/r")
+    made.inputs.parameters["n"] = InputParameter(type=int)
+    made.inputs.artifacts["a"] = InputArtifact(path="/tmp/a", optional=True)
+    made.outputs.parameters["r"] = OutputParameter(value_from_path="/tmp/r")
+    slices = Slices(**{"slices": "{{item}}", "input_parameter": ["n"], **given})
+    return Step("s", made, slices=slices, parameters={"n": [1]}, with_param=[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"input_parameter": ["nn"]}, "slices: input_parameter: the template 'f' has no input parameter 'nn'"),
+        ({"input_artifact": ["b"]}, "slices: input_artifact: the template 'f' has no input artifact 'b'"),
+        ({"output_parameter": ["rr"]}, "the template 'f' has no output parameter 'rr'; did you mean 'r'?"),
+        ({"output_artifact": ["x"]}, "slices: output_artifact: the template 'f' has no output artifact 'x'"),
+        ({"slices": "n"}, "slices: the index is 'n', which is an input of the template"),
+    ],
+)
+def test_slices_of_what_the_template_does_not_have(given, text):
+    assert any(text in line for line in problems(sliced(**given)))
+
+
+def test_an_index_may_be_a_key_that_is_called_like_an_input():
+    step = sliced(slices="n")
+    step.parameters["n"] = {"n": 1}
+    wf = Workflow("w")
+    wf.add(step)
+    assert compile_workflow(wf)
+
+
+@pytest.mark.parametrize("timeout", ["1 hour", "soon", 0, -3, ""])
+def test_a_timeout_that_is_none(timeout):
+    words = f"timeout is {timeout!r}; it must be a positive number of seconds"
+    made = template()
+    made.timeout = timeout
+    assert any(words in line for line in problems(Step("s", made)))
+    assert any(words in line for line in problems(Step("s", template(), timeout=timeout)))
+
+
+@pytest.mark.parametrize("timeout", ["1h30m", 5, "2.5", "{{workflow.parameters.t}}", InputParameter(name="t")])
+def test_a_timeout_that_may_be_one(timeout):
+    made = template()
+    made.inputs.parameters["t"] = InputParameter(type=int, value=3)
+    made.timeout = timeout
+    wf = Workflow("w", parameters={"t": 3})
+    wf.add(Step("s", made))
+    assert not [p for p in _problems_of(wf) if "timeout is" in p]
+
+
+def _problems_of(wf):
+    try:
+        compile_workflow(wf)
+    except CompileError as exc:
+        return exc.problems
+    return ()

@@ -49,6 +49,14 @@ def test_every_event_is_one_line_for_people(event, text):
     assert json.loads(json.dumps(event.as_dict()))["text"] == text
 
 
+@pytest.mark.parametrize("message", ["wörds", "half \ud800", "a byte \udcff"])
+def test_no_text_is_lost_from_a_file(tmp_path, message):
+    path = tmp_path / "events.jsonl"
+    JsonLines(path).notify(StepEnded("wf-1", "/p", 1.0, step="a", message=message))
+    line = path.read_bytes().decode("utf-8", "surrogateescape")
+    assert json.loads(line)["message"] == message
+
+
 def test_lines_are_added_to_a_file(tmp_path):
     path = tmp_path / "events.jsonl"
     JsonLines(path).notify(BEGIN)
@@ -134,7 +142,11 @@ def test_a_webhook_that_is_not_there_is_an_error():
 def test_a_webhook_is_a_web_address():
     with pytest.raises(ValueError, match="begins with https:// or http://, not 'file:///etc/passwd'"):
         Webhook("file:///etc/passwd")
-    assert repr(Webhook("https://h.example/x?key=secret")) == "Webhook('https://h.example/x')"
+    assert (
+        repr(Webhook("https://me:word@hooks.example:8443/services/T/B/SECRET"))
+        == "Webhook('https://hooks.example:8443/…')"
+    )
+    assert repr(Webhook("https://h.example/x?key=secret")) == "Webhook('https://h.example/…')"
 
 
 class Post:

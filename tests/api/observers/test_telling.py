@@ -113,7 +113,7 @@ def test_a_resume_does_not_tell_again_what_had_ended(recorder, tmp_path):
     assert (recorder.events[-1].phase, recorder.events[-1].steps) == ("Succeeded", {"Succeeded": 1})
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), KeyError("x")])
+@pytest.mark.parametrize("error", [ValueError("no"), KeyError("x"), SystemExit(3)])
 def test_an_observer_that_fails_is_named_once_and_told_on(error, recorder, caplog):
     def fail(event):
         raise error

@@ -195,3 +195,21 @@ def test_exec_sign_check_keeps_the_name_of_execute():
             return OPIO()
 
     assert (Train.execute.__name__, Train.execute.__doc__) == ("execute", "Trains.")
+
+
+def test_signs_that_are_no_classmethods_are_refused():
+    class Train(OP):
+        def get_input_sign(self):
+            return OPIOSign()
+
+        @classmethod
+        def get_output_sign(cls):
+            return OPIOSign()
+
+        @OP.exec_sign_check
+        def execute(self, op_in):
+            return OPIO()
+
+    with pytest.raises(TypeError, match="OP Train: get_input_sign must be a classmethod; write @classmethod above it"):
+        PythonOPTemplate(Train)
+    assert PythonOPTemplate(Train()).op_class is not None

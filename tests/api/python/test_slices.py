@@ -117,6 +117,20 @@ def test_files_of_one_path_are_an_error_that_names_both_slices():
         wf.raise_for_status()
 
 
+def test_files_of_one_path_are_the_cause_also_where_failed_slices_are_allowed(capfd):
+    step = label(
+        ["same", "fail", "same"],
+        upload_artifact(files("x", "y", "z")),
+        with_param=argo_range(3),
+        continue_on_failed=True,
+    )
+    wf = run(step)
+    assert wf.query_status() == "Failed"
+    assert "both have 'logs/same'" in capfd.readouterr().err
+    with pytest.raises(StepFailed, match=r"'label\(0:0\)' and 'label\(2:2\)' both have 'logs/same'"):
+        wf.raise_for_status()
+
+
 def test_with_a_directory_for_each_slice_they_stand_side_by_side():
     wf = run(label(["same", "same"], upload_artifact(files("x", "y")), with_param=argo_range(2), create_dir=True))
     assert wf.query_step("gather").outputs.parameters["text"].value == "[4, 4] same<x> same<y>"
