@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from stat import S_ISREG
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import DflowError
 from dflow.engine.lease import is_running
@@ -16,6 +16,8 @@ from dflow.live.view import RunView
 from dflow.query import read_status, records_of_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from dflow.engine.layout import RunLayout
     from dflow.engine.model import WorkflowGraph
     from dflow.live.view import LiveNode
@@ -50,7 +52,7 @@ class LiveRun:
         if self._follower.starts != self._starts:
             self.view, self._starts = RunView(self.layout.id), self._follower.starts
         changed: dict[str, LiveNode] = {}
-        for event in events:
+        for event in _latest(events):
             if (node := self.view.apply(event)) is not None:
                 changed[node.name] = node
         if not events and self.view.phase is Phase.RUNNING and not self._runs():
@@ -124,3 +126,19 @@ def _phase_of(layout: RunLayout, directory: str | None) -> Phase | None:
         return Phase(data.decode("ascii", "replace").strip())
     except (OSError, ValueError):  # also a NUL in the name
         return None
+
+
+def _latest(events: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Of each node the last word between two events of other kinds, in the place of its first: it says all."""
+    waiting: dict[str, Mapping[str, Any]] = {}
+    for event in events:
+        name = event.get("name")
+        if event.get("event") == "node" and isinstance(name, str):
+            if event.get("phase") == "Running" and "started" not in event:  # it goes on
+                event = {**waiting.get(name, {}), **event}  # noqa: PLW2901
+            waiting[name] = event
+            continue
+        yield from waiting.values()
+        waiting.clear()
+        yield event
+    yield from waiting.values()

@@ -198,3 +198,24 @@ def test_the_worst_phase_is_what_a_person_must_know():
     assert worst(Counter()) is None
     assert worst(Counter({Phase.SUCCEEDED: 5, Phase.RUNNING: 1})) is Phase.RUNNING
     assert worst(Counter({Phase.RUNNING: 5, Phase.FAILED: 1, Phase.SUCCEEDED: 0})) is Phase.FAILED
+
+
+def test_what_is_read_at_once_is_what_is_read_line_by_line():
+    wf = Workflow("w", id="w")
+    wf.add(Step("a", sleep("a", 0), key="a"))
+    wf.add(Step("many", sleep("many", 0), with_param=argo_range(9), key="m-{{item}}"))
+    wf.submit()
+    lines = Path("w/.dflow/journal.jsonl").read_text().splitlines(keepends=True)
+    whole = LiveRun(RunLayout(Path("w").absolute()))
+    whole.catch_up()
+    Path("w/.dflow/journal.jsonl").write_text("")
+    slow = LiveRun(RunLayout(Path("w").absolute()))
+    for line in lines:
+        with Path("w/.dflow/journal.jsonl").open("a") as stream:
+            stream.write(line)
+        slow.refresh()
+    seen = [
+        [(n.name, n.phase, n.started, n.finished, n.key) for n in live.view.nodes.values()] for live in (whole, slow)
+    ]
+    assert seen[0] == seen[1]
+    assert whole.view.counts[Phase.SUCCEEDED] == slow.view.counts[Phase.SUCCEEDED] == 10
