@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dflow.names import listed
+from dflow.tracebacks import called_by_users
 
 __all__ = ["Slices"]
 
@@ -33,6 +34,7 @@ class Slices:
             enough; without it the element is left out then.
     """
 
+    @called_by_users
     def __init__(
         self,
         slices: str | None = None,

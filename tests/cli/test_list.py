@@ -99,11 +99,11 @@ def test_suspended_run_is_called_so(dflow, until, tmp_path):
     until(lambda: dflow.json("list")[0]["steps"] == 1)
     assert "suspended" not in dflow("list").stdout
     dflow("suspend", "held")
-    assert "Running (suspended)" in dflow("list").stdout
+    until(lambda: "Running (suspended)" in dflow("list").stdout)
     assert "Running (suspended)" in dflow("get", "held").stdout
     assert [dflow.json("list")[0]["suspended"], dflow.json("get", "held")["suspended"]] == [True, True]
     dflow("terminate", "held")
-    assert "suspended" not in dflow("list").stdout
+    until(lambda: "suspended" not in dflow("list").stdout)
 
 
 def test_running_run_has_a_duration_and_no_end(dflow, until):

@@ -365,11 +365,11 @@ def dict_slices() -> Workflow:
     a = Step("a", P(words), parameters={"n": 3})
     b = Step(
         "b",
-        sl(anyv, ["v"], [], ["v"], "{{item}}"),
+        sl(anyv, ["v"], [], ["v"]),
         parameters={"v": a.outputs.parameters["table"]},
         with_param=["k0", "k2"],
     )
-    c = Step("c", sl(anyv, ["v"], [], ["v"], "{{item}}"), parameters={"v": {"p": 1, "q": "x"}}, with_param=["p", "q"])
+    c = Step("c", sl(anyv, ["v"], [], ["v"]), parameters={"v": {"p": 1, "q": "x"}}, with_param=["p", "q"])
     d = Step("d", sl(anyv, ["v"], [], ["v"]), parameters={"v": {"p": 1, "q": "x"}})
     e = Step("e", sl(anyv, ["v"], [], ["v"]), parameters={"v": a.outputs.parameters["table"]})
     return flow(a, [b, c, d, e])
