@@ -66,7 +66,7 @@ def shorten(exc: BaseException) -> None:
         top.tb_next = _of_users(top.tb_next)
     is_inside = True
     for cause in reversed(_causes(exc)):
-        cause.__traceback__ = _of_users(cause.__traceback__)
+        cause.with_traceback(_of_users(cause.__traceback__))  # some errors let nobody set attributes
         is_inside = is_inside and cause.__traceback__ is None
         if is_inside:  # what it was raised in the midst of concerns dflow alone
             cause.__suppress_context__ = True
@@ -78,7 +78,7 @@ def complain_of_script(exc: Exception) -> None:
         trace = exc.__traceback__
         while trace is not None and _is_ours(str(trace.tb_frame.f_globals.get("__name__", ""))):
             trace = trace.tb_next
-        exc.__traceback__ = trace
+        exc.with_traceback(trace)
     sys.stdout.flush()
     traceback.print_exception(type(exc), exc, exc.__traceback__)
 

@@ -146,3 +146,23 @@ def test_dflow_run_shows_what_python_shows(tmp_path):
     plain = [done.stderr.replace(f"{tmp_path}/", "") for done in shown]
     assert plain[0] == plain[1]
     assert [done.returncode for done in shown] == [1, 1]
+
+
+class Frozen(Exception):
+    """An error of a library that lets nobody change it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"frozen: {name}")
+
+
+def test_a_cause_that_nobody_can_change_stays_the_cause():
+    @called_by_users
+    def fails() -> None:
+        try:
+            raise Frozen("the cause")
+        except Frozen as exc:
+            raise DflowError("what it means") from exc
+
+    with pytest.raises(DflowError, match="what it means") as caught:
+        fails()
+    assert isinstance(caught.value.__cause__, Frozen)
