@@ -66,10 +66,10 @@ def shorten(exc: BaseException) -> None:
         top.tb_next = _of_users(top.tb_next)
     is_inside = True
     for cause in reversed(_causes(exc)):
-        cause.with_traceback(_of_users(cause.__traceback__))  # some errors let nobody set attributes
+        cause.with_traceback(_of_users(cause.__traceback__))
         is_inside = is_inside and cause.__traceback__ is None
         if is_inside:  # what it was raised in the midst of concerns dflow alone
-            cause.__suppress_context__ = True
+            BaseException.__setattr__(cause, "__suppress_context__", True)  # some errors let nobody set attributes
 
 
 def complain_of_script(exc: Exception) -> None:
