@@ -62,8 +62,12 @@ def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
 
 
 def holds(page: Page, condition: str, seconds: float = 15) -> None:
-    """Wait until an expression is true on the page; the policy of the page forbids playwright's own way of waiting."""
-    until(lambda: page.evaluate(condition), seconds)
+    """Wait until an expression is true on the page; the policy of the page forbids playwright's own way of waiting.
+
+    While something that it asks for is not there, as in between two drawings of a panel, it is not true yet.
+    """
+    asked = f"(() => {{ try {{ return {condition}; }} catch (error) {{ return false; }} }})()"
+    until(lambda: page.evaluate(asked), seconds)
 
 
 def run_demo(folder: Path, name: str, *, detach: bool = False, timeout: float = 200) -> str:

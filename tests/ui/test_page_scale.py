@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import Server, holds, launch, run_demo, visits
+from browser import Server, holds, launch, run_demo, until, visits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,6 +89,16 @@ def zoom(page: Page, clicks: int) -> None:
     page.wait_for_timeout(200)
 
 
+CARD = """() => {
+    const room = document.querySelector('.graph').getBoundingClientRect();
+    const middles = [...document.querySelectorAll('.card')].map(card => card.getBoundingClientRect())
+        .map(box => [box.x + box.width / 2, box.y + box.height / 2]);
+    return middles.find(([x, y]) =>
+        x > room.left + 60 && x < room.right - 60 && y > room.top + 60 && y < room.bottom - 60);
+}"""
+"""The middle of a card that can be seen."""
+
+
 def is_calm(visitor: Visit, what: str, request: pytest.FixtureRequest, action: Callable[[], object]) -> None:
     """No task of the page takes long while something is done, at best of three times."""
     took = []
@@ -115,11 +125,13 @@ def test_a_dag_of_ten_thousand_tasks(visit, large, request):
     holds(page, "document.querySelectorAll('.card').length > 0")
     is_calm(visitor, "zooming out", request, lambda: zoom(page, -12))
 
+    page.keyboard.press("0")
+    page.mouse.move(640, 420)
+    zoom(page, 12)
+    until(lambda: page.evaluate(CARD))
+
     def click() -> None:
-        page.keyboard.press("0")
-        page.wait_for_timeout(200)
-        box = page.locator(".graph").bounding_box()
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.click(*page.evaluate(CARD))
         page.wait_for_selector(".panel h2")
         page.wait_for_selector(".card.selected")
 
