@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from sshd import SshService
 
 ROOT = Path(__file__).parents[1]
+ASKED_FOR = ("artefacts", "chromium", "crash", "docs", "downstream", "examples", "hpc", "sge", "ssh", "waiting")
 os.environ.setdefault("DFLOW_PROGRESS", "none")  # what is printed must not depend on how long a run takes
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Minutes of kills and of waiting, and real services, are for those who ask for them: ``-m crash``, ``-m ssh`` …"""
-    for name in ("chromium", "crash", "hpc", "sge", "ssh", "waiting"):
+    for name in ASKED_FOR:
         marked = [item for item in items if item.get_closest_marker(name)]
         if marked and name not in config.getoption("markexpr"):
             config.hook.pytest_deselected(items=marked)
