@@ -31,6 +31,7 @@ class Around:
         lineage: is told of leaf steps that have succeeded.
         make_other: makes the executor that a call names, in place of that of the run; those of one run are given one
             dict for what they have in common, such as a connection.
+        secrets: values that the script has given and no file may hold, by ``engine.secrets.address``.
     """
 
     shared: Slots | None = None
@@ -38,6 +39,7 @@ class Around:
     open_store: Callable[[Mapping[str, Any]], ObjectStore] | None = None
     lineage: Lineage | None = None
     make_other: Callable[[ExecutorSpec, RunSettings, dict[str, Any]], Executor] | None = None
+    secrets: Mapping[str, str] | None = None
 
 
 @record(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Helpers:
         others: those that calls name, in place of it.
         shared: as in :class:`Around`.
         shipping: brings artifacts from and to an object store; None when there is none.
-        lineage: as in :class:`Around`.
+        lineage, secrets: as in :class:`Around`.
     """
 
     executor: Executor
@@ -57,6 +59,7 @@ class Helpers:
     shared: Slots | None = None
     shipping: Shipping | None = None
     lineage: Lineage | None = None
+    secrets: Mapping[str, str] | None = None
 
 
 class Others:

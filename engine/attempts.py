@@ -19,6 +19,7 @@ from dflow.engine.phase import Phase
 from dflow.engine.ports import Outcome
 from dflow.engine.results import Follower, gives_result
 from dflow.engine.retry import FIRST_ATTEMPT, attempt_names, delay_before_retry
+from dflow.engine.secrets import secret_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,7 @@ class LeafRunner:
         self._settings = settings
         self._executor = helpers.executor
         self._others = helpers.others
+        self._secrets = helpers.secrets or {}
         self._commits = commits
         self._globals = names
         self._environment = dict(os.environ)
@@ -140,7 +142,12 @@ class LeafRunner:
             if failed is not None:
                 return failed, limit
         own = executor.capabilities.own_programs
-        job = leaf.prepare(node, template, values, self._settings, self._environment, own_programs=own)
+        environment = self._environment
+        if template.pod.secret_env:
+            away = executor.capabilities.elsewhere
+            given = secret_variables(template, self._secrets, environment, elsewhere=away)
+            environment = {**environment, **given}
+        job = leaf.prepare(node, template, values, self._settings, environment, own_programs=own)
         note_what_is_asked(node, executor)
         if executor.capabilities.elsewhere:
             job = replace(job, report=partial(self._note, node.name))

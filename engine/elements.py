@@ -85,7 +85,7 @@ def gathered(values: Iterable[tuple[int | str, ArtifactValue | None]]) -> Artifa
             parts.append(Part(order, "", None))
         elif value.element and value.parts is None:
             folder, _, name = value.location.rpartition("/")
-            parts.append(Part(order, folder, name))
+            parts.append(Part(order, value.path, value.sub_path) if value.sub_path else Part(order, folder, name))
         else:
             inside, _ = parts_of(value, whole=True)
             alone = value.parts is None and len(inside) == 1 and inside[0].order in (0, "")
@@ -142,7 +142,7 @@ def place_parts(value: ArtifactValue, target: Path, method: str) -> None:
             link_or_copy(Path(source), target / place, method)
     with writing(target):
         (target / CATALOG).mkdir(parents=True, exist_ok=True)
-    write_text(target / CATALOG / "elements", json.dumps({"path_list": items}))
+    write_text(target / CATALOG / "elements", json.dumps({"path_list": items, "stacked": True}))
 
 
 def parts_of(value: ArtifactValue, *, whole: bool = False) -> tuple[list[Part], bool]:

@@ -21,6 +21,7 @@ from dflow.engine.model import Call
 from dflow.engine.names import exit_names, workflow_names
 from dflow.engine.node import LEAF_TYPES, Node, node_type
 from dflow.engine.outputs import declare_skipped, group_outputs, loop_outputs, offer
+from dflow.engine.pace import Pace
 from dflow.engine.pauses import Pauses
 from dflow.engine.phase import Phase
 from dflow.engine.places import Places
@@ -61,12 +62,13 @@ class Ends(WorkLoop):
         helpers: Helpers,
     ) -> None:
         self.commits = Commits(layout, settings.durability)
-        self._globals = workflow_names(graph, layout)
+        self._globals = workflow_names(graph, layout, settings.namespace)
         self._keeper = Keeper(graph, layout)
         runner = LeafRunner(layout, settings, helpers, self.commits, self._globals, self._keeper)
         templates = {template.name: template for template in graph.templates}
         parallel = helpers.executor.capabilities.parallel
-        limits = Limits(settings.places(graph.parallelism) if parallel else 1, graph.parallelism)
+        pace = None if settings.batch_size is None else Pace(settings.batch_size, settings.batch_interval)
+        limits = Limits(settings.places(graph.parallelism) if parallel else 1, graph.parallelism, pace)
         super().__init__(layout, runner, limits, helpers.shared, parallel=parallel)
         self._graph = graph
         self._templates = templates

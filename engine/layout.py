@@ -30,8 +30,10 @@ __all__ = [
     "fnv1a",
     "is_backup",
     "is_closed",
+    "is_dynamic_key",
     "is_key",
     "is_run",
+    "name_of_key",
     "name_step_directory",
     "node_id",
 ]
@@ -42,6 +44,8 @@ RESERVED = frozenset({"status", "type", "pid", ".dflow"})
 _BACKUP = re.compile(r"\.bk\d+\Z")
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
+_PLAIN = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*\Z")
+_NOT_PLAIN = re.compile(r"[^-A-Za-z0-9._]+")
 _MAX_KEY = 253
 _MAX_STEM = 200  # bytes; a hash and .bk1000 follow, and file names have at most 255
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -325,6 +329,18 @@ def is_backup(name: str) -> bool:
 def is_key(text: str) -> bool:
     """Whether a text can be the key of a step: a lower-case RFC 1123 subdomain, as Kubernetes has it."""
     return len(text) <= _MAX_KEY and _SUBDOMAIN.match(text) is not None
+
+
+def is_dynamic_key(text: str) -> bool:
+    """Whether a text can be a key that is known only when its step starts: printable, with an end."""
+    return 0 < len(text) <= _MAX_KEY and text.isprintable()
+
+
+def name_of_key(key: str) -> str:
+    """A file name for a key: itself, where it is one; else with a hash in place of what the name leaves out."""
+    if _PLAIN.match(key):
+        return key
+    return f"{_NOT_PLAIN.sub('-', key).strip('-.') or 'key'}-{_base36(fnv1a(key))[-5:]}"
 
 
 def fnv1a(text: str) -> int:

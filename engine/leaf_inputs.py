@@ -88,7 +88,8 @@ def _place_artifact(
                 return
             raise LeafError(f"input artifact {artifact.name!r}: {_missing(source, step)}")
         if value.element and isinstance(template, PythonOpTemplate):
-            _place_element(source, target, settings)
+            inside = None if artifact.sub_path else value.sub_path
+            _place_element(source, target, inside or source.name, settings)
             return
         link_or_copy(source, target, settings.copy_method)
         if settings.copy_method == "copy":
@@ -128,12 +129,12 @@ def _missing(source: Path, step: StepLayout) -> str:
     return f"{source} does not exist any more"
 
 
-def _place_element(source: Path, target: Path, settings: RunSettings) -> None:
-    """An element of a list: an artifact of one member, so that an OP sees the file's own name."""
-    link_or_copy(source, target / source.name, settings.copy_method)
+def _place_element(source: Path, target: Path, place: str, settings: RunSettings) -> None:
+    """An element of a list: an artifact of one member, under the path that it has in the list."""
+    link_or_copy(source, target / place, settings.copy_method)
     with writing(target):
         (target / CATALOG).mkdir(exist_ok=True)
-    items = [{"dflow_list_item": source.name, "order": 0}]
+    items = [{"dflow_list_item": place, "order": 0}]
     write_text(target / CATALOG / "element", json.dumps({"path_list": items}))
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dflow.engine.layout import RunLayout
     from dflow.engine.leaf import LeafTemplate
     from dflow.engine.node import Node
+    from dflow.engine.pace import Pace
 
     _Leaf = tuple[Node, LeafTemplate, Group | None]
 
@@ -46,10 +47,12 @@ class Limits:
     Attributes:
         here: on this machine.
         total: with those that run elsewhere.
+        pace: how many begin in a stretch of time; None for any number.
     """
 
     here: int | None
     total: int | None
+    pace: Pace | None = None
 
 
 class WorkLoop(ABC):
@@ -66,6 +69,7 @@ class WorkLoop(ABC):
         self._runner = runner
         self._limit = limit
         self._total = limits.total
+        self._pace = limits.pace
         self._shared = shared is not None
         self._slots = shared or (Slots.make(layout, limit) if parallel and limit is not None else None)
         self._held: dict[str, int] = {}
@@ -189,6 +193,15 @@ class WorkLoop(ABC):
         self._starved = False
         while self._start_here(tasks) | self._start_away(tasks):
             pass
+        if self._pace is not None and (self._leaves or self._away):
+            self._look_again_in_time(self._pace)
+
+    def _look_again_in_time(self, pace: Pace) -> None:
+        """Be awake when the next batch may begin."""
+        left = pace.left()
+        if left and not pace.waits:
+            pace.waits = True
+            self.later(left, partial(setattr, pace, "waits", False))
 
     def _start_away(self, tasks: TaskGroup) -> bool:
         may = bool(self._away) and self._may_start(self._total, len(self._running))
@@ -212,9 +225,12 @@ class WorkLoop(ABC):
 
     def _may_start(self, limit: int | None, running: int) -> bool:
         is_open = self._broken is None and not self._suspended
-        return is_open and (limit is None or running < limit)
+        is_time = self._pace is None or not self._pace.left()
+        return is_open and is_time and (limit is None or running < limit)
 
     def _start(self, tasks: TaskGroup, leaf: _Leaf, *, is_here: bool = False) -> None:
+        if self._pace is not None:
+            self._pace.begin()
         self._running[leaf[0].id] = scope = anyio.CancelScope()
         tasks.start_soon(self._run_leaf, leaf, scope, is_here)
 

@@ -209,6 +209,7 @@ class Call:
         hooks: other calls, made when this one starts or ends.
         isolation: overrides the template's.
         executor: where the program runs, when that is not a process of this machine.
+        helper_pod: the image, pull policy and command of pods that an exporter adds for this call, as JSON text.
     """
 
     name: str
@@ -225,6 +226,7 @@ class Call:
     isolation: str | None = None
     depends: str | None = None
     executor: ExecutorSpec | None = None
+    helper_pod: str | None = None
 
 
 @record(frozen=True, slots=True)

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["exit_names", "leaf_names", "own_name", "workflow_names"]
 
 
-def workflow_names(graph: WorkflowGraph, layout: RunLayout) -> dict[str, str | None]:
+def workflow_names(graph: WorkflowGraph, layout: RunLayout, namespace: str = "argo") -> dict[str, str | None]:
     """The ``workflow.*`` names (TG-12)."""
     names: dict[str, str | None] = {
         "workflow.name": layout.id,
-        "workflow.namespace": "argo",
+        "workflow.namespace": namespace,
         "workflow.uid": layout.id,
         "workflow.mainEntrypoint": graph.entrypoint,
         "workflow.serviceAccountName": "default",

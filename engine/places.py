@@ -6,7 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from dflow.engine.layout import name_step_directory, node_id
+from dflow.engine.layout import name_of_key, name_step_directory, node_id
 from dflow.engine.model import DagTemplate, StepsTemplate
 from dflow.engine.state import read_record, set_aside
 
@@ -78,16 +78,17 @@ class Places:
         if node.key is None:
             node.place = self.new_directory(stem, node.name)
             return
-        owner = self._taken.get(node.key)
+        wanted = name_of_key(node.key)
+        owner = self._taken.get(wanted)
         if owner is None and self._retried:  # a failure that is to run again is not among the finished
-            owner = (read_record(self._layout.step(node.key)) or {}).get("name")
+            owner = (read_record(self._layout.step(wanted)) or {}).get("name")
         if owner is not None and self._is_of_attempt_before(owner, node.name):
-            step = self._layout.step(node.key)
+            step = self._layout.step(wanted)
             self._moved(owner, step.backup().name)  # first: a kill in between leaves it where it is, to be moved again
             set_aside(step)
-            self._taken.pop(node.key, None)
+            self._taken.pop(wanted, None)
             self._keys.pop(node.key, None)
-        directory = name_step_directory(self._layout.id, stem, node.name, node.key, self._taken)
+        directory = name_step_directory(self._layout.id, stem, node.name, wanted, self._taken)
         self._taken[directory] = node.name
         node.place = self._layout.step(directory)
         self._warn_of_another_name(node, node.key, directory)

@@ -166,7 +166,7 @@ def run(
             executor = make_executor(settings)
             earlier = look_back(layout, again)
             others = Others(around.make_other, settings)
-            helpers = Helpers(executor, others, around.shared, shipping, around.lineage)
+            helpers = Helpers(executor, others, around.shared, shipping, around.lineage, around.secrets)
             scheduler = Scheduler(graph, layout, settings, earlier, helpers)
             attempt = _Attempt(layout, scheduler, hold)
             try:

@@ -50,6 +50,8 @@ class RunSettings:
         key_prefix: what their keys begin with.
         login_node: this machine is there for many people to work on, and for their programs elsewhere.
         nice: how far leaf steps of this machine give way to what else runs on it: 0 (not at all) to 19.
+        batch_size: how many leaf steps begin in a stretch of ``batch_interval`` seconds; None for any number.
+        namespace: what ``{{workflow.namespace}}`` is.
     """
 
     pool_workers: int | None = None
@@ -67,6 +69,9 @@ class RunSettings:
     key_prefix: str = ""
     login_node: bool = False
     nice: int = 0
+    batch_size: int | None = None
+    batch_interval: float = 30.0
+    namespace: str = "argo"
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -83,6 +88,10 @@ class RunSettings:
             raise ConfigError(f"debug_pool_workers is {self.pool_workers}; it must be positive, -1 (no limit) or None")
         if not isinstance(self.nice, int) or not 0 <= self.nice <= _NICEST:
             raise ConfigError(f"nice is {self.nice!r}; it must be a number from 0 to {_NICEST}, or None")
+        if self.batch_size is not None and (not isinstance(self.batch_size, int) or self.batch_size < 1):
+            raise ConfigError(f"debug_batch_size is {self.batch_size!r}; it must be a positive number, or None")
+        if not isinstance(self.batch_interval, (int, float)) or self.batch_interval < 0:
+            raise ConfigError(f"debug_batch_interval is {self.batch_interval!r}; it must be a number of seconds")
 
     def workers(self) -> int | None:
         """The limit of leaf steps at once; None for no limit."""

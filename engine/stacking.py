@@ -89,7 +89,7 @@ def stack_artifact(copies: Copies, artifact: OutputArtifact, deal: Deal, step: S
         items.sort(key=lambda item: natural(item["order"]))
     with writing(root):
         (root / CATALOG).mkdir(exist_ok=True)
-    write_json(root / CATALOG / str(uuid.uuid4()), {"path_list": items}, mode=0o666)
+    write_json(root / CATALOG / str(uuid.uuid4()), {"path_list": items, "stacked": True}, mode=0o666)
     return ArtifactValue(str(root))
 
 
