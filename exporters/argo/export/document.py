@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import ExportError
 from dflow.engine.model import DagTemplate, Literal, StepsTemplate
+from dflow.engine.secrets import GIVEN
 from dflow.exporters.argo.export.calls import group_template, hooks_of
 from dflow.exporters.argo.export.context import Context
 from dflow.exporters.argo.export.flows import calls_of
@@ -50,7 +51,8 @@ def export(graph: WorkflowGraph, options: Options | None = None) -> Export:
     context.inside = graph.entrypoint
     if options.reused:
         add_caches(context)
-    spec = _in_store(_spec(graph, context), options.store)
+    _refuse_given_secrets(graph, context)
+    spec = _in_store(_spec(graph, context), options)
     documents = tuple(caches(context))
     try:
         json.dumps([spec, *documents], ensure_ascii=False).encode()
@@ -106,16 +108,34 @@ def _spec(graph: WorkflowGraph, context: Context) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if value}
 
 
-def _in_store(given: Any, kind: str) -> Any:
-    """The same with the keys of artifacts in a store of that kind; they are made for S3."""
-    if kind == "s3":
+def _refuse_given_secrets(graph: WorkflowGraph, context: Context) -> None:
+    """A manifest can be read by many, so no value of a secret is in it."""
+    for template in graph.templates:
+        for variable, secret, _ in template.pod.secret_env if hasattr(template, "pod") else ():
+            if secret.startswith(GIVEN):
+                context.problems.append(
+                    f"template {template.name!r}, environment variable {variable!r}: give the Secret a name=, that of "
+                    "a secret of the cluster; the value that a script gives is written nowhere"
+                )
+
+
+def _in_store(given: Any, options: Options) -> Any:
+    """The same with the keys of artifacts in a store of the kind that is chosen; they are made for S3."""
+    if options.store == "s3":
         return given
     if isinstance(given, list):
-        return [_in_store(item, kind) for item in given]
+        return [_in_store(item, options) for item in given]
     if not isinstance(given, dict):
         return given
-    is_artifact = "name" in given and isinstance(given.get("s3"), dict)
-    return {kind if is_artifact and name == "s3" else name: _in_store(value, kind) for name, value in given.items()}
+    made = {name: _in_store(value, options) for name, value in given.items()}
+    if "name" in made and isinstance(made.get("s3"), dict):
+        place = made["s3"]
+        if "key" in place:
+            place = {**place, "key": options.repo_prefix + place["key"]}
+        made = {
+            options.store if name == "s3" else name: place if name == "s3" else value for name, value in made.items()
+        }
+    return made
 
 
 def _used(graph: WorkflowGraph, context: Context) -> set[str]:

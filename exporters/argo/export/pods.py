@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from dflow.engine.errors import ExportError
 from dflow.engine.model import Literal
 from dflow.exporters.argo.export.texts import text_of
 
@@ -116,18 +117,28 @@ def whole_seconds(text: str) -> int:
 
 
 def volume_claims(pods: list[Pod]) -> list[dict[str, Any]]:
-    """``volumeClaimTemplates`` for the persistent volumes that pods ask for, each name once."""
+    """``volumeClaimTemplates`` for the persistent volumes that pods ask for, each name once.
+
+    Raises:
+        ExportError: two of one name ask for different volumes.
+    """
     claims: dict[str, dict[str, Any]] = {}
     for pod in pods:
         for claim, _ in _claims(pod):
-            claims[claim["metadata"]["name"]] = claim
+            name = claim["metadata"]["name"]
+            if claims.setdefault(name, claim) != claim:
+                raise ExportError(
+                    [f"pvcs: the volume {name!r} is asked for with several sizes, classes or access modes"]
+                )
     return [claims[name] for name in sorted(claims)]
 
 
 def _claims(pod: Pod) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Each persistent volume as a claim and a mount."""
     made = []
-    for given in _kubernetes(pod).get("pvcs", []):
+    asked = _kubernetes(pod).get("pvcs", [])
+    names = [str(given["name"]) for given in asked]
+    for given in asked:
         name = str(given["name"])
         spec = {
             "accessModes": given.get("access_modes") or ["ReadWriteOnce"],
@@ -138,6 +149,8 @@ def _claims(pod: Pod) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         mount = {"name": name, "mountPath": f"/mnt/{name}"}
         if given.get("subpath"):
             mount["subPath"] = given["subpath"]
+        if names.count(name) > 1:  # several places of one volume
+            mount["mountPath"] += f"/{given.get('subpath') or ''}".rstrip("/")
         made.append(({"metadata": {"name": name}, "spec": spec}, mount))
     return made
 

@@ -19,6 +19,7 @@ from dflow.engine.model import (
     RawArtifact,
     Ref,
     ResourceTemplate,
+    ScriptTemplate,
     StepsTemplate,
     StoredArtifact,
     SuspendTemplate,
@@ -53,6 +54,12 @@ __all__ = [
     "whole_of",
 ]
 
+_IN_PODS = (ScriptTemplate, PythonOpTemplate)
+_POD_OF_KEY = {
+    "name": "dflow_global",
+    "value": "{{pod.name}}",
+    "globalName": "dflow_key_{{inputs.parameters." + KEY + "}}",
+}
 _ARCHIVES = (".tgz", ".tar.gz", ".tar", ".zip")
 """Endings of keys whose object is unpacked for a pod."""
 
@@ -136,6 +143,8 @@ def outputs_of(template: Template, context: Context) -> dict[str, Any]:
     """The ``outputs`` of a template."""
     parameters = [_output_parameter(p, template) for p in template.outputs.parameters if not p.big or p.save_both]
     parameters += _companions(template, context)
+    if context.options.save_keys and template.name in context.keyed and isinstance(template, _IN_PODS):
+        parameters.append(_POD_OF_KEY)
     keyed = context.flows.keyed
     artifacts = [
         _output_artifact(a, template, context)
@@ -288,7 +297,8 @@ def _why_not(source: CustomArtifact | ArtifactList) -> str:
     if isinstance(source, CustomArtifact):
         return (
             f"an artifact of the class {source.loader.name!r} cannot be exported: it is brought by a process beside "
-            "the step; have its OP get it, or set its redirect to an artifact of a store"
+            "the step; write its render(template, name), which says how a pod gets it, have its OP get it, or set its "
+            "redirect to an artifact of a store"
         )
     return "a list or dict of artifacts can be given to a Python OP only, by its step"
 

@@ -53,7 +53,7 @@ def python_fields(template: PythonOpTemplate, made: dict[str, Any], context: Con
         )
         number = place[len(_LIBRARY) + 1 :].partition("/")[0]
         artifacts.append({"name": f"dflow_package_{number}", "path": place, "s3": {"key": key}})
-    env = {"DFLOW_WORKFLOW": "{{workflow.name}}"}
+    env = {"DFLOW_WORKFLOW": "{{workflow.name}}", **context.options.pod_env}
     if template.name in context.keyed:
         env["DFLOW_KEY"] = "{{inputs.parameters." + KEY + "}}"
     command = list(template.pod.command) or ["python3"]

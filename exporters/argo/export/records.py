@@ -73,6 +73,10 @@ class Options:
         name: ``metadata.name``; without one, a Workflow has ``generateName``.
         namespace, service_account: left out when None.
         image: of leaf templates that name none; ``python_image`` that of Python OPs.
+        util_image, util_image_pull_policy: of pods that are added here, where their steps say nothing else.
+        save_keys: each step with a key says the name of its pod in a global output, ``dflow_key_KEY``.
+        pod_env: variables of the pods of Python OPs.
+        repo_prefix: what keys in a store of the kind ``oss`` begin with, and those of uploads do not.
         library: the directories of the ``dflow`` package and of what it needs, which Python OPs bring along; none when
             their images have it.
         key_prefix: what all keys in the artifact store begin with.
@@ -88,6 +92,11 @@ class Options:
     service_account: str | None = None
     image: str = "alpine:3.20"
     python_image: str = "python:3.11"
+    util_image: str = "python:3.8"
+    util_image_pull_policy: str | None = None
+    save_keys: bool = False
+    repo_prefix: str = ""
+    pod_env: Mapping[str, str] = field(default_factory=dict)
     library: tuple[str, ...] = ()
     key_prefix: str = "dflow"
     store: str = "s3"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.texts import OPTIONAL_STR
 from dflow.exporters.argo.export.context import digest
-from dflow.exporters.argo.export.records import HELPER, is_op, shortened
+from dflow.exporters.argo.export.records import HELPER, filled, is_op, shortened
 from dflow.exporters.argo.export.texts import name_of
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ SUCCESS = "dflow_success"
 _JSON = ("int", "float", "bool", "list", "dict", "typing.List[", "typing.Dict[", "List[", "Dict[")
 """How types begin whose values are always JSON."""
 _FAIL = "dflow-too-few"
+_FAIL_IN_SHELL = "echo 'too few slices succeeded' >&2\nexit 1\n"
+_FAIL_IN_PYTHON = "raise SystemExit('too few slices succeeded')\n"
 _CHECK = "dflow-enough"
 
 
@@ -67,8 +71,10 @@ def _flattened(source: str) -> str:
 def check_of(call: Call, total: str, context: Context) -> dict[str, Any]:
     """A task after the loop that fails when too few copies succeeded. It needs no pod where enough did."""
     rule = call.continue_on
-    fail = _added(_fail(context), context)
-    check = _added(_check(fail), context)
+    fields = _helper_fields(call, context)
+    own = "" if fields == _helper_fields(None, context) else digest(fields)
+    fail = _added(_fail(fields, own), context)
+    check = _added(_check(fail, own), context)
     values = {
         "done": "{{tasks." + call.name + ".outputs.parameters}}",
         "count": "" if rule.num_success is None else str(rule.num_success),
@@ -90,7 +96,7 @@ def _added(made: dict[str, Any], context: Context) -> str:
     return context.add(made, "the check of how many slices succeeded")
 
 
-def _check(fail: str) -> dict[str, Any]:
+def _check(fail: str, own: str) -> dict[str, Any]:
     good = f"sum(map(fromJSON(inputs.parameters.done), int(#.{SUCCESS})), #)"
     enough = (
         f"(inputs.parameters.count != '' && {good} >= int(inputs.parameters.count)) || "
@@ -98,20 +104,32 @@ def _check(fail: str) -> dict[str, Any]:
     )
     names = ("done", "count", "ratio", "total")
     return {
-        "name": _CHECK,
+        "name": shortened(_CHECK, own) if own else _CHECK,
         "metadata": {"annotations": {HELPER: "true"}},
         "inputs": {"parameters": [{"name": name} for name in names]},
         "steps": [[{"name": "too-few", "template": fail, "when": "{{=!(" + enough + ")}}"}]],
     }
 
 
-def _fail(context: Context) -> dict[str, Any]:
+def _helper_fields(call: Call | None, context: Context) -> dict[str, Any]:
+    """The image, pull policy and command of a pod that is added for a call."""
+    given = json.loads(call.helper_pod or "{}") if call is not None else {}
+    return filled(
+        command=given.get("command", ["sh"]),
+        image=given.get("image", context.options.util_image),
+        imagePullPolicy=given.get("image_pull_policy", context.options.util_image_pull_policy),
+    )
+
+
+def _fail(fields: dict[str, Any], own: str) -> dict[str, Any]:
+    """A pod that fails.
+
+    Args:
+        own: tells it from others, where it is not as all of them.
+    """
+    is_python = PurePosixPath(fields["command"][0]).name.startswith("python")
     return {
-        "name": _FAIL,
+        "name": shortened(_FAIL, own) if own else _FAIL,
         "metadata": {"annotations": {HELPER: "true"}},
-        "script": {
-            "command": ["sh"],
-            "source": "echo 'too few slices succeeded' >&2\nexit 1\n",
-            "image": context.options.image,
-        },
+        "script": {"command": fields["command"], "source": _FAIL_IN_PYTHON if is_python else _FAIL_IN_SHELL, **fields},
     }

@@ -79,12 +79,18 @@ def inputs_of(template: Fields, context: Context) -> Inputs:
     return Inputs(tuple(parameters), tuple(input_artifact(row, context) for row in declared.get("artifacts", [])))
 
 
+_POD_OF_KEY = "dflow_key_{{"
+"""How the global name begins of what says in which pod the step of a key is; here a key is the name of a directory."""
+
+
 def outputs_of(template: Fields, context: Context) -> Outputs:
     """What a template gives."""
     declared = template.get("outputs", {})
     types = _types(template, "outputs", context)
     parameters = []
     for row in declared.get("parameters", []):
+        if str(row.get("globalName", "")).startswith(_POD_OF_KEY):
+            continue
         with context.book.at(f"output parameter {row.get('name', '')!r}"):
             parameters.append(_output(row, types.get(row.get("name", "")), context))
     return Outputs(tuple(parameters), tuple(output_artifact(row, context) for row in declared.get("artifacts", [])))
