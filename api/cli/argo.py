@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict
 from dflow import manifests
 from dflow.argo_uploads import upload
 from dflow.cli.find import pairs
+from dflow.cli.parsing import WrongOption
 from dflow.cli.recording import workflow_of_script
 from dflow.cli.show import acted, only_json, print_json, say
 from dflow.config import configured_secrets, is_remote
@@ -15,6 +16,8 @@ from dflow.engine.errors import ConfigError
 from dflow.engine.phase import Phase
 from dflow.exporters.argo.lint import Finding, Severity, lint, lint_text
 from dflow.storage.folder import FolderClient
+from dflow.wiring.texts import from_text as wiring_from_text
+from dflow.wiring.texts import is_wiring_text
 
 if TYPE_CHECKING:
     import argparse
@@ -86,8 +89,8 @@ def _template_at(path: str, made: Export) -> str | None:
 
 def lint_file(options: argparse.Namespace) -> int:
     """Say what is wrong with manifests, or with what a script would export; 1 for errors."""
-    if is_manifest(options.file):
-        text = _read(options.file)
+    text = manifests.read_text(options.file) if is_manifest(options.file) else ""
+    if is_manifest(options.file) and not is_wiring_text(text):
         if not any(_holds_something(line) for line in text.splitlines()):
             raise ConfigError(f"{options.file} holds no manifest: it is empty")
         shown = [(str(finding), finding) for finding in lint_text(text)]
@@ -133,14 +136,12 @@ def run_manifest(options: argparse.Namespace) -> int:
 
 
 def _workflow(options: argparse.Namespace) -> Workflow:
+    text, file = manifests.read_text(options.file), options.file
     choice = {"entrypoint": options.entrypoint, "parameters": pairs(options.parameter, "-p")}
+    if is_wiring_text(text):
+        if options.entrypoint is not None:
+            raise WrongOption("--entrypoint is for manifests; this workflow has one template")
+        return wiring_from_text(text, file.parent, file=str(file), parameters=choice["parameters"])
     if is_remote():
-        return manifests.for_a_server(_read(options.file), manifests.upload_files(options.file), **choice)
-    return manifests.from_text(_read(options.file), manifests.found_uploads(options.file), **choice)
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"cannot read {file}: {getattr(exc, 'strerror', None) or exc}") from exc
+        return manifests.for_a_server(text, manifests.upload_files(file), **choice)
+    return manifests.from_text(text, manifests.found_uploads(file), **choice)

@@ -16,6 +16,7 @@ from dflow.engine import codec
 from dflow.engine.errors import ConfigError
 from dflow.engine.runner import load_graph
 from dflow.exporters import diagram
+from dflow.wiring.texts import is_wiring_text
 
 if TYPE_CHECKING:
     import argparse
@@ -69,6 +70,8 @@ def _read_file(file: Path) -> WorkflowGraph:
         raise ConfigError(f"cannot read {file}: {getattr(exc, 'strerror', None) or exc}") from exc
     if file.suffix == ".json" and _is_graph(text):
         return codec.loads(text)
+    if is_wiring_text(text):
+        return compile_workflow(workflow_of_script(file))
     load: Any = importlib.import_module("dflow.exporters.argo.load")
     loaded: WorkflowGraph = load.load_text(text).graph
     return loaded

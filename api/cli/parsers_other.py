@@ -11,7 +11,10 @@ from dflow.cli.parsing import RUN, STEP, with_json
 if TYPE_CHECKING:
     from dflow.cli.parsing import Verbs
 
-__all__ = ["add_acting", "add_argo", "add_keeping"]
+LICENSES = ("MIT", "BSD-3-Clause", "none")
+"""Which licenses ``new`` can write; the first is the default."""
+
+__all__ = ["LICENSES", "add_acting", "add_argo", "add_keeping"]
 
 
 def add_acting(verbs: Verbs) -> None:
@@ -84,7 +87,7 @@ def _create(verbs: Verbs) -> None:
 
 
 def add_keeping(verbs: Verbs) -> None:
-    """``download``, ``upload``, ``pack``, ``unpack``, ``gc``, ``completion``."""
+    """``download``, ``upload``, ``pack``, ``unpack``, ``gc``, ``completion``, ``new``."""
     _download(verbs)
     _upload(verbs)
     packing = verbs.of_run(
@@ -114,6 +117,24 @@ def add_keeping(verbs: Verbs) -> None:
         does="completion:completion",
     )
     completion.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish")
+    _new(verbs)
+
+
+def _new(verbs: Verbs) -> None:
+    new = verbs.add(
+        "new",
+        "write a package of OPs, with tests, ready to be changed",
+        "dflow new my-ops",
+        "dflow new my-ops --name ops --license BSD-3-Clause",
+        does="new:new",
+    )
+    new.add_argument("project", metavar="PROJECT", help="the name of the project, as pip will know it")
+    new.add_argument(
+        "-d", "--dir", metavar="PATH", type=Path, help="write it there (default: a directory of the project's name)"
+    )
+    new.add_argument("-n", "--name", metavar="MODULE", help="what Python imports (default: PROJECT with _ for -)")
+    new.add_argument("--license", choices=LICENSES, default=LICENSES[0], help=f"default: {LICENSES[0]}")
+    with_json(new)
 
 
 def _download(verbs: Verbs) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from dflow import artifacts, building
 from dflow.engine.errors import ConfigError
+from dflow.manifests import read_text
+from dflow.wiring.texts import from_text, is_wiring_text
 from dflow.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ def workflow_of_script(script: Path) -> Workflow:
     """
     if not script.is_file():
         raise ConfigError(f"there is no script {script}")
+    if script.suffix in (".yaml", ".yml", ".json"):
+        return _of_mapping(script)
     made: list[Workflow] = []
     submitted: list[Workflow] = []
     arguments, path = sys.argv, list(sys.path)
@@ -50,6 +54,14 @@ def workflow_of_script(script: Path) -> Workflow:
     if not found:
         raise ConfigError(f"{script} makes no workflow that has steps")
     return found[-1]
+
+
+def _of_mapping(file: Path) -> Workflow:
+    text = read_text(file)
+    if not is_wiring_text(text):
+        raise ConfigError(f"{file} is no script, and has no workflow with a name and steps or tasks; is it a manifest?")
+    with artifacts.kept_here():
+        return from_text(text, file.parent, file=str(file))
 
 
 def _execute(script: Path, submitted: list[Workflow]) -> None:
