@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "2.0.0.dev0"
+__version__ = "2.0.0"
 
 _HOME = {
     "ArgoStep": "argo_objects",
@@ -20,6 +20,7 @@ _HOME = {
     "Context": "context",
     "CustomArtifact": "common",
     "DAG": "dag",
+    "DockerSecret": "k8s",
     "Executor": "executor",
     "HTTPArtifact": "common",
     "HTTPOPTemplate": "op_template",
@@ -61,6 +62,7 @@ _HOME = {
     "download_s3": "objects",
     "gen_code": "code_gen",
     "if_expression": "io",
+    "jsonpickle": "common",
     "path_list_of_artifact": "artifacts",
     "path_object_of_artifact": "artifacts",
     "query_archived_workflows": "workflow",
@@ -83,6 +85,7 @@ __all__ = [
     "ContainerOPTemplate",
     "Context",
     "CustomArtifact",
+    "DockerSecret",
     "Executor",
     "HTTPArtifact",
     "HTTPOPTemplate",
@@ -124,6 +127,7 @@ __all__ = [
     "download_s3",
     "gen_code",
     "if_expression",
+    "jsonpickle",
     "path_list_of_artifact",
     "path_object_of_artifact",
     "query_archived_workflows",
@@ -147,7 +151,7 @@ if TYPE_CHECKING:
         upload_artifact,
     )
     from dflow.code_gen import gen_code
-    from dflow.common import CustomArtifact, HTTPArtifact, LineageClient, LocalArtifact, S3Artifact
+    from dflow.common import CustomArtifact, HTTPArtifact, LineageClient, LocalArtifact, S3Artifact, jsonpickle
     from dflow.config import config, s3_config, set_config, set_s3_config
     from dflow.context import Context
     from dflow.dag import DAG
@@ -163,6 +167,7 @@ if TYPE_CHECKING:
         Outputs,
         if_expression,
     )
+    from dflow.k8s import DockerSecret
     from dflow.loops import argo_concat, argo_enumerate, argo_len, argo_range, argo_sequence, argo_sum
     from dflow.objects import copy_s3, download_s3, upload_s3
     from dflow.op_template import (

@@ -78,7 +78,8 @@ class ArgoRun:
         for attempt in range(3):
             name = chosen or f"{self.workflow.name}-{randstr()}"
             try:
-                found = submit_export(export_workflow(self.workflow, name=name), self.server, storage_client)
+                made = export_workflow(self.workflow, name=name)
+                found = submit_export(made, self.server, storage_client, self.workflow.get_k8s_core_v1_api)
                 break
             except ServerConflict:
                 if chosen or attempt == 2:

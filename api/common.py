@@ -11,12 +11,14 @@ from dflow.outside import CustomArtifact, HTTPArtifact
 
 __all__ = [
     "CustomArtifact",
+    "CustomPickler",
     "HTTPArtifact",
     "LineageClient",
     "LocalArtifact",
     "S3Artifact",
     "field_of",
     "import_func",
+    "jsonpickle",
     "key_of",
 ]
 
@@ -153,13 +155,51 @@ class S3Artifact:
         return f"S3Artifact(key={self.key!r}){inside}"
 
 
+class CustomPickler:
+    """Objects as the texts that parameters are written as, and back."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """The text of an object: JSON, with jsonpickle's notes for what JSON does not have.
+
+        Args:
+            kwargs: of ``jsonpickle.dumps``.
+        """
+        import jsonpickle
+
+        return str(jsonpickle.dumps(obj, **{"keys": True, **kwargs}))
+
+    def loads(self, s: str, **kwargs: Any) -> Any:
+        """The object of a text. Texts are trusted: one can have any function called that is installed here.
+
+        Args:
+            kwargs: of ``jsonpickle.loads``.
+        """
+        import jsonpickle
+
+        return jsonpickle.loads(s, **{"keys": True, **kwargs})
+
+
+jsonpickle = CustomPickler()
+"""What ``from dflow import jsonpickle`` gives."""
+
+
 def key_of(artifact: Any) -> str | None:
     """The key of an artifact in its object store; None for one that is in none."""
     key = field_of(artifact, "key")
     for kind in ("s3", "oss", "gcs", "azure"):
         if key is None and (inner := field_of(artifact, kind)) is not None and not callable(inner):
             key = field_of(inner, "blob" if kind == "azure" else "key")
+            if kind == "oss" and key is not None:
+                key = _without_repo_prefix(str(key))
     return None if key is None else str(key)
+
+
+def _without_repo_prefix(key: str) -> str:
+    """A key of a cluster's repository as the storage client knows it."""
+    from dflow.config import s3_config
+
+    prefix = str(s3_config["repo_prefix"] or "")
+    return key[len(prefix) :] if prefix and key.startswith(prefix) else key
 
 
 def field_of(thing: Any, name: str) -> Any:

@@ -137,7 +137,19 @@ _OTHER_VARIABLES = frozenset(
         *("EMAIL_FROM", "EMAIL_PASSWORD", "EMAIL_SERVER", "EMAIL_TO", "EMAIL_USER", "EVENTS_FILE"),
         *("WEBHOOK_TOKEN", "WEBHOOK_URL"),
         *("AT", "CONTAINER", "HTTP_HEADERS", "KEPT_SECRETS", "KEY", "LINEAGE", "LOG", "ORDERS", "PACKAGES", "PDB"),
-        *("POD", "RAISE", "SLICE", "SSH_PASSWORD", "STEP_PATH", "TEMPDIR", "TRACEBACK", "USAGE", "VERIFY", "WORKFLOW"),
+        *(
+            "OFFLINE",
+            "POD",
+            "RAISE",
+            "SLICE",
+            "SSH_PASSWORD",
+            "STEP_PATH",
+            "TEMPDIR",
+            "TRACEBACK",
+            "USAGE",
+            "VERIFY",
+            "WORKFLOW",
+        ),
     )
 )
 """Variables that are no settings, without ``DFLOW_``."""

@@ -57,6 +57,9 @@ class DAG(building.Openable, OPTemplate):
         for task in listed(tasks, f"dag {self.name!r}: tasks"):
             self.add(task)
 
+    def _base_name(self) -> str:
+        return "dag" if type(self) is DAG else super()._base_name()
+
     @called_by_users
     def add(self, task: Task | List[Task]) -> None:
         """Add a task or a list of tasks."""
@@ -65,3 +68,54 @@ class DAG(building.Openable, OPTemplate):
                 raise WrongType(f"DAG.add takes a Task or a list of Task, such as Task('name', template), not {item!r}")
             building.claim(item)
             self.tasks.append(item)
+
+    @called_by_users
+    def convert_to_graph(self) -> Any:
+        """It as plain data, as it stands in the JSON of a graph, and the templates that its tasks call, as a list.
+
+        Raises:
+            CompileError: lists what cannot be read.
+        """
+        from dflow.pieces.graphs import of_group
+
+        return of_group(self)
+
+    @classmethod
+    @called_by_users
+    def from_graph(cls, graph: Any, templates: Any) -> Any:  # type: ignore[override] # it calls others
+        """The DAG of the data that :meth:`convert_to_graph` gives.
+
+        Args:
+            templates: what its tasks call, by name, or as a list.
+        """
+        from dflow.pieces.graphs import to_group
+
+        return to_group(cls, graph, templates)
+
+    @classmethod
+    @called_by_users
+    def from_dict(cls, d: Any, templates: Any) -> Any:  # type: ignore[override] # it calls others
+        """The DAG from its piece of an Argo manifest; ``templates`` as for :meth:`from_graph`.
+
+        Raises:
+            CompileError: lists the fields that are wrong.
+            UnsupportedError: it says something that the API has no words for.
+        """
+        from dflow.pieces.manifests import to_group
+
+        return to_group(cls, d, templates)
+
+    @called_by_users
+    def run(self, workflow_id: str | None = None, context: Any = None, stepdir: Any = None) -> Any:
+        """Run it as a workflow of its own on this machine, and wait; the workflow.
+
+        Args:
+            workflow_id: the id of the run.
+            stepdir: not to be given; ``config["debug_workdir"]`` says where runs are.
+
+        Raises:
+            StepFailed: it has not succeeded.
+        """
+        from dflow.pieces.running import run_group
+
+        return run_group(self, workflow_id, context, stepdir)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 from dflow.engine.errors import WrongAttribute, WrongType
 from dflow.expression import MISSING, ArgoVar
@@ -47,6 +47,37 @@ class Named(ArgoVar):
             return "{{" + own + "}}"
         return "{{" + f"{self._root()}.{self.step.name}.{own}" + "}}"
 
+    @called_by_users
+    def convert_to_graph(self) -> Dict[str, Any]:
+        """It as plain data, as it stands in the JSON of a graph.
+
+        Raises:
+            CompileError: lists what cannot be read.
+        """
+        from dflow.pieces.graphs import of_port
+
+        return of_port(self)
+
+    @classmethod
+    @called_by_users
+    def from_graph(cls, graph: Any) -> Any:
+        """What :meth:`convert_to_graph` turned into data."""
+        from dflow.pieces.graphs import to_port
+
+        return to_port(cls, graph)
+
+    @classmethod
+    @called_by_users
+    def from_dict(cls, d: Any) -> Any:
+        """It from its piece of an Argo manifest.
+
+        Raises:
+            CompileError: lists the fields that are wrong.
+        """
+        from dflow.pieces.manifests import to_port
+
+        return to_port(cls, d)
+
     def bound(self, step: Step | None) -> Any:
         """The same parameter or artifact, as that of a step."""
         twin = self.__class__.__new__(self.__class__)
@@ -88,6 +119,28 @@ class _Artifact(Named):
         if self._element:
             raise WrongType(f"an element of {self} cannot stand in an expression; give it to a step as it is")
         return super().expr
+
+    @called_by_users
+    def get_path_list_parameter(self) -> InputParameter:
+        """The elements of the artifact that a step was given, as a value: ``[{"dflow_list_item": …, "order": …}]``.
+
+        Raises:
+            TypeError: they are not known yet, since a step makes it.
+        """
+        from dflow.artifact_parameters import path_list_of
+
+        return path_list_of(self)
+
+    @called_by_users
+    def get_urn_parameter(self) -> InputParameter:
+        """The URN of the artifact that a step was given, as a value; an empty text where it has none.
+
+        Raises:
+            TypeError: it is not known yet, since a step makes the artifact.
+        """
+        from dflow.artifact_parameters import urn_of
+
+        return urn_of(self)
 
     def __getitem__(self, key: Any) -> Any:
         twin = self.bound(self.step)
@@ -283,6 +336,19 @@ class OutputArtifact(_Artifact):
         part: OutputArtifact = _part(self, path)
         return part
 
+    @called_by_users
+    def pvc(self, size: str = "1Gi", storage_class: str | None = None, access_modes: List[str] | None = None) -> PVC:
+        """A volume claim for ``pvcs=`` of templates, with a place of its own; as the artifact of a step it is this one.
+
+        Args:
+            size: what is asked for, such as ``"10Gi"``.
+        """
+        from dflow.utils import randstr
+
+        claim = PVC("public", randstr(), size, storage_class, access_modes)
+        claim._artifact = self
+        return claim
+
 
 def _part(artifact: Any, path: str) -> Any:
     if artifact._element:
@@ -304,3 +370,10 @@ class PVC:
         self.size = size
         self.storage_class = storage_class
         self.access_modes = ["ReadWriteOnce"] if access_modes is None else access_modes
+
+    _artifact: Any = None
+    """What it was made for by ``pvc()``; a step that is given the claim takes that."""
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Its arguments by name."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}

@@ -32,7 +32,9 @@ from dflow.workflow import Workflow
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["decompile"]
+__all__ = ["Port", "add_calls", "decompile", "port_of", "step_of", "task_of", "template_of"]
+
+Port = model.InputParameter | model.InputArtifact | model.OutputParameter | model.OutputArtifact
 
 _LEAVES = {"shell": ShellOPTemplate, "python": PythonScriptOPTemplate, "container": ContainerOPTemplate}
 
@@ -43,9 +45,9 @@ def decompile(graph: model.WorkflowGraph) -> Workflow:
         whole = Workflow(name=graph.name)
         whole.compiled = graph
         return whole
-    templates: dict[str, OPTemplate] = {t.name: _template(t) for t in graph.templates}
+    templates: dict[str, OPTemplate] = {t.name: template_of(t) for t in graph.templates}
     for template in graph.templates:
-        _add_calls(template, templates)
+        add_calls(templates[template.name], template, templates)
     workflow = Workflow(
         name=graph.name,
         parallelism=graph.parallelism,
@@ -59,7 +61,8 @@ def decompile(graph: model.WorkflowGraph) -> Workflow:
     return workflow
 
 
-def _template(template: model.Template) -> OPTemplate:
+def template_of(template: model.Template) -> OPTemplate:
+    """The template of a record; a Steps or DAG is still empty."""
     made: Any
     match template:
         case model.StepsTemplate():
@@ -106,65 +109,99 @@ def _set_pod(made: ScriptOPTemplate, pod: model.Pod) -> None:
 
 
 def _declare(made: OPTemplate, template: model.Template) -> None:
-    for p in template.inputs.parameters:
-        default = {} if p.default is None else {"value": _given(p.default)}
-        made.inputs.parameters[p.name] = InputParameter(
-            type=p.type,
-            path=p.path,
-            save_as_artifact=p.big,
-            description=p.description,
-            source=_source(p.source),
-            **default,
-        )
-    for a in template.inputs.artifacts:
-        made.inputs.artifacts[a.name] = InputArtifact(
-            path=a.path,
-            optional=a.optional,
-            type=a.type,
-            source=_source(a.source),
-            mode=a.mode,
-            sub_path=a.sub_path,
-            archive=a.archive,
-            save_as_parameter=a.save_as_parameter,
-        )
-    for o in template.outputs.parameters:
-        default = {} if o.default is None else {"default": _given(o.default)}
-        made.outputs.parameters[o.name] = OutputParameter(
-            value_from_path=o.path,
-            value_from_expression=_given(o.source),
-            type=o.type,
-            global_name=o.global_name,
-            save_as_artifact=o.big,
-            save_both=o.save_both,
-            description=o.description,
-            **default,
-        )
-    for out in template.outputs.artifacts:
-        made.outputs.artifacts[out.name] = OutputArtifact(
-            path=out.path,
-            _from=_source(out.source),
-            type=out.type,
-            save=None if out.save is None else json.loads(out.save),
-            archive=out.archive,
-            global_name=out.global_name,
-            optional=out.optional,
-        )
+    made.inputs.parameters.update({p.name: port_of(p) for p in template.inputs.parameters})
+    made.inputs.artifacts.update({a.name: port_of(a) for a in template.inputs.artifacts})
+    made.outputs.parameters.update({p.name: port_of(p) for p in template.outputs.parameters})
+    made.outputs.artifacts.update({a.name: port_of(a) for a in template.outputs.artifacts})
 
 
-def _add_calls(template: model.Template, templates: Mapping[str, OPTemplate]) -> None:
-    made: Any = templates[template.name]
+def port_of(port: Port) -> Any:
+    """The parameter or artifact that a template declares."""
+    match port:
+        case model.InputParameter():
+            return _input_parameter(port)
+        case model.InputArtifact():
+            return _input_artifact(port)
+        case model.OutputParameter():
+            return _output_parameter(port)
+    return _output_artifact(port)
+
+
+def _input_parameter(p: model.InputParameter) -> InputParameter:
+    default = {} if p.default is None else {"value": _given(p.default)}
+    return InputParameter(
+        name=p.name,
+        type=p.type,
+        path=p.path,
+        save_as_artifact=p.big,
+        description=p.description,
+        source=_source(p.source),
+        **default,
+    )
+
+
+def _input_artifact(a: model.InputArtifact) -> InputArtifact:
+    return InputArtifact(
+        name=a.name,
+        path=a.path,
+        optional=a.optional,
+        type=a.type,
+        source=_source(a.source),
+        mode=a.mode,
+        sub_path=a.sub_path,
+        archive=a.archive,
+        save_as_parameter=a.save_as_parameter,
+    )
+
+
+def _output_parameter(o: model.OutputParameter) -> OutputParameter:
+    default = {} if o.default is None else {"default": _given(o.default)}
+    return OutputParameter(
+        name=o.name,
+        value_from_path=o.path,
+        value_from_expression=_given(o.source),
+        type=o.type,
+        global_name=o.global_name,
+        save_as_artifact=o.big,
+        save_both=o.save_both,
+        description=o.description,
+        **default,
+    )
+
+
+def _output_artifact(out: model.OutputArtifact) -> OutputArtifact:
+    return OutputArtifact(
+        name=out.name,
+        path=out.path,
+        _from=_source(out.source),
+        type=out.type,
+        save=None if out.save is None else json.loads(out.save),
+        archive=out.archive,
+        global_name=out.global_name,
+        optional=out.optional,
+    )
+
+
+def add_calls(made: Any, template: model.Template, templates: Mapping[str, OPTemplate]) -> None:
+    """Give a Steps or DAG its steps or tasks.
+
+    Args:
+        templates: what they call, by name.
+    """
     match template:
         case model.StepsTemplate(groups=groups):
-            made.steps = [[_step(call, templates) for call in group] for group in groups]
+            made.steps = [[step_of(call, templates) for call in group] for group in groups]
         case model.DagTemplate(tasks=tasks):
-            made.tasks = [_task(call, templates) for call in tasks]
+            made.tasks = [task_of(call, templates) for call in tasks]
 
 
-def _step(call: model.Call, templates: Mapping[str, OPTemplate]) -> Step:
+def step_of(call: model.Call, templates: Mapping[str, OPTemplate]) -> Step:
+    """The step of a call."""
     return Step(call.name, templates[call.template], **_arguments(call), **_hooks(call, templates))
 
 
-def _task(call: model.Call, templates: Mapping[str, OPTemplate]) -> Task:
+def task_of(call: model.Call, templates: Mapping[str, OPTemplate]) -> Task:
+    """The task of a call."""
     return Task(
         call.name,
         templates[call.template],
@@ -190,7 +227,12 @@ def _arguments(call: model.Call) -> dict[str, Any]:
         "continue_on_num_success": call.continue_on.num_success,
         "continue_on_success_ratio": call.continue_on.success_ratio,
         **_loop(call.loop),
+        **_helper_pod(call),
     }
+
+
+def _helper_pod(call: model.Call) -> dict[str, Any]:
+    return {f"util_{name}": value for name, value in json.loads(call.helper_pod or "{}").items()}
 
 
 def _hooks(call: model.Call, templates: Mapping[str, OPTemplate]) -> dict[str, Any]:

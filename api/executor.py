@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Tuple
 
@@ -9,18 +10,20 @@ from dflow.engine.errors import WrongValue
 from dflow.tracebacks import called_by_users
 
 if TYPE_CHECKING:
+    from dflow.container_text import run_script
     from dflow.remote import RemoteExecutor
 
-__all__ = ["ContainerExecutor", "DirectExecutor", "Executor", "RemoteExecutor"]
+__all__ = ["ContainerExecutor", "DirectExecutor", "Executor", "RemoteExecutor", "run_script"]
+
+
+_ELSEWHERE = {"RemoteExecutor": "dflow.remote", "run_script": "dflow.container_text"}
 
 
 def __getattr__(name: str) -> Any:
-    if name != "RemoteExecutor":
+    if name not in _ELSEWHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dflow.remote import RemoteExecutor
-
-    globals()[name] = RemoteExecutor
-    return RemoteExecutor
+    globals()[name] = found = getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    return found
 
 
 class Executor(ABC):

@@ -76,10 +76,40 @@ class Forms(Drawn):
     @classmethod
     @called_by_users
     def from_yaml(cls, s: str) -> Any:
-        """The workflow of a manifest in YAML, which may have several documents."""
+        """The workflow of a manifest in YAML, which may have several documents; or of a mapping in YAML."""
         from dflow.manifests import from_text
+        from dflow.wiring import texts
 
-        return from_text(text_of(s, "from_yaml: the manifest"))
+        text = text_of(s, "from_yaml: the manifest")
+        return texts.from_text(text) if texts.is_wiring_text(text) else from_text(text)
+
+    @classmethod
+    @called_by_users
+    def from_mapping(cls, d: Any, folder: Any = None) -> Any:
+        """The workflow of a dict with ``name`` and ``steps`` or ``tasks``, in place of a script.
+
+        Args:
+            folder: what paths of files are relative to, and where modules of OPs are; the current directory when None.
+
+        Raises:
+            CompileError: lists all that is wrong in it.
+        """
+        from dflow.wiring.texts import from_mapping
+
+        return from_mapping(d, folder)
+
+    @classmethod
+    @called_by_users
+    def from_file(cls, path: Any) -> Any:
+        """The workflow of a YAML or JSON file: such a mapping, or a manifest of Argo.
+
+        Raises:
+            ConfigError: it cannot be read.
+            CompileError: lists all that is wrong in it, with the lines.
+        """
+        from dflow.manifests import from_file
+
+        return from_file(path)
 
     @called_by_users
     def to_graph(self: Any) -> Dict[str, Any]:

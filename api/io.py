@@ -90,13 +90,17 @@ class AutonamedDict(UserDict):  # type: ignore[type-arg]
 
         known = list(self._declared().data) if self.step is not None else list(self.data)
         owner = self.step if self.step is not None else self.template
-        whose = (
-            "" if getattr(owner, "name", None) is None else f"{getattr(owner, '_what', 'template')} {owner.name!r}: "
-        )
+        shown = owner._shown_name() if hasattr(owner, "_shown_name") else getattr(owner, "name", None)
+        whose = "" if shown is None else f"{getattr(owner, '_what', 'template')} {shown!r}: "
         return f"{whose}there is no {self._called} {key!r}{near_or_all(key, known)}"
 
     def _declared(self) -> AutonamedDict:
         raise NotImplementedError
+
+    @called_by_users
+    def convert_to_graph(self) -> Dict[str, Any]:
+        """Plain data of each value, by name; see :meth:`InputParameter.convert_to_graph`."""
+        return {name: item.convert_to_graph() for name, item in self.data.items()}
 
     def own(self, step: Any, template: Any) -> None:
         """Say whose parameters or artifacts these are."""
@@ -192,6 +196,37 @@ class _Side:
     @artifacts.setter
     def artifacts(self, values: Any) -> None:
         _replace(self._artifacts, values)
+
+    @called_by_users
+    def convert_to_graph(self) -> Dict[str, Any]:
+        """It as plain data, as it stands in the JSON of a graph.
+
+        Raises:
+            CompileError: lists what cannot be read.
+        """
+        from dflow.pieces.graphs import of_side
+
+        return of_side(self, is_input=isinstance(self, Inputs))
+
+    @classmethod
+    @called_by_users
+    def from_graph(cls, graph: Any) -> Any:
+        """What :meth:`convert_to_graph` turned into data."""
+        from dflow.pieces.graphs import to_side
+
+        return to_side(cls, graph)
+
+    @classmethod
+    @called_by_users
+    def from_dict(cls, d: Any) -> Any:
+        """It from its piece of an Argo manifest, ``{"parameters": […], "artifacts": […]}``.
+
+        Raises:
+            CompileError: lists the fields that are wrong.
+        """
+        from dflow.pieces.manifests import to_side
+
+        return to_side(cls, d)
 
 
 def _replace(target: AutonamedDict, values: Any) -> None:

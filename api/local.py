@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dflow import lineage, nested, observing, report
 from dflow.ahead import load_first_op
-from dflow.compile import compile_workflow
+from dflow.compile import compile_with_secrets
 from dflow.engine import control
 from dflow.engine.around import Around
 from dflow.engine.errors import ConfigError, LeaseHeld, StateError, UnsupportedError
@@ -28,6 +28,7 @@ from dflow.engine.settings import load_settings
 from dflow.engine.state import read_text, write_text
 from dflow.executors import make_executor, make_other
 from dflow.python.code import keep_code, use_code
+from dflow.run_secrets import keep_secrets, known_secrets
 from dflow.run_settings import run_settings, warn_of_what_is_ignored
 from dflow.stores import open_store
 from dflow.terminal.display import display
@@ -77,7 +78,7 @@ def submit(
 
     _check_platform()
     with _compiling:
-        graph = compile_workflow(workflow)
+        graph, secrets = compile_with_secrets(workflow)
     warn_of_what_is_ignored(graph)
     taken = [replace(step, strict=strict) for step in reusable(reuse)] if reuse else []
     client, observers = lineage.packed_client(), observing.checked_observers(detach)
@@ -88,9 +89,9 @@ def submit(
             f"the id {name!r} must consist of letters, digits, '-', '_' and '.', and begin with a letter or digit"
         )
     if is_run(root / name):
-        layout, again = _restart(RunLayout(root / name), graph), _failed
+        layout, again = _restart(RunLayout(root / name), graph, workflow.namespace), _failed
     else:
-        settings = run_settings(graph)
+        settings = run_settings(graph, workflow.namespace)
         _refuse_to_leave_alone(settings, detach)
         layout, again = create_run(root / name, graph, settings), None
         keep_code(layout, graph, settings.module_path)
@@ -100,6 +101,7 @@ def submit(
         lineage.keep_client(layout, client)
     if observers or again is not None:
         observing.keep_observers(layout, observers)
+    keep_secrets(layout, secrets)
     workflow.id = layout.id
     report.say(f"Workflow is running locally (ID: {layout.id})")
     if detach and nested.enclosing_step() is None:
@@ -131,6 +133,7 @@ def resubmit(layout: RunLayout) -> Workflow:
     graph, settings = load_graph(layout), load_settings(layout.settings)
     anew = create_run(layout.root.with_name(f"{graph.name}-{randstr()}"), graph, settings)
     keep_code(anew, graph, settings.module_path)
+    keep_secrets(anew, known_secrets(layout))
     if layout.client.exists():
         shutil.copy(layout.client, anew.client)
     report.say(f"Workflow is running locally (ID: {anew.id})")
@@ -221,7 +224,7 @@ def _failed(node: Node) -> bool:
     return node.phase.is_failure
 
 
-def _restart(layout: RunLayout, graph: WorkflowGraph) -> RunLayout:
+def _restart(layout: RunLayout, graph: WorkflowGraph, namespace: str) -> RunLayout:
     """Make an earlier run ready to be gone on with by this graph.
 
     Raises:
@@ -233,7 +236,7 @@ def _restart(layout: RunLayout, graph: WorkflowGraph) -> RunLayout:
     refuse_if_held(layout)
     if read_status(layout) == Phase.SUCCEEDED.value and nested.enclosing_step() is None:
         raise StateError(f"{layout.root} is there already, and has succeeded: choose another id")
-    settings = run_settings(graph)
+    settings = run_settings(graph, namespace)
     write_graph(layout, graph, settings)
     keep_code(layout, graph, settings.module_path)
     return layout
@@ -266,7 +269,8 @@ def continue_run(
     feed = observing.open_feed(layout)
     try:
         with display(layout) as shown:
-            around = Around(nested.shared_slots(), partial(_tell, layout, shown), open_store, registrar, make_other)
+            told, given = partial(_tell, layout, shown), known_secrets(layout)
+            around = Around(nested.shared_slots(), told, open_store, registrar, make_other, given)
             make = partial(make_executor, ahead=server)
             result = run(layout, make, again=again, takeover=takeover, around=around)
     except KeyboardInterrupt:

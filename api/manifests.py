@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING, Any, Dict
 
 import dflow
 from dflow.compile import compile_workflow
-from dflow.config import s3_config
-from dflow.engine.errors import ExportError
+from dflow.config import config, s3_config
+from dflow.engine.errors import ConfigError, ExportError
 from dflow.engine.model import PythonOpTemplate
 from dflow.executors.bundle import packages
 from dflow.exporters.argo.export import Export, Options, Upload, export, to_yaml
 from dflow.exporters.argo.load import documents_of, load, load_text
 from dflow.exporters.argo.load.reading import Choice, chosen
+from dflow.k8s import DockerSecret
 from dflow.names import listed
 from dflow.python import upload_packages
 from dflow.python.own import own_module
 from dflow.reusable import reusable
 from dflow.storage.archives import unpack
+from dflow.stores import repo_type
+from dflow.wiring.texts import from_text as wiring_from_text
+from dflow.wiring.texts import is_wiring_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +42,9 @@ __all__ = [
     "for_a_server",
     "found_uploads",
     "from_documents",
+    "from_file",
     "from_text",
+    "read_text",
     "text_of",
     "upload_files",
     "uploads_folder",
@@ -70,14 +76,34 @@ def export_workflow(workflow: Workflow, reuse_step: Any = None, **options: Any) 
         "namespace": workflow.namespace or None,
         "library": bundle(),
         "key_prefix": prefix,
-        "store": str(s3_config["repo_type"] or "s3"),
+        "store": repo_type(),
+        "repo_prefix": str(s3_config["repo_prefix"] or ""),
         "repository": s3_config["repo_key"],
+        "util_image": str(config["util_image"]),
+        "util_image_pull_policy": config["util_image_pull_policy"],
+        "pod_env": _store_of_links(),
+        "save_keys": bool(config["save_keys_in_global_outputs"]),
         **options,
     }
     made = export(graph, Options(**given))
+    made = replace(made, documents=(*made.documents, *_registries(workflow)))
     for note in made.notes:
         _log.warning("%s", note)
     return made
+
+
+def _registries(workflow: Workflow) -> list[dict[str, Any]]:
+    """The secrets of image registries that the workflow has itself."""
+    given = workflow.image_pull_secrets
+    several = given if isinstance(given, (list, tuple)) else [given]
+    return [secret.manifest(workflow.namespace or None) for secret in several if isinstance(secret, DockerSecret)]
+
+
+def _store_of_links() -> Dict[str, str]:
+    """What OPs in pods must know of the store for links to their artifacts, where it is not what they think anyway."""
+    usual = {"console": "http://127.0.0.1:9001", "bucket_name": "my-bucket"}
+    told = {name: str(s3_config[name]) for name, value in usual.items() if s3_config[name] not in (value, None)}
+    return {f"DFLOW_S3_{name.upper()}": text for name, text in told.items()}
 
 
 def _as_given(workflow: Workflow, name: str | None = None, kind: str = "Workflow", **options: Any) -> Export:
@@ -148,6 +174,32 @@ def from_text(text: str, uploads: Mapping[str, str] | None = None, **choice: Any
     """
     loaded = load_text(text, uploads=uploads or {}, **choice)
     return _workflow(loaded.graph.name, Given(documents_of(text), **choice), loaded)
+
+
+def from_file(path: Any) -> Workflow:
+    """The workflow of a file with a manifest, or with a mapping (see :mod:`dflow.wiring`).
+
+    Raises:
+        ConfigError: it cannot be read.
+        CompileError: it is wrong; lists all of that.
+    """
+    file = Path(path)
+    text = read_text(file)
+    if is_wiring_text(text):
+        return wiring_from_text(text, file.parent, file=str(file))
+    return from_text(text, found_uploads(file))
+
+
+def read_text(file: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"cannot read {file}: {getattr(exc, 'strerror', None) or exc}") from exc
 
 
 def from_documents(documents: Any, uploads: Mapping[str, str] | None = None, **choice: Any) -> Workflow:

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Sequence
 
 from dflow.engine.errors import WrongType, WrongValue
 from dflow.io import Inputs, Outputs
+from dflow.k8s import get_k8s_client
 from dflow.names import check_template_name
 from dflow.shown import Described
 from dflow.tracebacks import called_by_users
@@ -20,6 +21,7 @@ __all__ = [
     "ScriptOPTemplate",
     "Secret",
     "ShellOPTemplate",
+    "get_k8s_client",
 ]
 
 
@@ -65,10 +67,18 @@ class OPTemplate(Described):
         self.labels = {} if labels is None else labels
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({getattr(self, 'name', None)!r})"
+        return f"{type(self).__name__}({self._shown_name()!r})"
 
     def _default_name(self) -> str:
         return randstr()
+
+    def _base_name(self) -> str:
+        """What a template is called that the user gave no name: its own has letters by chance."""
+        return str(getattr(self, "language", "template"))
+
+    def _shown_name(self) -> str:
+        """The name for messages."""
+        return self._base_name() if not getattr(self, "_named", False) else str(self.name)
 
     @called_by_users
     def __setattr__(self, name: str, value: Any) -> None:
@@ -77,7 +87,7 @@ class OPTemplate(Described):
             if own is None:
                 kind = name.capitalize()
                 example = f"{kind}(parameters={{…}}, artifacts={{…}})"
-                raise WrongType(f"template {getattr(self, 'name', '')!r}: {name} must be {example}, not {value!r}")
+                raise WrongType(f"template {self._shown_name()!r}: {name} must be {example}, not {value!r}")
             own(None, self)
         super().__setattr__(name, value)
         if name == "name":
@@ -94,10 +104,42 @@ class OPTemplate(Described):
         """
         if self.slices is not None:
             raise WrongValue(
-                f"the template {self.name!r} has slices already; for slices inside of slices put it into a Steps, "
-                "and give the other slices to the step of that"
+                f"the template {self._shown_name()!r} has slices already; for slices inside of slices put it into a "
+                "Steps, and give the other slices to the step of that"
             )
         self.slices = slices
+
+    @called_by_users
+    def convert_to_graph(self) -> Any:
+        """The template as plain data, as it stands in the JSON of a graph.
+
+        Raises:
+            CompileError: lists what cannot be read.
+        """
+        from dflow.pieces.graphs import of_template
+
+        return of_template(self)
+
+    @classmethod
+    @called_by_users
+    def from_graph(cls, graph: Any) -> Any:
+        """The template that :meth:`convert_to_graph` turned into data."""
+        from dflow.pieces.graphs import to_template
+
+        return to_template(cls, graph)
+
+    @classmethod
+    @called_by_users
+    def from_dict(cls, d: Any) -> Any:
+        """The template from its piece of an Argo manifest.
+
+        Raises:
+            CompileError: lists the fields that are wrong.
+            UnsupportedError: it says something that the API has no words for.
+        """
+        from dflow.pieces.manifests import to_template
+
+        return to_template(cls, d)
 
     def copy(self) -> Any:
         """Another template of the same content; inputs and outputs are its own."""

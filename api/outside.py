@@ -23,7 +23,7 @@ class HTTPArtifact:
         """Fetch the file into the folder ``path``, under the last name in the URL; its path.
 
         Raises:
-            FetchError: it cannot be fetched; nothing is left of it then.
+            LeafError: it cannot be fetched; nothing is left of it then.
         """
         from pathlib import Path
         from urllib.parse import unquote, urlsplit
@@ -77,5 +77,14 @@ class CustomArtifact(ABC):
         """
 
     def render(self, template: Any, name: str) -> Any:
-        """What to change in a template that goes to a server. It is not called: export refuses such an artifact."""
+        """The template of a step that gets this artifact in a manifest; local runs call ``download`` instead.
+
+        Write it to say how a pod gets the artifact, since ``download`` is not called there: by a volume, an init
+        container, a sidecar, a line before the script. Without it an export refuses the artifact.
+
+        Args:
+            template: a copy, with its concrete ``script``, of a Python OP too. Its program looks for the artifact at
+                ``template.inputs.artifacts[name].path``; it is no input of the template that is run.
+            name: of the input artifact.
+        """
         return template

@@ -31,8 +31,11 @@ _OWN_FILES = ("container", "dispatcher", "remote")
 _IGNORED = ("volumes", "mounts", "init_containers", "sidecars", "pvcs")
 
 
-def run_settings(graph: WorkflowGraph) -> RunSettings:
+def run_settings(graph: WorkflowGraph, namespace: str | None = None) -> RunSettings:
     """The settings of a run.
+
+    Args:
+        namespace: of the workflow, in place of that of ``config``.
 
     Raises:
         ConfigError: one of them is wrong.
@@ -60,6 +63,9 @@ def run_settings(graph: WorkflowGraph) -> RunSettings:
         key_prefix=str(s3_config["prefix"] or ""),
         login_node=here.login_node,
         nice=here.nice,
+        batch_size=config["debug_batch_size"],
+        batch_interval=config["debug_batch_interval"],
+        namespace=str(namespace or config["namespace"] or "argo"),
     )
     for line in _said_of(here, settings, graph):
         report.say(line)

@@ -108,7 +108,11 @@ class Scratch:
         Raises:
             LeafError: an input is gone.
         """
-        names = {**workflow_names(graph, self._layout), **FIRST_ATTEMPT, **leaf_names(self.node, self._layout)}
+        names = {
+            **workflow_names(graph, self._layout, self._settings.namespace),
+            **FIRST_ATTEMPT,
+            **leaf_names(self.node, self._layout),
+        }
         write_text(self.step.type, "Pod")
         write_text(self.step.phase, Phase.RUNNING.value)  # runs that the step submits are its own
         if self._source.slices.exists():

@@ -49,7 +49,9 @@ __all__ = [
 
 def slices_of(step: Step) -> Any:
     """The slices of a step: its own, or those of its template."""
-    return step.slices if step.slices is not None else getattr(step.template, "slices", None)
+    found = step.slices if step.slices is not None else getattr(step.template, "slices", None)
+    adjusted = getattr(step.template, "adjusted_slices", None)
+    return found if found is None or adjusted is None else adjusted(found)
 
 
 HOOKS = {
@@ -163,7 +165,7 @@ class Step(Described):
     def _unknown(self, name: str, declared: Dict[str, Any], what: str) -> str:
         from dflow.engine.near import near_or_all
 
-        return f"the template {self.template.name!r} has no input {what} {name!r}{near_or_all(name, declared)}"
+        return f"the template {self.template._shown_name()!r} has no input {what} {name!r}{near_or_all(name, declared)}"
 
     def _take_declarations(self) -> None:
         """Inputs and outputs that the template has now; what it gains later is found when it is asked for."""
@@ -185,6 +187,58 @@ class Step(Described):
     def is_loop(self) -> bool:
         """Whether it stands for one copy for each item of a list."""
         return self.with_param is not None or self.with_sequence is not None or slices_of(self) is not None
+
+    @called_by_users
+    def convert_to_graph(self) -> Dict[str, Any]:
+        """It as plain data, as it stands in the JSON of a graph; its template is named only.
+
+        Raises:
+            CompileError: lists what cannot be read.
+        """
+        from dflow.pieces.graphs import of_call
+
+        return of_call(self)
+
+    @classmethod
+    @called_by_users
+    def from_graph(cls, graph: Any, templates: Any) -> Any:
+        """What :meth:`convert_to_graph` turned into data.
+
+        Args:
+            templates: the template that it calls, by name or in a list of them.
+        """
+        from dflow.pieces.graphs import to_call
+
+        return to_call(cls, graph, templates)
+
+    @classmethod
+    @called_by_users
+    def from_dict(cls, d: Any, templates: Any) -> Any:
+        """It from its piece of an Argo manifest; ``templates`` as for :meth:`from_graph`.
+
+        Raises:
+            CompileError: lists the fields that are wrong.
+            UnsupportedError: it says something that the API has no words for.
+        """
+        from dflow.pieces.manifests import to_call
+
+        return to_call(cls, d, templates)
+
+    @called_by_users
+    def run(self, scope: Any, context: Any = None, order: Any = None) -> Any:
+        """Run it alone, as a workflow of its own on this machine, and wait; the workflow.
+
+        Args:
+            scope: the Steps or DAG that it is in; arguments may mention inputs of that which have values.
+            order: no effect.
+
+        Raises:
+            CompileError: an argument is the output of another step, which does not run.
+            StepFailed: it has not succeeded.
+        """
+        from dflow.pieces.running import run_call
+
+        return run_call(self, scope, context)
 
     @property
     def id(self) -> str:

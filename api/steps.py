@@ -53,6 +53,9 @@ class Steps(building.Openable, OPTemplate):
         for step in listed(steps, f"steps {self.name!r}: steps"):
             self.add(step)
 
+    def _base_name(self) -> str:
+        return "steps" if type(self) is Steps else super()._base_name()
+
     @called_by_users
     def add(self, step: Step | List[Step]) -> None:
         """Add a step, or a list of steps that run side by side, after those that are there."""
@@ -64,3 +67,54 @@ class Steps(building.Openable, OPTemplate):
                 )
         building.claim(group)
         self.steps.append(group if isinstance(step, (list, tuple)) else step)
+
+    @called_by_users
+    def convert_to_graph(self) -> Any:
+        """It as plain data, as it stands in the JSON of a graph, and the templates that its steps call, as a list.
+
+        Raises:
+            CompileError: lists what cannot be read.
+        """
+        from dflow.pieces.graphs import of_group
+
+        return of_group(self)
+
+    @classmethod
+    @called_by_users
+    def from_graph(cls, graph: Any, templates: Any) -> Any:  # type: ignore[override] # it calls others
+        """The steps of the data that :meth:`convert_to_graph` gives.
+
+        Args:
+            templates: what its steps call, by name, or as a list.
+        """
+        from dflow.pieces.graphs import to_group
+
+        return to_group(cls, graph, templates)
+
+    @classmethod
+    @called_by_users
+    def from_dict(cls, d: Any, templates: Any) -> Any:  # type: ignore[override] # it calls others
+        """The steps from its piece of an Argo manifest; ``templates`` as for :meth:`from_graph`.
+
+        Raises:
+            CompileError: lists the fields that are wrong.
+            UnsupportedError: it says something that the API has no words for.
+        """
+        from dflow.pieces.manifests import to_group
+
+        return to_group(cls, d, templates)
+
+    @called_by_users
+    def run(self, workflow_id: str | None = None, context: Any = None, stepdir: Any = None) -> Any:
+        """Run it as a workflow of its own on this machine, and wait; the workflow.
+
+        Args:
+            workflow_id: the id of the run.
+            stepdir: not to be given; ``config["debug_workdir"]`` says where runs are.
+
+        Raises:
+            StepFailed: it has not succeeded.
+        """
+        from dflow.pieces.running import run_group
+
+        return run_group(self, workflow_id, context, stepdir)

@@ -24,12 +24,14 @@ __all__ = [
     "describe",
     "open_store",
     "prefixed",
+    "repo_type",
     "s3_client",
     "storage_client",
 ]
 
 GROUP = "dflow.storage"
 ARCHIVES = ("tar", "zip")
+REPOSITORIES = ("s3", "oss")
 _METHODS = ("upload", "download", "list", "copy")
 _S3 = ("endpoint", "bucket_name", "secure", "region")
 _opened: Dict[Any, Any] = {}
@@ -118,6 +120,24 @@ def prefixed(key: str) -> str:
     prefix = str(s3_config["prefix"] or "")
     known = (prefix, *(str(extra) for extra in s3_config["extra_prefixes"] or () if extra))
     return key if key.startswith(known) else prefix + key
+
+
+def repo_type() -> str:
+    """The kind of the cluster's artifact repository, ``s3`` or ``oss``: as ``repo`` says, else ``repo_type``.
+
+    Raises:
+        ConfigError: ``repo`` is no artifact repository.
+    """
+    repo = s3_config["repo"]
+    if not repo:
+        return str(s3_config["repo_type"] or "s3")
+    found = [kind for kind in REPOSITORIES if isinstance(repo, dict) and isinstance(repo.get(kind), dict)]
+    if not found:
+        raise ConfigError(
+            f"s3_config['repo'] is {repo!r}; it must be an artifact repository of a cluster, such as "
+            '{"s3": {"bucket": "my-bucket", "endpoint": "minio:9000"}}'
+        )
+    return found[0]
 
 
 def archive_of(archive: Any) -> str | None:

@@ -10,7 +10,9 @@ from dflow.config import config, is_remote
 from dflow.dag import DAG
 from dflow.engine.errors import WrongValue
 from dflow.forms import Forms
+from dflow.k8s import DockerSecret, core_v1_api
 from dflow.names import by_name, check_workflow_name
+from dflow.repository import parse_repo
 from dflow.steps import Steps
 from dflow.task import Task
 from dflow.tracebacks import called_by_users
@@ -18,7 +20,7 @@ from dflow.tracebacks import called_by_users
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Workflow", "query_archived_workflows", "query_workflows"]
+__all__ = ["DockerSecret", "Workflow", "parse_repo", "query_archived_workflows", "query_workflows"]
 
 
 class Workflow(Forms):
@@ -157,7 +159,13 @@ class Workflow(Forms):
 
         Raises:
             StepFailed: the workflow has not succeeded; says which step failed first, and why.
+            StateError: it has not ended.
         """
+        status = self.query_status()
+        if status in ("Pending", "Running"):
+            from dflow.engine.errors import StateError
+
+            raise StateError(f"workflow {self.id} has not ended ({status}); wait for it with wf.wait()")
         failure = self._backend().first_failure()
         if failure is not None:
             raise failure
@@ -288,6 +296,16 @@ class Workflow(Forms):
         from dflow.local_mode import LocalRun
 
         return LocalRun(self)
+
+    @called_by_users
+    def get_k8s_core_v1_api(self) -> Any:
+        """A ``kubernetes.client.CoreV1Api`` for the cluster of ``k8s_api_server`` or ``k8s_config_file``.
+
+        Raises:
+            MissingExtra: the package kubernetes is not installed.
+            ConfigError: there is no such file, or it does not say which cluster.
+        """
+        return core_v1_api(self.k8s_api_server, self.token, self.k8s_config_file)
 
     def _layout(self) -> Any:
         from dflow.engine.errors import RunNotFound

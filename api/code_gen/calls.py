@@ -112,6 +112,7 @@ class CallWriter:
             ("timeout", self._optional(made.timeout)),
             ("isolation", None if made.isolation is None else quote(made.isolation)),
             ("executor", None if made.executor is None else self._executor(made.executor)),
+            *((f"util_{name}", literal(value)) for name, value in json.loads(made.helper_pod or "{}").items()),
         ]
 
     def _executor(self, made: model.ExecutorSpec) -> Piece:

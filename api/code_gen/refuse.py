@@ -24,7 +24,6 @@ _FIELDS = {
     model.Call: ("depends",),
     model.DagTemplate: ("targets", "memoize_age", "helper", "around_loop"),
     model.Loop: ("helper",),
-    model.OutputArtifact: ("key",),
     model.OutputParameter: ("supplied", "query"),
     model.HttpTemplate: ("pod",),
     model.ScriptTemplate: ("memoize_age", "result", "helper"),
@@ -80,6 +79,8 @@ def _own(record: Any) -> Iterator[str]:
     match record:
         case model.StoredArtifact(key) if not isinstance(key, model.Literal):
             yield "has an artifact of an object store whose key has tags"
+        case model.OutputArtifact(key=key, save=None) if key is not None:
+            yield "has 'key'"
         case model.Call(hooks=hooks):
             yield from (f"has a hook {h.name!r}" for h in hooks if HOOKS.get(h.name, ("", None))[1] != h.phases)
             yield from (f"has a hook of the hook {h.name!r}" for h in hooks if h.call.hooks)

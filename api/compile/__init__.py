@@ -13,6 +13,7 @@ from dflow.compile.kinds import right_workflow
 from dflow.compile.merge import merge
 from dflow.compile.problems import Problems
 from dflow.compile.templates import TemplateCompiler
+from dflow.config import config
 from dflow.engine.errors import CompileError
 from dflow.engine.model import WorkflowGraph
 from dflow.python.values import encode
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from dflow.op_template import OPTemplate
     from dflow.workflow import Workflow
 
-__all__ = ["compile_template", "compile_workflow"]
+__all__ = ["compile_template", "compile_with_secrets", "compile_workflow"]
 
 
 def compile_workflow(workflow: Workflow, *, on_cluster: bool = False) -> WorkflowGraph:
@@ -36,9 +37,17 @@ def compile_workflow(workflow: Workflow, *, on_cluster: bool = False) -> Workflo
     Raises:
         CompileError: the workflow cannot run as it is; the error lists everything that is wrong with it.
     """
+    return compile_with_secrets(workflow, on_cluster=on_cluster)[0]
+
+
+def compile_with_secrets(workflow: Workflow, *, on_cluster: bool = False) -> tuple[WorkflowGraph, dict[str, str]]:
+    """The graph of a workflow, and what must not be in it: the values of secrets, by ``engine.secrets.address``.
+
+    Raises:
+        CompileError: as :func:`compile_workflow`.
+    """
     if workflow.compiled is not None:  # it was read from a manifest
-        graph: WorkflowGraph = workflow.compiled
-        return graph
+        return workflow.compiled, {}
     problems = Problems()
     if workflow.entrypoint is None:
         raise CompileError([f"workflow {workflow.name!r}: it has no steps; add some with wf.add(...)"])
@@ -55,13 +64,13 @@ def compile_workflow(workflow: Workflow, *, on_cluster: bool = False) -> Workflo
         parallelism=workflow.parallelism,
         on_exit=None if on_exit is None else names[on_exit],
         labels=_texts(workflow.labels),
-        annotations=_texts(workflow.annotations),
+        annotations=_texts({**(config["workflow_annotations"] or {}), **(workflow.annotations or {})}),
         kubernetes=_kubernetes(workflow, problems),
     )
     check_graph(graph, problems)
     if problems.found:
         raise CompileError(problems.found)
-    return graph
+    return graph, compiler.secrets.values
 
 
 def compile_template(template: OPTemplate) -> WorkflowGraph:

@@ -115,7 +115,7 @@ def right_workflow(workflow: Any, problems: Problems) -> bool:
 
 def right_template(template: Any, problems: Problems) -> bool:
     """Likewise, those of a template."""
-    with problems.at(f"template {template.name!r}"):
+    with problems.at(f"template {template._shown_name()!r}"):
         return _right(template, _OF_REQUESTS if hasattr(template, "url") else _OF_TEMPLATES, problems)
 
 
@@ -131,7 +131,7 @@ def right_ports(template: Any, problems: Problems) -> bool:
     for side in (template.inputs, template.outputs):
         for items in (side.parameters, side.artifacts):
             for name, item in items.data.items():
-                with problems.at(f"template {template.name!r}: {items._called} {name!r}"):
+                with problems.at(f"template {template._shown_name()!r}: {items._called} {name!r}"):
                     right = _right(item, _OF_PORTS, problems) and right
     return right
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dflow.compile.indices import as_index, without_items
 from dflow.compile.values import parameter_value, text_value
 from dflow.config import config
 from dflow.engine import model
@@ -16,9 +17,17 @@ if TYPE_CHECKING:
     from dflow.compile.problems import Problems
     from dflow.step import Step
 
-__all__ = ["loop_of"]
+__all__ = ["key_of", "loop_of"]
 
 _IN_GROUPS = ("group_size", "pool_size", "pool_timeout")
+
+
+def key_of(step: Step, problems: Problems) -> model.Value | None:
+    """The key of a step; ``{{item}}`` in that of a step without a loop is the word ``item``."""
+    key = step.key
+    if isinstance(key, str) and step.with_param is None and step.with_sequence is None and slices_of(step) is None:
+        key = without_items(key)
+    return None if key is None else text_value(key, problems)
 
 
 def loop_of(step: Step, problems: Problems) -> model.Loop | None:
@@ -49,7 +58,11 @@ def _slices(step: Step, problems: Problems) -> model.Slices | None:
         _known(step, given, problems)
         own = step.with_param is None and step.with_sequence is None
         _told_apart(step, given, problems)
-        index = given.slices or ("{{item.order}}" if own or given.sub_path else "{{item}}")
+        index = given.slices
+        if index is None or (isinstance(index, str) and not index):
+            index = "{{item.order}}" if own or given.sub_path else "{{item}}"
+        elif isinstance(index, str):
+            index = as_index(index)
         return model.Slices(
             text_value(index, problems),
             tuple(given.input_parameter),
@@ -68,7 +81,7 @@ def _known(step: Step, given: Any, problems: Problems) -> None:
             declared = getattr(getattr(step.template, f"{side}s"), f"{what}s").data
             for name in getattr(given, f"{side}_{what}"):
                 if name not in declared:
-                    called = f"the template {step.template.name!r} has no {side} {what} {str(name)!r}"
+                    called = f"the template {step.template._shown_name()!r} has no {side} {what} {str(name)!r}"
                     problems.add(f"{side}_{what}: {called}{near_or_all(name, declared)}")
 
 

@@ -6,17 +6,18 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from dflow.common import key_of
 from dflow.compile.values import RawText, artifact_source, parameter_value, text_value
 from dflow.engine import model
 from dflow.engine.errors import WrongType
 from dflow.expression import MISSING
-from dflow.io import ArgoVar, type_to_str
+from dflow.io import ArgoVar, InputArtifact, InputParameter, OutputArtifact, OutputParameter, type_to_str
 
 if TYPE_CHECKING:
     from dflow.compile.problems import Problems
     from dflow.op_template import OPTemplate
 
-__all__ = ["as_json", "inputs_of", "outputs_of"]
+__all__ = ["as_json", "inputs_of", "outputs_of", "port_of"]
 
 
 def inputs_of(template: OPTemplate, problems: Problems) -> model.Inputs:
@@ -25,6 +26,17 @@ def inputs_of(template: OPTemplate, problems: Problems) -> model.Inputs:
         tuple(_input_parameter(item, problems) for item in template.inputs.parameters.data.values()),
         tuple(_input_artifact(item, problems) for item in template.inputs.artifacts.data.values()),
     )
+
+
+def port_of(item: Any, problems: Problems) -> Any:
+    """The record of one parameter or artifact, whatever it is declared in."""
+    makers: dict[type, Any] = {
+        InputParameter: _input_parameter,
+        InputArtifact: _input_artifact,
+        OutputParameter: _output_parameter,
+        OutputArtifact: _output_artifact,
+    }
+    return next(make for kind, make in makers.items() if isinstance(item, kind))(item, problems)
 
 
 def _input_parameter(item: Any, problems: Problems) -> model.InputParameter:
@@ -100,8 +112,17 @@ def _output_artifact(item: Any, problems: Problems) -> model.OutputArtifact:
             archive=item.archive,
             global_name=item.global_name,
             save=None if not item.save else as_json(item.save),
-            key=None if getattr(item, "_key", None) is None else text_value(item._key, problems),
+            key=_key_of(item, problems),
         )
+
+
+def _key_of(item: OutputArtifact, problems: Problems) -> model.Value | None:
+    """Where an output artifact is kept as well: the first key that ``save`` names."""
+    given = getattr(item, "_key", None)
+    if given is None:
+        saved = item.save if isinstance(item.save, (list, tuple)) else [item.save]
+        given = next((key for key in map(key_of, saved) if key is not None), None)
+    return None if given is None else text_value(given, problems)
 
 
 def _path(given: Any) -> str | None:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from dflow.compile.op_scripts import script_of
 from dflow.compile.resources import resource_template
-from dflow.dag import DAG
 from dflow.engine.errors import DflowError
 from dflow.engine.model import ExecutorSpec
 from dflow.io import Inputs, Outputs
 from dflow.op_template import OPTemplate, ScriptOPTemplate
+from dflow.outside import CustomArtifact
 from dflow.python.python_op_template import PythonOPTemplate
 from dflow.step import slices_of
-from dflow.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +38,7 @@ class Rendering:
 
     def __init__(self, problems: Problems, context: Any = None, *, on_cluster: bool = False) -> None:
         self._problems, self._context, self._on_cluster = problems, context, on_cluster
-        self._made: dict[tuple[int, int, int, bool], tuple[OPTemplate, ExecutorSpec | None]] = {}
+        self._made: dict[tuple[Any, ...], tuple[OPTemplate, ExecutorSpec | None]] = {}
         self._in_context: dict[int, OPTemplate] = {}
         self._kept: list[Any] = []
         self._specs: dict[int, ExecutorSpec | None] = {}
@@ -62,15 +61,47 @@ class Rendering:
 
     def _of(self, step: Step) -> tuple[OPTemplate, ExecutorSpec | None]:
         is_sliced = self._on_cluster and _slices_artifacts(step)
-        key = (id(step.template), id(step.executor), id(step.use_resource), is_sliced)
+        customs = self.customs_of(step)
+        own = tuple((name, id(given)) for name, given in customs.items())
+        key = (id(step.template), id(step.executor), id(step.use_resource), is_sliced, own)
         if key not in self._made:
-            self._kept.append((step.template, step.executor, step.use_resource))
+            self._kept.append((step.template, step.executor, step.use_resource, customs))
             with self._problems.at(f"{step._what} {step.name!r}"):
                 if step.use_resource is None:
-                    self._made[key] = self._make(step.template, step.executor, is_sliced=is_sliced)
+                    template = self._with_customs(step, customs) if customs else step.template
+                    self._made[key] = self._make(template, step.executor, is_sliced=is_sliced)
                 else:
                     self._made[key] = self._by_resource(step), None
         return self._made[key]
+
+    def customs_of(self, step: Step) -> dict[str, CustomArtifact]:
+        """The artifacts that change the template of a step on a cluster, by the names of the inputs that they are."""
+        if not self._on_cluster or not _is_script(step.template):
+            return {}
+        return {name: given for name, given in step.artifacts.items() if _renders(given)}
+
+    def _with_customs(self, step: Step, customs: dict[str, CustomArtifact]) -> OPTemplate:
+        """What artifacts make of a template. They have its program find them, so they are no inputs of it."""
+        if step.use_resource is not None or _slices_artifacts(step):
+            self._problems.add("an artifact whose class has render() cannot go to a step with slices of artifacts")
+            return step.template
+        template: Any = step.template
+        self._kept.append(made := concrete(template, self._problems.add))
+        for name, given in customs.items():
+            who = f"{type(given).__name__}.render"
+            try:
+                new = given.render(made, name)
+            except (TypeError, ValueError, DflowError) as exc:
+                self._problems.add(f"{who}: {exc}")
+                return step.template
+            if not isinstance(new, ScriptOPTemplate):
+                self._problems.add(f"{who} returned {new!r}, which is no template with a program")
+                return step.template
+            self._kept.append(made := new)
+        _leave_open(made, template)
+        for name in customs:
+            made.inputs.artifacts.data.pop(name, None)
+        return made
 
     def _make(self, template: Any, executor: Any, *, is_sliced: bool) -> tuple[OPTemplate, ExecutorSpec | None]:
         """The template that is run, and the executor that the engine runs it with."""
@@ -143,6 +174,8 @@ class Rendering:
             return template  # type: ignore[no-any-return]
         for side in ("inputs", "outputs"):
             self._check(template, new, side, type(renderer).__name__)
+        if new is shown:
+            _leave_open(new, made)
         return new
 
     def _check(self, old: OPTemplate, new: OPTemplate, side: str, who: str) -> None:
@@ -158,6 +191,12 @@ def _slices_artifacts(step: Step) -> bool:
     """Whether the copies of a step get several elements, or artifacts are taken apart for them or put together."""
     slices = slices_of(step)
     return slices is not None and bool(slices.input_artifact or slices.output_artifact or slices.group_size)
+
+
+def _renders(given: Any) -> bool:
+    """Whether an artifact is of a class that says what it does to a template."""
+    is_custom = isinstance(given, CustomArtifact) and given.redirect is None
+    return is_custom and type(given).render is not CustomArtifact.render
 
 
 def _is_script(template: OPTemplate) -> bool:
@@ -216,10 +255,24 @@ def concrete(
         made.outputs = Outputs(
             dict(template.outputs.parameters.data), dict(template.outputs.artifacts.data), template=made
         )
+        if not made.command:
+            made.command = _usual(made)
         return made
     scripted = script_of(template, complain, is_sliced=is_sliced)
     _name_for_good(scripted, template)
     return scripted
+
+
+def _usual(template: ScriptOPTemplate) -> list[str] | None:
+    """What runs the script of a template that does not say it; None where there is no script."""
+    return None if template.script is None else ["python3" if template.language == "python" else "sh"]
+
+
+def _leave_open(made: Any, template: ScriptOPTemplate) -> None:
+    """Where nobody has said what runs a script, let the engine choose: its own interpreter is the better Python."""
+    is_open = not template.command and not isinstance(template, PythonOPTemplate)
+    if is_open and made.language == template.language and made.command == _usual(made):
+        made.command = template.command
 
 
 def _name_for_good(made: OPTemplate, template: OPTemplate) -> None:
@@ -230,7 +283,4 @@ def _name_for_good(made: OPTemplate, template: OPTemplate) -> None:
 
 def base_name(template: OPTemplate) -> str:
     """The name of a template that the user gave none."""
-    if isinstance(template, PythonOPTemplate):
-        return template.name.rpartition("-")[0]
-    groups: dict[type[OPTemplate], str] = {Steps: "steps", DAG: "dag"}
-    return groups.get(type(template), getattr(template, "language", "template"))
+    return template._base_name()

@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dflow.compile.kinds import right_ports, right_step, right_template
-from dflow.compile.loops import loop_of
+from dflow.compile.loops import key_of, loop_of
 from dflow.compile.ports import as_json, inputs_of, outputs_of
 from dflow.compile.references import call_mentions, mentioned
 from dflow.compile.rendering import Rendering, base_name
 from dflow.compile.resources import resource_of
 from dflow.compile.retries import retry_of
+from dflow.compile.secrets import Secrets
 from dflow.compile.values import artifact_source, parameter_value, seconds_value, text_value
 from dflow.config import config
 from dflow.dag import DAG
@@ -29,7 +30,7 @@ from dflow.step import HOOKS, HookStep, slices_of
 from dflow.steps import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from dflow.compile.problems import Problems
     from dflow.step import Step
@@ -59,14 +60,17 @@ class TemplateCompiler:
 
     Attributes:
         templates: what was compiled, in order; calls name templates by their index here, as text.
+        secrets: of the variables of all templates.
+        objects: what each of them was made from.
     """
 
     def __init__(self, problems: Problems, context: Any = None, *, on_cluster: bool = False) -> None:
         self.templates: list[model.Template] = []
         self._rendering = Rendering(problems, context, on_cluster=on_cluster)
         self._problems = problems
+        self.secrets = Secrets(problems, on_cluster=on_cluster)
         self._index: dict[int, int] = {}
-        self._keep_alive: list[OPTemplate] = []
+        self.objects: list[OPTemplate] = []
         self._right: dict[int, bool] = {}
         self._payloads: dict[int, model.OpPayload] = {}
 
@@ -87,7 +91,7 @@ class TemplateCompiler:
                     waiting.append(rendered)
         if not right:
             raise CompileError(self._problems.found)
-        for template in self._keep_alive:
+        for template in self.objects:
             name = template.name if template._named else entry_name if template is entry else base_name(template)
             self.templates.append(self._one(template, name))
         return self._index[id(entry)], None if on_exit is None else self._index[id(on_exit)]
@@ -101,8 +105,8 @@ class TemplateCompiler:
         return known
 
     def _reserve(self, template: OPTemplate) -> None:
-        self._index[id(template)] = len(self._keep_alive)
-        self._keep_alive.append(template)
+        self._index[id(template)] = len(self.objects)
+        self.objects.append(template)
 
     def _one(self, template: OPTemplate, name: str) -> model.Template:
         what = "steps" if isinstance(template, Steps) else "dag" if isinstance(template, DAG) else "template"
@@ -159,7 +163,7 @@ class TemplateCompiler:
                 parameters=tuple(self._argument(step, name, value) for name, value in step.parameters.items()),
                 artifacts=tuple(self._artifact_arguments(step)),
                 when=None if step.when is None else self._condition(step.when),
-                key=None if step.key is None else text_value(step.key, problems),
+                key=key_of(step, problems),
                 continue_on=model.ContinueOn(
                     step.continue_on_failed,
                     step.continue_on_error,
@@ -172,6 +176,7 @@ class TemplateCompiler:
                 hooks=tuple(self._hooks(step)),
                 isolation=self._isolation(step.isolation),
                 executor=self._rendering.spec_of(step),
+                helper_pod=_helper_pod(step),
             )
 
     def _hooks(self, step: Step) -> list[model.Hook]:
@@ -192,11 +197,17 @@ class TemplateCompiler:
         slices = slices_of(step)
         is_sliced = slices is not None and name in slices.input_parameter
         with self._problems.at(f"parameter {name!r}"):
-            return name, parameter_value(given, None if is_sliced else getattr(declared, "type", None), self._problems)
+            kind = getattr(declared, "type", None)
+            if is_sliced:
+                kind, given = None, _elements(given, kind if slices.group_size is None else None)
+            return name, parameter_value(given, kind, self._problems)
 
     def _artifact_arguments(self, step: Step) -> list[tuple[str, model.ArtifactSource]]:
         arguments = []
+        brought = self._rendering.customs_of(step)
         for name, given in step.artifacts.items():
+            if name in brought:
+                continue
             with self._problems.at(f"artifact {name!r}"):
                 source = artifact_source(given, self._problems)
                 if source is not None:
@@ -274,15 +285,11 @@ class TemplateCompiler:
         return model.Pod(
             image=template.image,
             command=tuple(str(word) for word in template.command or ()),
-            env=tuple(self._env(template.envs)),
+            env=tuple((str(n), str(v)) for n, v in template.envs.items() if not isinstance(v, Secret)),
             timeout=seconds_value(template.timeout, self._problems),
             retry=retry_of(template, self._problems),
             kubernetes=_kubernetes(template),
-            secret_env=tuple(
-                (str(name), str(given.name), str(given.key))
-                for name, given in template.envs.items()
-                if isinstance(given, Secret) and given.name is not None
-            ),
+            secret_env=self.secrets.of(template.envs),
             progress=self._progress(template.init_progress),
         )
 
@@ -297,18 +304,17 @@ class TemplateCompiler:
             self._problems.add(f"init_progress is {given!r}; it must be like '0/100'")
         return None if given == "0/1" else str(given)
 
-    def _env(self, envs: Mapping[str, Any]) -> list[tuple[str, str]]:
-        pairs = []
-        for name, value in envs.items():
-            if isinstance(value, Secret):
-                if value.name is None:
-                    self._problems.add(
-                        f"environment variable {name!r}: give the Secret a name=, that of a secret of the cluster; its "
-                        f"value is never written down (a run on this machine takes ${name} from the environment)"
-                    )
-            else:
-                pairs.append((str(name), str(value)))
-        return pairs
+
+def _helper_pod(step: Step) -> str | None:
+    """What a step says of the pods that help it on a cluster."""
+    command = step.util_command
+    values = {
+        "image": step.util_image,
+        "image_pull_policy": step.util_image_pull_policy,
+        "command": [command] if isinstance(command, str) else command,
+    }
+    values = {name: value for name, value in values.items() if value}
+    return as_json(values) if values else None
 
 
 def _calls_of(template: OPTemplate) -> list[Step]:

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dflow import common
-from dflow.declared import Named
+from dflow.config import config
+from dflow.declared import PVC, Named
 from dflow.engine import expressions, model
 from dflow.engine.durations import seconds_of
 from dflow.engine.errors import ExpressionError, PayloadError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from dflow.compile.problems import Problems
     from dflow.engine.model import ArtifactSource, Value
 
-__all__ = ["RawText", "artifact_source", "parameter_value", "seconds_value", "text_value"]
+__all__ = ["RawText", "artifact_source", "as_lists", "parameter_value", "seconds_value", "text_value"]
 
 _NOTHING = Literal("")
 
@@ -88,7 +89,18 @@ def parameter_value(given: Any, kind: Any, problems: Problems) -> Value:
     if isinstance(given, str):
         value = text_value(given, problems)
         return _literal(given, kind, problems) if isinstance(value, Literal) else value
+    given = as_lists(given, kind)
     return _gathered(given, problems) if _holds_reference(given) else _literal(given, kind, problems)
+
+
+def as_lists(given: Any, kind: Any) -> Any:
+    """A constant with lists for the tuples and ranges that stand where the type wants lists, as JSON has them."""
+    origin, arguments = getattr(kind, "__origin__", kind), getattr(kind, "__args__", None) or ()
+    if origin is list and isinstance(given, (list, tuple, range)):
+        return [as_lists(item, arguments[0]) for item in given] if arguments else [*given]
+    if origin is dict and given.__class__ is dict and len(arguments) == 2:
+        return {key: as_lists(item, arguments[1]) for key, item in given.items()}
+    return given
 
 
 def _gathered(given: Any, problems: Problems) -> Value:
@@ -113,11 +125,34 @@ def artifact_source(given: Any, problems: Problems) -> ArtifactSource | None:  #
             return ArtifactFrom(Expr(given.expr))
         case list() | tuple() | dict() if given:
             return _several(given, problems)
+        case PVC() if given._artifact is not None:
+            return artifact_source(given._artifact, problems)
         case str():
             value = text_value(given, problems)
             if isinstance(value, (Ref, Expr)):
                 return ArtifactFrom(value)
+            given = _registered(given, problems)
     return _existing(given, problems)
+
+
+_REGISTERED = {
+    "launching+datasets": "dflow.plugins.datasets.DatasetsArtifact",
+    "launching+models": "dflow.plugins.datasets.DatasetsArtifact",
+    "bohrium+datasets": "dflow.plugins.bohrium.BohriumDatasetsArtifact",
+}
+
+
+def _registered(given: str, problems: Problems) -> Any:
+    """The artifact that a URN names, of the class that is registered for its scheme; any other text as it is."""
+    scheme, mark, _ = given.partition("://")
+    place = {**_REGISTERED, **config["artifact_register"]}.get(scheme)
+    if not mark or place is None:
+        return given
+    try:
+        return common.import_func(str(place)).from_urn(given)
+    except (ImportError, ValueError) as exc:
+        problems.add(str(exc))
+        return given
 
 
 def _existing(given: Any, problems: Problems) -> ArtifactSource | None:  # noqa: PLR0911 - one for each kind
@@ -204,7 +239,7 @@ def _literal(given: Any, kind: Any, problems: Problems) -> Literal:
     if known and kind is not str and not fits(value, kind):
         problems.add(f"it must be {type_to_str(kind)}, not {type_to_str(type(value))}: {_short(given)}")
     try:
-        return Literal(encode(given))
+        return Literal(encode(given, kind if known else None))
     except TypeError as exc:
         problems.add(str(exc))
         return _NOTHING

@@ -184,7 +184,7 @@ class BohriumDatasetsArtifact(DispatcherArtifact):
         return self.path if self._sub_path is None else f"{self.path.rstrip('/')}/{self._sub_path}"
 
     def sub_path(self, path: str) -> BohriumDatasetsArtifact:
-        """A part of it."""
+        """A file or directory inside of the data set, as an artifact; its path is relative to it."""
         return type(self)(self.path, path if self._sub_path is None else f"{self._sub_path}/{path}")
 
     def modify_config(self, name: str, machine: Any) -> None:

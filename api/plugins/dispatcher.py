@@ -235,7 +235,7 @@ class DispatcherExecutor(Executor):
             machine["remote_root"] = at_home(machine["remote_root"], machine["remote_profile"]["username"])
         container = self.container and {**self.container, "image": self.container["image"] or template.image or ""}
         if container and not container["image"]:
-            raise WrongValue(f"the template {template.name!r} has no image for its container")
+            raise WrongValue(f"the template {template._shown_name()!r} has no image for its container")
         inputs, outputs, packages = paths_of(template.inputs), paths_of(template.outputs), packages_of(template)
         return {
             "machine": machine,
@@ -253,6 +253,7 @@ class DispatcherExecutor(Executor):
             "retries": self.retry_on_submission_error or 0,
             "clean": self.clean,
             "interval": float(config["dispatcher_interval"]),
+            **({"debug": True} if config["dispatcher_debug"] else {}),
         }
 
     def _secrets(self, machine: Mapping[str, Any], template: ScriptOPTemplate) -> Dict[str, str]:

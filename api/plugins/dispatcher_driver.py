@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import re
 import shlex
@@ -246,6 +247,8 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, place: str) -> N
 def _submit(told: Dict[str, Any], home: str, job: str) -> None:
     """Send the job off and wait for it; a signal to this program ends it."""
     package, real = _package()
+    if told.get("debug"):
+        logging.getLogger("dpdispatcher").setLevel(logging.DEBUG)
     try:
         machine = _machine(told, home, package)
         names = [told["task"].get(name) for name in ("outlog", "errlog")]

@@ -9,6 +9,7 @@ _HOME = {
     "Artifact": "opio",
     "BigParameter": "opio",
     "FatalError": "errors",
+    "HDF5Datasets": "opio",
     "NestedDict": "opio",
     "OP": "op",
     "OPIO": "opio",
@@ -17,6 +18,8 @@ _HOME = {
     "PythonOPTemplate": "python_op_template",
     "Slices": "slices",
     "TransientError": "errors",
+    "load_op": "registered",
+    "registered_ops": "registered",
 }
 
 upload_packages: list[str] = []
@@ -28,20 +31,24 @@ __all__ = [
     "Artifact",
     "BigParameter",
     "FatalError",
+    "HDF5Datasets",
     "NestedDict",
     "OPIOSign",
     "Parameter",
     "PythonOPTemplate",
     "Slices",
     "TransientError",
+    "load_op",
+    "registered_ops",
     "upload_packages",
 ]
 
 if TYPE_CHECKING:
     from dflow.python.errors import FatalError, TransientError
     from dflow.python.op import OP
-    from dflow.python.opio import OPIO, Artifact, BigParameter, NestedDict, OPIOSign, Parameter
+    from dflow.python.opio import OPIO, Artifact, BigParameter, HDF5Datasets, NestedDict, OPIOSign, Parameter
     from dflow.python.python_op_template import PythonOPTemplate
+    from dflow.python.registered import load_op, registered_ops
     from dflow.python.slices import Slices
 
 

@@ -9,9 +9,9 @@ from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Tup
 
 from dflow.engine.catalog import CATALOG, Item, read_catalog, read_marks
 from dflow.engine.errors import NoSuchFile
-from dflow.python.opio import NestedDictBase
+from dflow.python.opio import HDF5Datasets, NestedDictBase
 
-__all__ = ["assemble", "assemble_items", "flatten", "is_flat", "unflatten", "write_artifact", "write_items"]
+__all__ = ["assemble", "assemble_items", "flatten", "is_flat", "marks_of", "unflatten", "write_artifact", "write_items"]
 
 _SEVERAL = (Mapping, list, tuple, set, frozenset)
 
@@ -26,7 +26,7 @@ def write_artifact(value: Any, root: Path, relative: Callable[[Path], str], link
     Raises:
         FileNotFoundError: a path does not exist.
     """
-    write_items(flatten(value), root, relative, link, _marks_of(value))
+    write_items(flatten(value), root, relative, link, marks_of(value))
 
 
 def write_items(
@@ -110,7 +110,7 @@ def _same(one: str, other: str) -> bool:
     return one == other or os.path.realpath(one) == os.path.realpath(other)
 
 
-def _marks_of(value: Any) -> Dict[str, bool]:
+def marks_of(value: Any) -> Dict[str, bool]:
     """What upstream's catalog cannot say: that there is no artifact, and that dots in keys are no nesting."""
     if value is None:
         return {"absent": True}
@@ -125,18 +125,32 @@ def is_flat(root: Path) -> bool:
     return read_marks(root).get("nested") is False
 
 
-def assemble(root: Path, kind: Any) -> Any:
-    """The value that an OP receives for the artifact at ``root``, by its declared type."""
+def assemble(root: Path, kind: Any, *, sub_path: bool = True) -> Any:
+    """The value that an OP receives for the artifact at ``root``, by its declared type.
+
+    Args:
+        sub_path: False gives a path (``Path``, ``str``) as the artifact's root, not as the one file or folder in it.
+    """
     items = read_catalog(root)
     if items is None:
         return _without_catalog(root, kind, str if _has_str_leaves(kind) else Path)
     if len(items) == 1 and items[0]["dflow_list_item"] is None and read_marks(root).get("absent"):
         return None
+    if not sub_path and kind in (Path, str):
+        return kind(str(root))
+    if kind is HDF5Datasets:
+        from dflow.python.hdf5 import assemble_datasets
+
+        return assemble_datasets(root, items, stacked=bool(read_marks(root).get("stacked")))
     return assemble_items(root, items, kind)
 
 
 def assemble_items(root: Path, items: List[Item], kind: Any) -> Any:
     """The same for some elements of the artifact."""
+    if kind is HDF5Datasets:
+        from dflow.python.hdf5 import assemble_datasets
+
+        return assemble_datasets(root, items, stacked=False)
     leaf: Callable[[str], Any] = str if _has_str_leaves(kind) else Path
     paths = [
         (item.get("order"), None if item["dflow_list_item"] is None else leaf(str(root / item["dflow_list_item"])))

@@ -13,7 +13,7 @@ from dflow.engine.errors import SignatureError
 from dflow.engine.near import near
 from dflow.expression import MISSING
 from dflow.io import type_to_str
-from dflow.python.opio import OPIO, Artifact, NestedDictBase, NestedDictPath, NestedDictStr, Parameter
+from dflow.python.opio import OPIO, Artifact, HDF5Datasets, NestedDictBase, NestedDictPath, NestedDictStr, Parameter
 
 __all__ = ["check_side", "fits", "paths_in", "type_of"]
 
@@ -129,7 +129,7 @@ def _artifact_mismatch(value: Any, sign: Artifact) -> str | None:
     """What is wrong with the shape of an artifact value."""
     kind = sign.type
     shape: Any = dict if kind in (NestedDictPath, NestedDictStr) else getattr(kind, "__origin__", None)
-    if value is None:
+    if value is None or kind is HDF5Datasets:  # of the latter, each leaf is looked at when it is written
         return None
     if shape is not None and not isinstance(value, (dict, list) if _is_nested(kind) else shape):
         return f"must be {type_to_str(kind)}, not {type_to_str(type(value))}: {_short(value)}"

@@ -15,7 +15,7 @@ from dflow.engine.near import near
 from dflow.python.check import check_side
 from dflow.python.opio import OPIO, Artifact, OPIOSign, Parameter
 
-__all__ = ["OP", "FunctionOP", "get_sign_from_func", "op_name", "type2opiosign"]
+__all__ = ["OP", "FunctionOP", "get_sign_from_func", "get_source_code", "op_name", "type2opiosign"]
 
 SINGLE_OUTPUT = "dflow_output"
 
@@ -27,6 +27,9 @@ class OP(ABC):
         progress_total, progress_current: how far it is; shown as soon as it is set.
         key: the key of the step that runs it.
         workflow_name: the id of the workflow that runs it.
+        outputs: what ``set_output`` was given.
+        pool_size, create_slice_dir: of the ``Slices``, while it runs in a group of slices.
+        slices, tmp_root: for scripts that read them; nothing sets them.
     """
 
     progress_total: int = 1
@@ -83,6 +86,32 @@ class OP(ABC):
         """What was given by :meth:`set_output`."""
         return dict(self.__dict__.get("outputs", {}))
 
+    def handle_outputs(self, outputs: Any, symlink: bool = False) -> None:
+        """Leave outputs where they are looked for, before ``execute`` returns or without it.
+
+        In a step each is given as by :meth:`set_output`. Elsewhere they are put below ``tmp_root``: parameters to
+        ``outputs/parameters/NAME``, artifacts, as links, to ``outputs/artifacts/NAME``.
+
+        Args:
+            symlink: the links are symbolic, not hard ones.
+        """
+        if self.__dict__.get("_take_early") is not None:
+            for name, value in outputs.items():
+                self.set_output(name, value, symlink)
+            return
+        from dflow.python.direct import leave_outputs
+
+        leave_outputs(self, outputs, symlink=symlink)
+
+    def __call__(self, **inputs: Any) -> Any:
+        """Run it here and now, in this process and in the current directory: inputs by name, the outputs come back.
+
+        ``MyOP()(n=3, file=Path("a.txt"))["result"]``; both sides are checked against the signs.
+        """
+        from dflow.python.direct import call_op
+
+        return call_op(self, inputs)
+
     def get_input_artifact_storage_key(self, name: str) -> str:
         """The key of an input artifact, inside of ``execute``.
 
@@ -138,6 +167,42 @@ class OP(ABC):
         if step is None:
             raise RuntimeError(f"OP {op_name(self)}: artifacts have a place only while the OP runs as a step")
         return str(step)
+
+    @classmethod
+    def get_opio_info(cls, opio_sign: Any) -> Dict[str, Any]:
+        """A sign with the names of types in place of types."""
+        from dflow.pieces.ops import opio_info
+
+        return opio_info(opio_sign)
+
+    @classmethod
+    def get_info(cls) -> Dict[str, Any]:
+        """It for people to read: ``name``, ``inputs``, ``outputs``, and the source of ``execute``, as texts."""
+        from dflow.pieces.ops import info_of
+
+        return info_of(cls)
+
+    @classmethod
+    def convert_to_graph(cls) -> Dict[str, Any]:
+        """It as plain data: ``name``, ``module``, ``inputs``, ``outputs``, ``source``, and ``op`` to find it again.
+
+        Raises:
+            PayloadError: it holds something that cannot travel.
+        """
+        from dflow.pieces.ops import piece_of
+
+        return piece_of(cls)
+
+    @classmethod
+    def from_graph(cls, graph: Any) -> Any:
+        """The OP that :meth:`convert_to_graph` turned into data; its code is run.
+
+        Raises:
+            PayloadError: it cannot be found or made here.
+        """
+        from dflow.pieces.ops import op_from
+
+        return op_from(graph)
 
     @staticmethod
     def exec_sign_check(func: Callable[..., Any]) -> Callable[..., Any]:
@@ -235,7 +300,9 @@ class FunctionOP(OP):
         import inspect
 
         bound = inspect.signature(self.func).bind(*args, **kwargs)
-        return dict(self.execute(OPIO(bound.arguments)))
+        from dflow.python.direct import call_op
+
+        return dict(call_op(self, bound.arguments))
 
     def use(self, **kwargs: Any) -> FunctionOP:
         """The same, to be called with arguments of its task or template.
@@ -267,6 +334,20 @@ def op_name(op: Any) -> str:
     if isinstance(op, FunctionOP):
         return op.func.__name__
     return (op if isinstance(op, type) else type(op)).__name__
+
+
+def get_source_code(o: Any) -> str:
+    """The source of a function, class or OP: the import statements of its file, then its definition.
+
+    Raises:
+        TypeError: it has none that can be had.
+    """
+    from dflow.python.payload import source_code
+
+    found = source_code(o.func if isinstance(o, FunctionOP) else type(o) if isinstance(o, OP) else o)
+    if found is None:
+        raise WrongType(f"the source of {o!r} is not to be had")
+    return found
 
 
 def check_returned(name: str, given: Any) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Set
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Set
 
 from dflow.engine.errors import WrongName, WrongType
 from dflow.engine.near import near_or_all
 from dflow.expression import MISSING
 from dflow.io import type_to_str
 
+if TYPE_CHECKING:
+    from dflow.python.hdf5 import HDF5Dataset
+
 __all__ = [
     "OPIO",
     "Artifact",
     "BigParameter",
+    "HDF5Dataset",
+    "HDF5Datasets",
     "NestedDict",
     "NestedDictBase",
     "NestedDictPath",
@@ -47,6 +52,22 @@ class NestedDict:
         raise WrongType(f"NestedDict[...] takes Path or str, not {item!r}")
 
 
+class HDF5Datasets:
+    """The type of an artifact that is one HDF5 file: nested dicts and lists of arrays, values and small files.
+
+    An OP returns the structure itself, and is given it with an :class:`HDF5Dataset` at each leaf. It needs h5py
+    (``pip install 'pydflow[hdf5]'``).
+    """
+
+
+def __getattr__(name: str) -> Any:
+    if name != "HDF5Dataset":
+        raise AttributeError(f"module 'dflow.python.opio' has no attribute {name!r}")
+    from dflow.python.hdf5 import HDF5Dataset
+
+    return HDF5Dataset
+
+
 _ARTIFACT_TYPES = (
     str,
     Path,
@@ -58,6 +79,7 @@ _ARTIFACT_TYPES = (
     Dict[str, Path],
     NestedDictStr,
     NestedDictPath,
+    HDF5Datasets,
 )
 _BUILTIN: Dict[str, Any] = {"list": List, "set": Set, "dict": Dict}
 
@@ -77,7 +99,7 @@ def _known_artifact_type(kind: Any) -> Any:
         if kind == known:
             return known
     names = ", ".join(type_to_str(t) for t in _ARTIFACT_TYPES[:8])
-    raise WrongType(f"an artifact's type is {kind!r}; it must be one of {names}, NestedDict[...]")
+    raise WrongType(f"an artifact's type is {kind!r}; it must be one of {names}, NestedDict[...], HDF5Datasets")
 
 
 def _without_optional(kind: Any) -> Any:
@@ -113,6 +135,15 @@ class Artifact:
         self.sub_path = sub_path
         self.__dict__.update(kwargs)
 
+    def to_dict(self) -> Dict[str, Any]:
+        """The sign as a dict of its arguments; the type as a text."""
+        return _arguments(self)
+
+    @classmethod
+    def from_dict(cls, d: Dict[str, Any]) -> Any:
+        """The sign that :meth:`to_dict` turned into a dict."""
+        return cls(**_typed(d, cls.__name__))
+
     def __repr__(self) -> str:
         return f"Artifact(type={type_to_str(self.type)}, optional={self.optional}, sub_path={self.sub_path})"
 
@@ -137,6 +168,15 @@ class Parameter:
         self.default = kwargs.pop("default", MISSING)
         self.__dict__.update(kwargs)
 
+    def to_dict(self) -> Dict[str, Any]:
+        """The sign as a dict of its arguments; the type as a text."""
+        return _arguments(self)
+
+    @classmethod
+    def from_dict(cls, d: Dict[str, Any]) -> Any:
+        """The sign that :meth:`to_dict` turned into a dict."""
+        return cls(**_typed(d, cls.__name__))
+
     def __repr__(self) -> str:
         default = "" if self.default is MISSING else f", default={self.default!r}"
         return f"{type(self).__name__}(type={type_to_str(self.type)}{default})"
@@ -152,6 +192,22 @@ class BigParameter(Parameter):
 
     def __init__(self, type: Any, **kwargs: Any) -> None:
         super().__init__(type, kwargs.pop("global_name", None), **kwargs)
+
+
+def _arguments(sign: Any) -> Dict[str, Any]:
+    given = {name: value for name, value in vars(sign).items() if value is not MISSING}
+    return {**given, "type": type_to_str(sign.type)}
+
+
+def _typed(arguments: Any, what: str) -> Dict[str, Any]:
+    """Arguments of a sign, the type no longer a text where it can be had."""
+    from dflow.names import by_name
+    from dflow.pieces.types import type_from
+
+    given = by_name(arguments, f"{what}.from_dict: the sign")
+    if "type" not in given:
+        raise WrongName(f"{what}.from_dict: there is no 'type' in it{near_or_all('type', given)}")
+    return {**given, "type": type_from(given["type"])}
 
 
 class _Mapping(MutableMapping):  # type: ignore[type-arg]

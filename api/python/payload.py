@@ -19,7 +19,7 @@ from typing import Any, Dict, Iterator, Tuple
 from dflow.engine.errors import PayloadError
 from dflow.python.op import FunctionOP, op_name
 
-__all__ = ["pack_op"]
+__all__ = ["pack_op", "source_code"]
 
 
 def pack_op(op: Any, what: str = "OP", method: str = "execute") -> Dict[str, Any]:
@@ -52,6 +52,16 @@ def pack_op(op: Any, what: str = "OP", method: str = "execute") -> Dict[str, Any
         "source": _with_imports(definition, source) if op is definition or isinstance(op, FunctionOP) else None,
         **fields,
     }
+
+
+def pickled(op: Any) -> str:
+    """An OP class or instance as a pickle in base64, for an object that takes it along.
+
+    Raises:
+        PayloadError: as of :func:`pack_op`.
+    """
+    definition = op.func if isinstance(op, FunctionOP) else op if isinstance(op, type) else type(op)
+    return _pickled(op, ("OP", op_name(op), "execute"), definition.__module__)[0]
 
 
 def _is_importable(op: Any, definition: Any) -> bool:
@@ -164,6 +174,11 @@ def _can_travel(value: Any) -> bool:
     except Exception:  # noqa: BLE001 - any failure means the same: it cannot travel
         return False
     return True
+
+
+def source_code(definition: Any) -> str | None:
+    """The import statements of the file that defines something, and the definition; None where it has no source."""
+    return _with_imports(definition, _source_of(definition))
 
 
 def _source_of(definition: Any) -> str | None:

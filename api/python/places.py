@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64encode
 from pathlib import Path
 from typing import Any, Dict
 
@@ -22,9 +23,13 @@ def artifact_key(step: str, side: str, name: str) -> str:
         side: ``inputs`` or ``outputs``.
 
     Returns:
-        Of an input that has one in a store, that key. Otherwise the path in the run directory, of an input that
-        another step has made where that step has it; or, of an input from outside of the run, its absolute path.
+        In a pod of Argo its key in the artifact store. On this machine, of an input that has one in a store, that key.
+        Otherwise the path in the run directory, of an input that another step has made where that step has it; or, of
+        an input from outside of the run, its absolute path.
     """
+    in_a_pod = _key_in_a_pod(side, name)
+    if in_a_pod is not None:
+        return in_a_pod
     place, run = _place(step, side, name), os.path.dirname(step)
     if side == "outputs" or not os.path.islink(place):
         return os.path.relpath(place, run)
@@ -37,12 +42,36 @@ def artifact_key(step: str, side: str, name: str) -> str:
 
 
 def artifact_link(step: str, side: str, name: str) -> str:
-    """The ``file://`` URL of an artifact, where the step has it."""
+    """The ``file://`` URL of an artifact, where the step has it; in a pod that of the store's page for it."""
+    key = _key_in_a_pod(side, name)
+    if key is not None:
+        from dflow.config import s3_config
+
+        console = str(s3_config["console"] or "").rstrip("/")
+        return f"{console}/buckets/{s3_config['bucket_name']}/browse/{b64encode(key.encode()).decode()}"
     return Path(_place(step, side, name)).absolute().as_uri()
 
 
 def _place(step: str, side: str, name: str) -> str:
     return os.path.join(step, side, "artifacts", name)
+
+
+def _key_in_a_pod(side: str, name: str) -> str | None:
+    """The key that Argo's template says; None on this machine, and for what has none."""
+    text = os.environ.get("ARGO_TEMPLATE")
+    if not text:
+        return None
+    template = json.loads(text)
+    found = [a for a in template.get(side, {}).get("artifacts", []) if a.get("name") == name]
+    for kind in ("s3", "oss"):
+        for artifact in found:
+            if artifact.get(kind, {}).get("key"):
+                return str(artifact[kind]["key"])
+            folder = template.get("archiveLocation", {}).get(kind, {}).get("key")
+            if folder and side == "outputs":
+                packed = artifact.get("archive") or {"tar": {}}
+                return f"{folder}/{name}" + (".tgz" if "tar" in packed else ".zip" if "zip" in packed else "")
+    return None
 
 
 def note_registration(step: str, name: str, namespace: str, dataset: str, details: Dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 from typing import Any, Dict, List
@@ -37,9 +38,16 @@ class PythonOPTemplate(PythonScriptOPTemplate):
         timeout: seconds.
         retry_on_transient_error …: how often to try again.
         pre_script, post_script: Python code before and after the OP.
+        input_artifact_prefix: by name, the part of an input artifact that the OP gets.
+        output_artifact_save: by name, where an output artifact is kept as well: ``[S3Artifact(key=…)]``.
+        create_slice_dir: ``create_dir`` of the slices.
+        skip_slice_input: the inputs of the slices are not sliced; what they are given is each slice's own.
         isolation: how local runs run it: ``"fork"``, ``"spawn"`` or ``"warm"``; None for ``config["isolation"]``.
         node_selector … sidecars: for Kubernetes; local runs ignore them.
     """
+
+    create_slice_dir = False
+    skip_slice_input = False
 
     @called_by_users
     def __init__(
@@ -117,10 +125,14 @@ class PythonOPTemplate(PythonScriptOPTemplate):
             "output_parameter": output_parameter_slices,
             "output_artifact": output_artifact_slices,
         }
-        self.slices = _named_slices(self.name, slices, _given(self.name, named))
-        self.input_artifact_prefix = by_name(input_artifact_prefix, f"template {self.name!r}: input_artifact_prefix")
+        self.slices = _named_slices(self._shown_name(), slices, _given(self._shown_name(), named))
+        self.input_artifact_prefix = by_name(
+            input_artifact_prefix, f"template {self._shown_name()!r}: input_artifact_prefix"
+        )
         self.python_packages = (
-            [] if python_packages is None else listed(python_packages, f"template {self.name!r}: python_packages")
+            []
+            if python_packages is None
+            else listed(python_packages, f"template {self._shown_name()!r}: python_packages")
         )
         self.retry_on_transient_error = retry_on_transient_error
         self.retry_on_failure = retry_on_failure
@@ -137,17 +149,31 @@ class PythonOPTemplate(PythonScriptOPTemplate):
         self.isolation = isolation
         self._declare_inputs()
         self._declare_outputs(
-            by_name(output_parameter_default, f"template {self.name!r}: output_parameter_default"),
-            by_name(output_parameter_global_name, f"template {self.name!r}: output_parameter_global_name"),
+            by_name(output_parameter_default, f"template {self._shown_name()!r}: output_parameter_default"),
+            by_name(output_parameter_global_name, f"template {self._shown_name()!r}: output_parameter_global_name"),
         )
         self._declare_output_artifacts(
             output_artifact_save or {}, output_artifact_archive or {}, output_artifact_global_name or {}
         )
 
+    def _base_name(self) -> str:
+        return str(self.name).rpartition("-")[0]
+
     @called_by_users
     def set_slices(self, slices: Slices | None) -> None:
         """Slice every step of this template that has no slices of its own, in place of what was set before."""
         self.slices = slices
+
+    def adjusted_slices(self, slices: Slices) -> Slices:
+        """Slices as ``create_slice_dir`` and ``skip_slice_input`` of this template have them."""
+        if not (self.create_slice_dir or self.skip_slice_input):
+            return slices
+        twin: Any = copy.copy(slices)
+        if self.create_slice_dir:
+            twin.create_dir = True
+        if self.skip_slice_input:
+            twin.input_parameter, twin.input_artifact = [], []
+        return twin  # type: ignore[no-any-return]
 
     def _declare_inputs(self) -> None:
         for name, sign in self.op_class.get_input_sign().items():
@@ -157,6 +183,7 @@ class PythonOPTemplate(PythonScriptOPTemplate):
                     optional=sign.optional,
                     type=sign.type,
                     archive=sign.archive,
+                    sub_path=self.input_artifact_prefix.get(name),
                 )
             else:
                 kind, default = _kind_and_default(sign)

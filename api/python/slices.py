@@ -28,7 +28,7 @@ class Slices:
         pool_size: elements of a group that are worked on side by side, each in a process (of a template that is no
             Python OP: in a copy) of its own.
         pool_timeout: seconds for each element of a group; of Python OPs.
-        register_first_only: no effect.
+        register_first_only: no effect: what each slice registers has its own place.
         create_dir: the files of each element go to a directory of its own in the stacked artifact.
         raise_for_group: a group of which an element fails, fails, even where the step says how many successes are
             enough; without it the element is left out then.

@@ -25,8 +25,12 @@ _OPTIONAL_STR = (
 _ATOMS = (type(None), bool, int, float, str)
 
 
-def encode(value: Any) -> str:
-    """The text of a value, whatever type is declared for it.
+def encode(value: Any, type: Any = None) -> str:
+    """The text of a value.
+
+    Args:
+        type: what is declared for it. Where that is made of plain types alone (``float``, ``List[float]``), numbers
+            and texts of NumPy are written as such; elsewhere they keep their own types.
 
     Raises:
         TypeError: jsonpickle cannot write it.
@@ -35,6 +39,8 @@ def encode(value: Any) -> str:
         return value
     if _is_plain(value):
         return json.dumps(value)
+    if type is not None and _has_plain_leaves(type) and _is_plain(simple := _simplified(value)):
+        return json.dumps(simple)
     import jsonpickle
 
     try:
@@ -61,7 +67,7 @@ def decode(text: str, type: Any = None) -> Any:
     if '"py/' in text or '"json://' in text:
         import jsonpickle
 
-        value = jsonpickle.loads(text, keys=True)
+        value = jsonpickle.loads(_for_this_numpy(text), keys=True)
     if not isinstance(value, str) and not isinstance(type, str) and not fits(value, type) and fits(text, type):
         return text
     return value
@@ -71,6 +77,37 @@ def _is_optional_str(type: Any) -> bool:
     if isinstance(type, str):
         return type in _OPTIONAL_STR
     return set(getattr(type, "__args__", None) or ()) == {str, None.__class__} and fits("", type)
+
+
+def _has_plain_leaves(type: Any) -> bool:
+    """Whether a type is a plain one, or lists and dicts of such."""
+    if type in _ATOMS:
+        return True
+    origin, arguments = getattr(type, "__origin__", None), getattr(type, "__args__", None) or ()
+    return origin in (list, dict) and bool(arguments) and all(_has_plain_leaves(item) for item in arguments)
+
+
+def _simplified(value: Any) -> Any:
+    """The value with plain numbers and texts where there are those of a subclass, such as ``numpy.float64``."""
+    if value.__class__ is list:
+        return [_simplified(item) for item in value]
+    if value.__class__ is dict:
+        return {_simplified(key): _simplified(item) for key, item in value.items()}
+    for kind in (float, str):
+        if isinstance(value, kind) and value.__class__.__module__ == "numpy":
+            return kind(value)
+    return value
+
+
+def _for_this_numpy(text: str) -> str:
+    """The text with the name that NumPy's internals have here; those before 1.26 know the old one only."""
+    if '"numpy._core.' not in text:
+        return text
+    try:
+        import numpy._core  # noqa: F401 - only asked for
+    except ImportError:
+        return text.replace('"numpy._core.', '"numpy.core.')
+    return text
 
 
 def _is_plain(value: Any) -> bool:

@@ -16,16 +16,17 @@ from dflow.engine.catalog import read_catalog
 from dflow.python.catalog import assemble, assemble_items, flatten, write_items
 from dflow.python.check import check_side, fits, type_of
 from dflow.python.op import check_returned, op_name
-from dflow.python.opio import OPIO, Artifact, NestedDictBase
-from dflow.python.runtime.files import (
+from dflow.python.opio import OPIO, Artifact, HDF5Datasets, NestedDictBase
+from dflow.python.step_files import (
     check_existence,
     empty_artifact,
     linker,
+    packed,
     read_inputs,
     read_text,
     relative_place,
-    write_output,
     write_parameter,
+    write_paths,
 )
 from dflow.python.runtime.pool import run_all
 from dflow.python.runtime.report import GroupFailed, failure_of
@@ -116,6 +117,8 @@ class _Group:
     def _list(self, name: str) -> Any:
         sign = self.inputs[name]
         if isinstance(sign, Artifact):
+            if sign.type is HDF5Datasets:  # a list, of one element too
+                return [self._element(name, position) for position in range(len(self._lists[name]))]
             return assemble(self.step / "inputs" / "artifacts" / name, sign.type)
         return decode(read_text(self.step / "inputs" / "parameters" / name), type_of(sign))
 
@@ -168,11 +171,11 @@ class _Group:
         values: Dict[str, Any] = {}
         for name, sign in self.outputs.items():
             if isinstance(sign, Artifact):
-                values[name] = _absolute(outputs[name])
+                values[name] = _absolute(packed(sign, outputs[name], f"{self.step}/workdir/{order}"))
             elif name not in self._stacked:
-                values[name] = encode(outputs[name])
+                values[name] = encode(outputs[name], type_of(sign))
             else:
-                values[name] = _item(outputs[name])
+                values[name] = _item(outputs[name], type_of(sign))
         return {"order": order, "values": values}
 
     # -- outputs ----------------------------------------------------------------------------------------------
@@ -186,7 +189,7 @@ class _Group:
             elif name in self.spec["output_artifacts"]:
                 self._stack(name, results, method)
             elif results and isinstance(sign, Artifact):
-                write_output(name, sign, results[-1]["values"][name], self.step, method)
+                write_paths(name, results[-1]["values"][name], self.step, method)
             elif results:
                 write_parameter(name, results[-1]["values"][name], self.step)
 
@@ -203,7 +206,8 @@ class _Group:
                 if path is not None:
                     places[path] = self._place(path, order)
                     self._check_clash(name, owners.setdefault(places[path], (order, path)), order, path, places)
-        write_items(pairs, empty_artifact(name, self.step), lambda path: places[str(path)], linker(method))
+        marks = {"stacked": True} if self.outputs[name].type is HDF5Datasets else None
+        write_items(pairs, empty_artifact(name, self.step), lambda path: places[str(path)], linker(method), marks)
 
     def _place(self, path: str, order: int) -> str:
         work = self.step / "workdir"
@@ -221,7 +225,7 @@ class _Group:
 
 
 def _is_list(sign: Any) -> bool:
-    return getattr(type_of(sign), "__origin__", type_of(sign)) in (list, set, dict) or _is_nested(sign)
+    return getattr(type_of(sign), "__origin__", type_of(sign)) in (list, set, dict, HDF5Datasets) or _is_nested(sign)
 
 
 def _is_nested(sign: Any) -> bool:
@@ -229,9 +233,9 @@ def _is_nested(sign: Any) -> bool:
     return isinstance(shape, type) and issubclass(shape, NestedDictBase)
 
 
-def _item(value: Any) -> Any:
+def _item(value: Any, kind: Any) -> Any:
     """A value as an element of a JSON list."""
-    return value if isinstance(value, str) else json.loads(encode(value))
+    return value if isinstance(value, str) else json.loads(encode(value, kind))
 
 
 def _absolute(value: Any) -> Any:

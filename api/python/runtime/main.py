@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Tuple
 from dflow.python.check import check_side
 from dflow.python.op import check_returned, op_name
 from dflow.python.opio import OPIO
-from dflow.python.runtime.files import check_existence, read_inputs, write_output, write_outputs
+from dflow.python.step_files import check_existence, read_inputs, write_output, write_outputs
 from dflow.python.runtime.payload import extend_path, find_op
 
 __all__ = ["Prepared", "main", "report_failure"]
@@ -97,6 +97,10 @@ def _tell_usage(place: str) -> None:
 
 
 def _run(prepared: Prepared, step: str, key: str | None, workflow: str) -> None:
+    if "DFLOW_OFFLINE" in os.environ:
+        from dflow.python.offline import guard_step
+
+        guard_step(str(prepared.spec.get("op", {}).get("name", "")))
     op = prepared.op()
     method = prepared.spec.get("save", "symlink")
     progress = os.environ.get("ARGO_PROGRESS_FILE") or f"{step}/.progress"

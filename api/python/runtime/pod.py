@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from dflow.engine.catalog import CATALOG, read_catalog, read_marks
-from dflow.python.runtime.files import write_parameter
+from dflow.python.step_files import write_parameter
 from dflow.python.runtime.main import main as run
 
 __all__ = ["main"]
@@ -98,7 +98,7 @@ def _put_together(step: Path, name: str, members: Dict[str, Any]) -> None:
             _link(place / link, member / item if item else member)
             items.append({"dflow_list_item": link, "order": order if members["dict"] or "." in order else int(order)})
     (place / CATALOG).mkdir(exist_ok=True)
-    (place / CATALOG / "parts").write_text(json.dumps({"path_list": items}), encoding="utf-8")
+    (place / CATALOG / "parts").write_text(json.dumps({"path_list": items, "stacked": True}), encoding="utf-8")
 
 
 def _own_name(member: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Callable, Container, Dict
 
 from dflow.python.catalog import assemble, write_artifact
 from dflow.python.check import paths_in, type_of
-from dflow.python.opio import Artifact, OPIOSign
+from dflow.python.opio import Artifact, HDF5Datasets, OPIOSign
 from dflow.python.values import decode, encode
 
 _BLOCK = 1 << 12
@@ -17,12 +17,14 @@ __all__ = [
     "check_existence",
     "empty_artifact",
     "linker",
+    "packed",
     "read_inputs",
     "read_text",
     "relative_place",
     "write_output",
     "write_outputs",
     "write_parameter",
+    "write_paths",
 ]
 
 
@@ -34,7 +36,7 @@ def read_inputs(sign: OPIOSign, step: Path | str, without: Container[str] = ()) 
             continue
         if isinstance(kind, Artifact):
             place = Path(step, "inputs", "artifacts", name)
-            values[name] = assemble(place, kind.type) if place.exists() else None
+            values[name] = assemble(place, kind.type, sub_path=kind.sub_path) if place.exists() else None
         else:
             file = f"{step}/inputs/parameters/{name}"
             if os.access(file, os.F_OK):
@@ -57,7 +59,7 @@ def read_text(file: Path | str) -> str:
 def check_existence(op: str, sign: OPIOSign, outputs: Any) -> None:
     """Raise FileNotFoundError where an output artifact names a path that does not exist."""
     for name, kind in sign.items():
-        if isinstance(kind, Artifact):
+        if isinstance(kind, Artifact) and kind.type is not HDF5Datasets:
             for place, path in paths_in(outputs[name]):
                 if path is not None and not os.path.exists(path):
                     raise FileNotFoundError(
@@ -74,11 +76,26 @@ def write_outputs(sign: OPIOSign, outputs: Any, step: Path | str, method: str) -
 def write_output(name: str, kind: Any, value: Any, step: Path | str, method: str) -> None:
     """Leave one output in a step directory, in place of what was there under its name."""
     if isinstance(kind, Artifact):
-        step = Path(step)
-        root, work = empty_artifact(name, step), step / "workdir"
-        write_artifact(value, root, lambda path: relative_place(path, work, step), linker(method))
+        write_paths(name, packed(kind, value, f"{step}/workdir"), step, method)
     else:
-        write_parameter(name, encode(value), step)
+        write_parameter(name, encode(value, type_of(kind)), step)
+
+
+def write_paths(name: str, value: Any, step: Path | str, method: str) -> None:
+    """The same of an artifact, from its paths."""
+    step = Path(step)
+    root, work = empty_artifact(name, step), step / "workdir"
+    write_artifact(value, root, lambda path: relative_place(path, work, step), linker(method))
+
+
+def packed(kind: Artifact, value: Any, folder: str) -> Any:
+    """The value of an output artifact as paths: of one that is an HDF5 file, a file made in a folder."""
+    if kind.type is not HDF5Datasets:
+        return value
+    from dflow.python.hdf5 import pack_value
+
+    os.makedirs(folder, exist_ok=True)
+    return pack_value(value, Path(folder))
 
 
 def write_parameter(name: str, text: str, step: Path | str) -> None:

@@ -1,0 +1,62 @@
+"""Workflows of this form as texts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dflow.engine.errors import CompileError
+from dflow.wiring.shape import Mistakes, is_wiring
+
+if TYPE_CHECKING:
+    from dflow.workflow import Workflow
+
+__all__ = ["from_mapping", "from_text", "is_wiring_text"]
+
+Fields = dict[str, Any]
+
+_MANIFEST = re.compile(r"^apiVersion:", re.MULTILINE)
+
+
+def from_mapping(data: Any, folder: Any = None) -> Workflow:
+    """The workflow of plain data; ``folder`` as in ``workflow_of``, by default the current directory.
+
+    Raises:
+        CompileError: lists all that is wrong.
+    """
+    from dflow.wiring.build import workflow_of
+
+    return workflow_of(data, _folder(folder), Mistakes())
+
+
+def from_text(text: str, folder: Any = None, *, file: str | None = None, parameters: Fields | None = None) -> Workflow:
+    """The workflow of a YAML or JSON text; mistakes have their lines.
+
+    Args:
+        file: what the text is called in messages.
+        parameters: values of workflow parameters, in place of those in the text.
+
+    Raises:
+        CompileError: lists all that is wrong.
+    """
+    from dflow.wiring.build import workflow_of
+    from dflow.wiring.reading import read_yaml
+
+    parts = read_yaml(text)
+    if len(parts) != 1:
+        raise CompileError([f"the text has {len(parts)} documents; a workflow is one"])
+    mistakes = Mistakes(parts[0].lines, file)
+    mistakes.repeated(parts[0].repeated)
+    return workflow_of(parts[0].value, _folder(folder), mistakes, parameters)
+
+
+def is_wiring_text(text: str) -> bool:
+    """Whether a text holds a workflow of this form, and no manifest and no graph."""
+    from dflow.wiring.reading import names_at_the_top
+
+    return not _MANIFEST.search(text) and is_wiring(dict.fromkeys(names_at_the_top(text)))
+
+
+def _folder(given: Any) -> Path:
+    return Path.cwd() if given is None else Path(given)
