@@ -38,6 +38,7 @@ from dflow.code_gen import refuse
 from dflow.compile import compile_workflow
 from dflow.decompile import decompile
 from dflow.engine import codec, model
+from dflow.engine.errors import UnsupportedError
 from dflow.executor import ContainerExecutor
 from dflow.python import OP, Artifact, BigParameter, NestedDict, OPIOSign, Parameter, PythonOPTemplate, Slices
 from dflow.slurm import SlurmExecutor
@@ -443,7 +444,8 @@ def of_a_class() -> Workflow:
 @fixture
 def elsewhere() -> Workflow:
     return of(
-        Step("a", shell(), executor=SlurmExecutor(cpus=2)), Step("b", shell(), executor=ContainerExecutor("docker"))
+        Step("a", shell(), executor=SlurmExecutor(cpus=2), util_image="own:1", util_command="python3"),
+        Step("b", shell(), executor=ContainerExecutor("docker")),
     )
 
 
@@ -585,3 +587,42 @@ def test_any_graph_survives_the_way_back_to_objects(wf):
     graph = compile_workflow(wf)
     assert compile_workflow(decompile(graph)) == graph
     assert codec.loads(codec.dumps(graph)) == graph
+
+
+def again(template: Any, made: dict[int, Any]) -> Any:
+    """The template, and all that it calls, each made anew from the JSON of its piece."""
+    if id(template) in made:
+        return made[id(template)]
+    if not isinstance(template, (Steps, DAG)):
+        piece = json.loads(json.dumps(template.convert_to_graph()))
+        made[id(template)] = type(template).from_graph(piece)
+        return made[id(template)]
+    piece, called = template.convert_to_graph()
+    others = [again(one, made) for one in called if one is not template]
+    kind = Steps if isinstance(template, Steps) else DAG
+    made[id(template)] = kind.from_graph(json.loads(json.dumps(piece)), others)
+    return made[id(template)]
+
+
+@pytest.mark.parametrize("name", sorted(set(FIXTURES) - {"one_name_with_two_contents"}))
+def test_every_template_and_step_comes_back_from_its_piece(name: str) -> None:
+    wf = FIXTURES[name]()
+    graph = compile_workflow(wf)
+    made: dict[int, Any] = {}
+    wf.entrypoint = again(wf.entrypoint, made)
+    wf.on_exit = None if wf.on_exit is None else again(wf.on_exit, made)
+
+    assert compile_workflow(wf) == graph
+
+
+def test_pieces_refuse_different_templates_of_one_name() -> None:
+    main = Steps("main", steps=[Step("a", shell("t", "true")), Step("b", shell("t", "false"))])
+    with pytest.raises(UnsupportedError, match="'main' has different templates of the name 't'"):
+        main.convert_to_graph()
+
+
+def test_templates_that_are_the_same_are_given_once() -> None:
+    main = Steps("main", steps=[Step("a", shell("t")), Step("b", shell("t"))])
+    piece, called = main.convert_to_graph()
+    assert [one.name for one in called] == ["t"]
+    assert compile_workflow(of(Step("x", Steps.from_graph(piece, called)))) == compile_workflow(of(Step("x", main)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from dflow import (
     InputParameter,
     OutputArtifact,
     OutputParameter,
+    PythonScriptOPTemplate,
     ShellOPTemplate,
     Step,
     Steps,
@@ -105,6 +107,36 @@ def test_a_script_is_run_as_the_executor_says(data):
     assert log(wf, "marked") == "marked\n"
     assert wf.query_step(key="marked")[0].outputs.parameters["n"].value == 1
     assert "marked" not in template.script, "the user's template stays as it was"
+
+
+class Telling(Executor):
+    """Writes down by what the script is run, and puts words before that."""
+
+    def __init__(self, *before):
+        self.seen, self.before = [], before
+
+    def render(self, template):
+        self.seen.append(list(template.command))
+        template.command = [*self.before, *template.command]
+        return template
+
+
+def test_an_executor_is_shown_what_runs_the_script_where_the_template_does_not_say_it():
+    told = Telling("env", "MARK=set")
+    script = PythonScriptOPTemplate("script", script="import os; print(os.environ['MARK'])")
+    wf = run(
+        Step("sh", ShellOPTemplate("sh", script="echo $MARK"), executor=told, key="sh"),
+        Step("script", script, executor=told, key="script"),
+    )
+    assert told.seen == [["sh"], ["python3"]]
+    assert (log(wf, "sh"), log(wf, "script")) == ("set\n", "set\n")
+    assert script.command is None, "the user's template stays as it was"
+
+
+def test_a_python_script_that_an_executor_leaves_as_it_was_is_run_by_this_interpreter():
+    script = PythonScriptOPTemplate("script", script="import sys; print(sys.executable)")
+    wf = run(Step("script", script, executor=Telling(), key="script"))
+    assert log(wf, "script") == f"{sys.executable}\n"
 
 
 class Doubling(OP):

@@ -11,6 +11,7 @@ import pytest
 from dflow.engine.errors import StateError
 from dflow.engine.model import (
     Call,
+    Expr,
     InputParameter,
     Inputs,
     Literal,
@@ -78,11 +79,33 @@ def test_a_reserved_key_gets_another_directory_and_a_warning(runner, steps, shel
     assert "the key 'status' of step 'wf-1[0].a' cannot name a directory here" in caplog.text
 
 
-@pytest.mark.parametrize("key", ["", "A", "a b", "../x", "a/b", "-a", "a-", ".hidden", "ü"])
-def test_a_key_that_kubernetes_does_not_allow_is_an_error(wrong, steps, shell, key):
+@pytest.mark.parametrize("key", ["", "a\nb", "a\x1b[2J", "k" * 254])
+def test_a_key_that_nobody_could_name_is_an_error(wrong, steps, shell, key):
     wrong.go(steps(Call("a", "t", key=Literal(key)), templates=[shell("t", "exit 0")]))
     assert wrong.phases["[0].a"] == "Error"
-    assert f"the key {key!r} of 'a' must consist of" in wrong.nodes["[0].a"]["message"]
+    assert "of 'a' must have 1 to 253 printable characters" in wrong.nodes["[0].a"]["message"]
+
+
+@pytest.mark.parametrize("key", ["Iter_0--train", "a-", "9..x"])
+def test_a_computed_key_that_can_name_a_directory_does_so(runner, steps, shell, key):
+    runner.go(steps(Call("a", "t", key=Expr(f"'{key}'")), templates=[shell("t", "exit 0")]))
+    assert (runner.nodes["[0].a"]["key"], runner.nodes["[0].a"]["dir"]) == (key, key)
+
+
+@pytest.mark.parametrize(
+    ("key", "begins"),
+    [("confs/std-fcc--make", "confs-std-fcc--make-"), ("../x", "x-"), (".hidden", "hidden-"), ("ü", "key-")],
+)
+def test_a_computed_key_that_is_no_file_name_stays_the_key_and_its_directory_has_a_hash(
+    runner, steps, shell, key, begins, caplog
+):
+    with caplog.at_level(logging.WARNING, "dflow"):
+        runner.go(steps(Call("a", "t", key=Expr(f"'{key}'")), templates=[shell("t", "exit 0")]))
+    node = runner.nodes["[0].a"]
+    assert (runner.status, node["key"]) == ("Succeeded", key)
+    assert node["dir"].startswith(begins)
+    assert "/" not in node["dir"]
+    assert f"the key {key!r} of step 'wf-1[0].a' cannot name a directory here" in caplog.text
 
 
 # -- declared paths ---------------------------------------------------------------------------------------------------

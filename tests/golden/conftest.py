@@ -30,6 +30,8 @@ def normalised(text: str, folder: Path) -> str:
     text = text.replace("re.PatternError", "re.error")  # Python 3.13
     text = re.sub(ID, r"\g<name>-ID", text)
     text = re.sub(r"((?:wf|other)-ID-[A-Za-z][\w-]*?)-[a-z0-9]{5}(?=[/'\s)])", r"\1-HASH", text)
+    text = re.sub(r"\bwf-ID-\d{5,}", "wf-ID-NUMBER", text)
+    text = re.sub(r"(urllib3\.exceptions\.\w+): .*", r"\1: …", text)
     text = re.sub(r"\bsame-[a-z0-9]{5}\b", "same-HASH", text)
     text = re.sub(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", text)
     text = re.sub(r"script: (?:line )?\d+: (\S+): (?:command )?not found", r"script: \1: not found", text)

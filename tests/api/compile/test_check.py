@@ -23,6 +23,7 @@ from dflow import (
 )
 from dflow.compile import compile_workflow
 from dflow.engine.errors import CompileError
+from dflow.engine.model import ScriptTemplate
 from dflow.python import OP, PythonOPTemplate, Slices
 
 
@@ -245,13 +246,43 @@ def test_parameter_given_as_an_artifact():
     assert "is a parameter, not an artifact" in found
 
 
-def test_a_secret_without_a_name_is_refused_and_its_value_is_not_told():
+def test_a_secret_without_a_name_is_known_by_its_variable_and_its_value_is_not_told():
+    made, other = template(), template()
+    made.envs = {"TOKEN": Secret("abc-123")}
+    other.envs = {"TOKEN": Secret("abc-123")}
+    wf = Workflow("w")
+    wf.add(Step("s", made))
+    wf.add(Step("t", other))
+    graph = compile_workflow(wf)
+    names = [template.pod.secret_env for template in graph.templates if isinstance(template, ScriptTemplate)]
+    assert sorted(names) == [(("TOKEN", "dflow-given-token", "secret"),), (("TOKEN", "dflow-given-token-2", "secret"),)]
+    assert "abc-123" not in repr(graph)
+
+
+def test_a_secret_without_a_name_is_refused_for_a_cluster():
     made = template()
     made.envs = {"TOKEN": Secret("abc-123")}
-    text = problem(Step("s", made))
-    assert "'TOKEN': give the Secret a name=, that of a secret of the cluster" in text
-    assert "takes $TOKEN from the environment" in text
-    assert "abc-123" not in text
+    wf = Workflow("w")
+    wf.add(Step("s", made))
+    with pytest.raises(
+        CompileError, match="'TOKEN': give the Secret a name=, that of a secret of the cluster"
+    ) as found:
+        compile_workflow(wf, on_cluster=True)
+    assert "abc-123" not in str(found.value)
+
+
+def test_a_secret_is_something():
+    made = template()
+    made.envs = {"TOKEN": Secret()}
+    assert "'TOKEN': the Secret has neither a value nor a name" in problem(Step("s", made))
+
+
+def test_one_secret_has_one_value():
+    made, other = template(), template("t")
+    made.envs, other.envs = {"A": Secret("abc-1", name="n")}, {"B": Secret("abc-2", name="n")}
+    text = problem(Step("s", made), Step("t", other))
+    assert "the secret 'n' is given two different values" in text
+    assert "abc-" not in text
 
 
 def test_a_secret_with_a_name_is_known_by_that_alone():

@@ -7,7 +7,8 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from dflow.engine.errors import UnsupportedError
+from dflow import Secret
+from dflow.op_template import ContainerOPTemplate
 from dflow.plugins import datasets
 from dflow.plugins.datasets import DatasetsArtifact, wait_for_mount
 
@@ -41,9 +42,45 @@ def test_it_is_linked_where_it_is_mounted(tmp_path, monkeypatch):
         DatasetsArtifact("water", "v1").download("other", str(tmp_path / "x"))
 
 
-def test_what_is_not_there_says_so():
-    with pytest.raises(UnsupportedError, match="rclone"):
-        DatasetsArtifact.from_rclone_config({})
+def test_a_mount_by_rclone_is_one_command():
+    data = DatasetsArtifact(
+        "water",
+        "v1",
+        rclone_type="webdav",
+        webdav_host="http://here/",
+        user="me",
+        password="a b",  # noqa: S106
+    )
+    assert data.get_mount_script("/mnt/a b") == (
+        "rclone config create water@v1 webdav url 'http://here/datasets~water@v1' user me pass 'a b' vendor other "
+        "concurrency 100 && mkdir -p '/mnt/a b' && rclone mount water@v1: '/mnt/a b'"
+    )
+    ftp = DatasetsArtifact("water", "v1", rclone_kwargs={"concurrency": 9, "explicit_tls": False}).get_mount_script(
+        "/m"
+    )
+    assert "concurrency 9 explicit_tls false disable_tls13 true" in ftp
+    assert "user" not in ftp
+    hidden = DatasetsArtifact("water", "v1", password=Secret(name="n")).get_mount_script("/m")
+    assert ' pass "$RCLONE_PASSWORD" && ' in hidden
+
+
+def test_a_remote_of_rclone_is_a_data_set():
+    data = DatasetsArtifact.from_rclone_config("[store]\ntype = s3\nprovider = Minio\nenv_auth = true\n")
+    assert (data.element, data.rclone_type) == ("store", "s3")
+    assert data.get_mount_script("/m") == (
+        "rclone config create store s3 provider Minio env_auth true && mkdir -p /m && rclone mount store: /m"
+    )
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "[a]\nhost = b\n", "[a]\ntype = ftp\n[b]\ntype = ftp\n"])
+def test_what_is_no_remote_of_rclone_is_refused(wrong):
+    with pytest.raises(ValueError, match="configuration of rclone"):
+        DatasetsArtifact.from_rclone_config(wrong)
+
+
+def test_a_container_without_a_script_cannot_wait_for_a_mount():
+    with pytest.raises(ValueError, match="templates with a script"):
+        DatasetsArtifact("water", "v1").render(ContainerOPTemplate("sh", image="i"), "data")
 
 
 def test_a_mount_is_waited_for(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from dflow import (
     PythonScriptOPTemplate,
     Secret,
     ShellOPTemplate,
+    SlurmRemoteExecutor,
     Step,
     Workflow,
     config,
@@ -426,3 +427,15 @@ def test_a_job_of_bohrium_may_have_a_ticket(monkeypatch):
     made = DispatcherExecutor(machine_dict=ON_BOHRIUM).render(shell())
     assert made.envs == {"BOHR_TICKET": "ticket-1"}
     assert settings(made)["envs"] == [], "the job does not see it"
+
+
+def test_the_package_says_more_where_that_is_asked_for():
+    assert "debug" not in settings(DispatcherExecutor(host="h").render(shell()))
+    config["dispatcher_debug"] = True
+    assert settings(DispatcherExecutor(host="h").render(shell()))["debug"] is True
+
+
+def test_steps_on_other_machines_have_the_image_that_is_configured():
+    config.update(extender_image="mirror/extender", extender_image_pull_policy="Never")
+    made = SlurmRemoteExecutor("h").render(shell())
+    assert (made.image, made.image_pull_policy) == ("mirror/extender", "Never")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dflow.python.runtime.files import linker
+from dflow.python.step_files import linker
 
 
 @pytest.fixture
