@@ -448,7 +448,7 @@ def report(workflow: Workflow) -> None:
 def main() -> None:
     """Run the workflow and report it; with the id of a finished run as the argument, only report that.
 
-    Raises RuntimeError when the workflow did not succeed.
+    Raises StepFailed, which names the step, when the workflow failed, and SystemExit when it has not ended.
     """
     if len(sys.argv) > 1:
         workflow = Workflow(id=sys.argv[1])
@@ -456,8 +456,9 @@ def main() -> None:
         workflow = build_workflow()
         workflow.submit()
         workflow.wait()
+    workflow.raise_for_status()
     if workflow.query_status() != "Succeeded":
-        raise RuntimeError(f"workflow {workflow.id} is {workflow.query_status()}: see log.txt of its steps")
+        raise SystemExit(f"{workflow.id} is {workflow.query_status()}: go on with it by dflow resume {workflow.id}")
     report(workflow)
 
 

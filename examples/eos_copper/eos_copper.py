@@ -176,13 +176,12 @@ def build_workflow(
 def main() -> None:
     """Run the workflow, print the result and leave the plot in the current directory.
 
-    Raises RuntimeError when the workflow did not succeed.
+    Raises StepFailed, which names the step, when the workflow did not succeed.
     """
     workflow = build_workflow()
     workflow.submit()
     workflow.wait()
-    if workflow.query_status() != "Succeeded":
-        raise RuntimeError(f"workflow {workflow.id} ended {workflow.query_status()}: see log.txt of its steps")
+    workflow.raise_for_status()
 
     fit = workflow.query_step(key="fit")[0]
     result = {name: fit.outputs.parameters[name].value for name in ("a0", "B0", "e0", "residual")}

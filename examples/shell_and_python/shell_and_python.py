@@ -137,13 +137,12 @@ def build_workflow(*, shortest: int = 4, number: int = 8, image: str = "python:3
 def main() -> None:
     """Run the workflow and print the chart, which is also left in the current directory.
 
-    Raises RuntimeError when the workflow did not succeed.
+    Raises StepFailed, which names the step, when the workflow did not succeed.
     """
     workflow = build_workflow()
     workflow.submit()
     workflow.wait()
-    if workflow.query_status() != "Succeeded":
-        raise RuntimeError(f"workflow {workflow.id} ended {workflow.query_status()}: see log.txt of its steps")
+    workflow.raise_for_status()
 
     statistics = workflow.query_step(key="statistics")[0]
     download_artifact(statistics.outputs.artifacts["chart"])  # the file keeps its name: ./chart.txt

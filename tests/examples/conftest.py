@@ -1,0 +1,41 @@
+"""A real scheduler, for those who ask for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from slurm import SlurmService
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What starts a real scheduler is for those who ask for it with ``-m slurm``."""
+    if "slurm" in config.getoption("markexpr"):
+        return
+    marked = [item for item in items if item.get_closest_marker("slurm")]
+    if marked:
+        config.hook.pytest_deselected(items=marked)
+        items[:] = [item for item in items if item not in marked]
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[SlurmService]:
+    """A real scheduler on this machine."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
+    from slurm import SlurmService, why_not
+
+    if reason := why_not():
+        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with SlurmService() as started:
+        yield started
