@@ -12,7 +12,7 @@ import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 NAMES = json.loads(Path(__file__).with_name("data").joinpath("api-names.json").read_text(encoding="utf-8"))
-ROW = re.compile(r"\| `(?P<name>[^`]+)` \| (?P<state>works|works differently|not yet \([A-H]\)) \| (?P<how>.*?) ?\|")
+ROW = re.compile(r"\| `(?P<name>[^`]+)` \| (?P<state>works|works differently) \| (?P<how>.*?) ?\|")
 NOT_IN_THE_PACKAGE = ("config", "s3_config", "environment", "behaviour")
 ELIDED = "…"
 
@@ -22,11 +22,6 @@ class Line(NamedTuple):
 
     state: str
     how: str
-
-    @property
-    def is_present(self) -> bool:
-        """The package has the name."""
-        return not self.state.startswith("not yet")
 
 
 def read_page() -> dict[str, Line]:
@@ -97,9 +92,7 @@ def problems_of(item: dict[str, Any], line: Line) -> list[str]:
     try:
         found = look_up(name)
     except LookupError:
-        return [f"{name}: the page says {line.state!r}; the package does not have it"] if line.is_present else []
-    if not line.is_present:
-        return [f"{name}: the page says {line.state!r}; the package has it"]
+        return [f"{name}: the package does not have it"]
     problems = []
     if "default" in item and str(found) != item["default"]:
         problems.append(f"{name}: upstream's is {item['default']}, ours {found}")
@@ -129,6 +122,5 @@ def test_what_works_differently_says_how() -> None:
 def test_count_at_the_top_is_right() -> None:
     works = sum(line.state == "works" for line in LINES.values())
     differs = sum(line.state == "works differently" for line in LINES.values())
-    missing = sum(not line.is_present for line in LINES.values())
     text = " ".join(PAGE.read_text(encoding="utf-8").split())
-    assert f"({len(LINES)} lines: {works} work, {differs} work differently, {missing} not yet)" in text
+    assert f"({len(LINES)} lines: {works} work, {differs} work differently)" in text

@@ -1,4 +1,4 @@
-"""The code blocks of the pages in docs/ are run, and show what they say."""
+"""What pages in docs/ say of code is so; most of their blocks are run by test_blocks.py."""
 
 import os
 import re
@@ -12,13 +12,11 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 EXAMPLES = ROOT / "tests" / "exporters" / "argo" / "examples"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-FILE = re.compile(r"# (\S+\.(?:py|yaml))\n")
 HELLO = """\
 from dflow import ShellOPTemplate, Step, Workflow
 wf = Workflow("hello")
 wf.add(Step("say", ShellOPTemplate("say", script="echo hello")))
 """
-ID = re.compile(r"\b([a-z]+)-[a-z0-9]{5}\b(?!-)")
 
 
 def blocks_of(page: str) -> list[tuple[str, str]]:
@@ -47,36 +45,6 @@ def run(command: list[str], folder: Path, **variables: str) -> str:
     )
     assert done.returncode == 0, f"{command}: {done.stdout}"
     return done.stdout
-
-
-def is_as_shown(shown: str, printed: str) -> bool:
-    """Whether a command printed what a page shows; ids are any ids, and ``…`` is any text."""
-    pattern = re.escape(ID.sub(r"\1-ID", shown)).replace("…", ".*")
-    return re.fullmatch(pattern, ID.sub(r"\1-ID", printed), re.DOTALL) is not None
-
-
-def run_session(text: str, folder: Path) -> None:
-    """Run the commands of a console block, and compare what they print."""
-    parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)
-    assert not parts[0]
-    assert len(parts) > 1
-    for command, shown in zip(parts[1::2], parts[2::2], strict=True):
-        printed = run(["sh", "-c", command], folder)
-        assert is_as_shown(shown, printed), f"{command} printed:\n{printed}"
-
-
-@pytest.mark.slow
-def test_what_argo_md_shows_is_so(tmp_path: Path) -> None:
-    for language, text in blocks_of("argo.md"):
-        named = FILE.match(text)
-        if named:
-            (tmp_path / named[1]).write_text(text, encoding="utf-8")
-        elif language == "python":
-            (tmp_path / "block.py").write_text(text, encoding="utf-8")
-            run([sys.executable, "block.py"], tmp_path)
-        else:
-            assert language == "console"
-            run_session(text, tmp_path)
 
 
 def test_numbers_in_argo_md_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,17 +99,3 @@ def test_errors_md_names_every_error() -> None:
     page = (DOCS / "errors.md").read_text(encoding="utf-8")
     names = [*errors.__all__, *of_servers.__all__]
     assert [name for name in names if f"`{name}`" not in page] == []
-
-
-@pytest.mark.parametrize(
-    ("shown", "printed", "same"),
-    [
-        ("wf-abcde\n", "wf-x1y2z\n", True),
-        ("a\n…\nb\n", "a\n1\n2\nb\n", True),
-        ("a … b\n", "a\n", False),
-        ("Succeeded\n", "Failed\n", False),
-        ("", "more\n", False),
-    ],
-)
-def test_comparison_of_what_is_shown(shown: str, printed: str, same: bool) -> None:
-    assert is_as_shown(shown, printed) is same

@@ -6,28 +6,8 @@ import re
 import sys
 from pathlib import Path
 
-import pytest
-
 sys.path.insert(0, str(Path(__file__).parent))
-from test_pages import DOCS, FILE, blocks_of, run, run_session
-
-
-@pytest.mark.slow
-def test_what_storage_md_shows_is_so(tmp_path: Path) -> None:
-    seen = []
-    for language, text in blocks_of("storage.md"):
-        named = FILE.match(text)
-        seen.append(language)
-        if named:
-            (tmp_path / named[1]).write_text(text, encoding="utf-8")
-        elif language == "python":
-            (tmp_path / "block.py").write_text(text, encoding="utf-8")
-            run([sys.executable, "block.py"], tmp_path)
-        elif language == "console":
-            run_session(text.replace("$ python ", f"$ {sys.executable} "), tmp_path)
-    assert seen == ["python", "toml", "python", "console", "python", "python"]
-    printed = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shelf.py"], tmp_path)
-    assert "30 passed" in printed
+from test_pages import DOCS
 
 
 def test_the_page_names_every_kind_of_check() -> None:
