@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dflow.compile.indices import as_index, without_items
-from dflow.compile.values import parameter_value, text_value
+from dflow.compile.values import RawText, as_lists, parameter_value, text_value
 from dflow.config import config
 from dflow.engine import model
 from dflow.engine.near import near_or_all
+from dflow.engine.texts import read_value
+from dflow.expression import ArgoVar
 from dflow.loops import ArgoSequence
 from dflow.python.python_op_template import PythonOPTemplate
 from dflow.step import slices_of
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from dflow.compile.problems import Problems
     from dflow.step import Step
 
-__all__ = ["key_of", "loop_of"]
+__all__ = ["elements", "key_of", "loop_of"]
 
 _IN_GROUPS = ("group_size", "pool_size", "pool_timeout")
 
@@ -50,6 +52,27 @@ def loop_of(step: Step, problems: Problems) -> model.Loop | None:
         return model.Loop(model.Sequence(**values), step.parallelism, slices)
 
 
+def elements(given: Any, kind: Any, problems: Problems) -> Any:
+    """The value of a sliced parameter, whose elements have this type; a constant must be a list, or a dict."""
+    if isinstance(given, ArgoVar) or (isinstance(given, str) and "{{" in given and not isinstance(given, RawText)):
+        return given
+    value = read_value(given) if isinstance(given, str) else given
+    if isinstance(value, (list, tuple, range)):
+        return given if isinstance(given, str) else [as_lists(item, kind) for item in value]
+    if isinstance(value, (str, int, float, type(None))):
+        problems.add(f"it is sliced, so it must be a list, not {_short(given)}")
+    return given
+
+
+def _same_length(step: Step, given: Any, problems: Problems) -> None:
+    """Whether constant lists have the same number of elements, of which each copy gets one."""
+    values = {name: step.parameters.get(name) for name in given.input_parameter}
+    lengths = {name: len(value) for name, value in values.items() if isinstance(value, (list, tuple, range, dict))}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
+        problems.add(f"the sliced inputs differ in length: {listed}")
+
+
 def _slices(step: Step, problems: Problems) -> model.Slices | None:
     given = slices_of(step)
     if given is None:
@@ -58,6 +81,8 @@ def _slices(step: Step, problems: Problems) -> model.Slices | None:
         _known(step, given, problems)
         own = step.with_param is None and step.with_sequence is None
         _told_apart(step, given, problems)
+        if own:
+            _same_length(step, given, problems)
         index = given.slices
         if index is None or (isinstance(index, str) and not index):
             index = "{{item.order}}" if own or given.sub_path else "{{item}}"

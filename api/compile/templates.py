@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dflow.compile.kinds import right_ports, right_step, right_template
-from dflow.compile.loops import key_of, loop_of
+from dflow.compile.loops import elements, key_of, loop_of
 from dflow.compile.ports import as_json, inputs_of, outputs_of
 from dflow.compile.references import call_mentions, mentioned
 from dflow.compile.rendering import Rendering, base_name
@@ -199,7 +199,7 @@ class TemplateCompiler:
         with self._problems.at(f"parameter {name!r}"):
             kind = getattr(declared, "type", None)
             if is_sliced:
-                kind, given = None, _elements(given, kind if slices.group_size is None else None)
+                kind, given = None, elements(given, None if slices.group_size else kind, self._problems)
             return name, parameter_value(given, kind, self._problems)
 
     def _artifact_arguments(self, step: Step) -> list[tuple[str, model.ArtifactSource]]:

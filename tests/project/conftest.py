@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,3 +81,78 @@ def _module_name(package: str, file: Path) -> str:
 @pytest.fixture(scope="session")
 def source() -> Source:
     return Source(Path(__file__).parents[2])
+
+
+# -- what is built from the checkout -----------------------------------------------------------------------------------
+
+IN_CHECKOUTS = (".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", ".cache")
+
+
+@dataclass(frozen=True)
+class Built:
+    """The files of a release, built in a copy of the checkout: ``source`` is that copy."""
+
+    source: Path
+    wheel: Path
+    sdist: Path
+    said: str
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A fresh virtual environment that sees nothing of this one."""
+
+    root: Path
+
+    @property
+    def python(self) -> Path:
+        return self.root / "bin" / "python"
+
+    @classmethod
+    def make(cls, root: Path) -> Environment:
+        run([sys.executable, "-m", "venv", str(root)], root.parent)
+        return cls(root)
+
+    def pip(self, *arguments: str, seconds: float = 900) -> str:
+        command = [str(self.python), "-m", "pip", "--disable-pip-version-check", *arguments]
+        return run(command, self.root, seconds=seconds).stdout
+
+    def run(self, *command: str, folder: Path, check: bool = True, seconds: float = 300, **variables: str) -> Any:
+        """Run a program of the environment: ``python``, or a command that it has installed."""
+        program = [str(self.root / "bin" / command[0]), *command[1:]]
+        return run(program, folder, check=check, seconds=seconds, **variables)
+
+
+def run(command: list[str], folder: Path, *, check: bool = True, seconds: float = 300, **variables: str) -> Any:
+    """Run a command in a folder, with nothing of this environment's Python on its path."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "DFLOW_"))}
+    ended = subprocess.run(
+        command,
+        cwd=folder,
+        env={**inherited, "DFLOW_PROGRESS": "none", **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    if check:
+        assert ended.returncode == 0, f"{command}\n{ended.stdout[-3000:]}\n{ended.stderr[-3000:]}"
+    return ended
+
+
+@pytest.fixture(scope="session")
+def environments() -> type[Environment]:
+    """What makes fresh environments."""
+    return Environment
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Wheel and sdist of the checkout; nothing is written into it."""
+    folder = tmp_path_factory.mktemp("built")
+    copy = folder / "source"
+    shutil.copytree(Path(__file__).parents[2], copy, ignore=shutil.ignore_patterns(*IN_CHECKOUTS), symlinks=True)
+    ended = run([sys.executable, "-m", "build", "--outdir", str(folder / "dist"), str(copy)], folder)
+    (wheel,), (sdist,) = (folder / "dist").glob("*.whl"), (folder / "dist").glob("*.tar.gz")
+    return Built(copy, wheel, sdist, ended.stdout + ended.stderr)

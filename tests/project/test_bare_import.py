@@ -46,6 +46,11 @@ def test_the_path_of_the_package_is_a_complete_copyable_package(bare):
         assert (bare / "dflow" / part).exists(), part
 
 
+def test_a_copied_package_knows_its_version(bare):
+    """There is no metadata beside it to ask."""
+    _loaded(f"import dflow\nassert dflow.__version__ == {dflow.__version__!r}", "-S", path=bare)
+
+
 def test_authoring_modules_import_with_the_standard_library_only(bare):
     imports = "\n".join(f"import dflow.{name}" for name in AUTHORING)
     loaded = _loaded(f"from dflow import *\nfrom dflow.python import *\n{imports}", "-S", path=bare)

@@ -6,6 +6,8 @@ import ast
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 import warnings
 
 import dflow
@@ -58,8 +60,64 @@ def test_no_import_is_relative(source):
     assert relative == []
 
 
-def test_the_version_is_the_same_in_the_package_and_in_pyproject(source):
-    assert dflow.__version__ == source.pyproject["project"]["version"]
+def test_the_version_is_written_in_one_place_and_read_from_there(source):
+    assert "version" not in source.pyproject["project"]
+    assert source.pyproject["project"]["dynamic"] == ["version"]
+    assert source.pyproject["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "dflow.__version__"}
+    (written,) = [
+        ast.literal_eval(statement.value)
+        for statement in source.tree("dflow").body
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__version__"
+    ]
+    assert dflow.__version__ == written
+    assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc|\.dev)\d+)?", written)
+
+
+def test_the_citation_file_has_this_version(source):
+    """Read without a parser of the format: two lines of it."""
+    lines = (source.root / "CITATION.cff").read_text().splitlines()
+    assert f"version: {dflow.__version__}" in lines
+    assert f"license: {source.pyproject['project']['license']}" in lines
+
+
+def test_supported_pythons_are_those_that_the_linters_aim_at(source):
+    prefix = "Programming Language :: Python :: 3."
+    minors = [
+        int(line.removeprefix(prefix)) for line in source.pyproject["project"]["classifiers"] if line.startswith(prefix)
+    ]
+    first = minors[0]
+    assert minors == list(range(first, 15))
+    assert source.pyproject["project"]["requires-python"] == f">=3.{first}"
+    assert source.pyproject["tool"]["ruff"]["target-version"] == f"py3{first}"
+    assert source.pyproject["tool"]["mypy"]["python_version"] == f"3.{first}"
+
+
+def test_every_module_parses_on_the_oldest_supported_python(source):
+    oldest = int(source.pyproject["project"]["requires-python"].removeprefix(">=3."))
+    for file in source.modules.values():
+        ast.parse(file.read_text(), str(file), feature_version=(3, oldest))
+
+
+def test_no_module_uses_what_the_oldest_supported_python_lacks(source):
+    pytest.importorskip("vermin")
+    oldest = source.pyproject["project"]["requires-python"].removeprefix(">=")
+    options = ["--quiet", "--no-tips", "--violations", f"-t={oldest}-", "--no-eval-annotations", "--processes=2"]
+    guarded = ("inspect.get_annotations", "tomllib", "asyncio.timeout", "datetime.UTC")
+    options += [word for name in guarded for word in ("--exclude", name)]
+    folders = [str(source.root / folder) for folder in source.folders.values()]
+    result = subprocess.run(
+        [sys.executable, "-c", "from vermin import main; main()", *options, *folders],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr
+
+
+def test_the_licence_is_the_text_that_pyproject_names(source):
+    licence, gpl = source.pyproject["project"]["license-files"]
+    assert "GNU LESSER GENERAL PUBLIC LICENSE\n                       Version 3" in (source.root / licence).read_text()
+    assert "GNU GENERAL PUBLIC LICENSE\n                       Version 3" in (source.root / gpl).read_text()
 
 
 def test_every_script_of_pyproject_exists(source):
