@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dflow.compile.indices import as_index, without_items
-from dflow.compile.values import RawText, as_lists, parameter_value, text_value
+from dflow.compile.values import RawText, as_lists, parameter_value, short, text_value
 from dflow.config import config
 from dflow.engine import model
 from dflow.engine.near import near_or_all
@@ -60,7 +60,7 @@ def elements(given: Any, kind: Any, problems: Problems) -> Any:
     if isinstance(value, (list, tuple, range)):
         return given if isinstance(given, str) else [as_lists(item, kind) for item in value]
     if isinstance(value, (str, int, float, type(None))):
-        problems.add(f"it is sliced, so it must be a list, not {_short(given)}")
+        problems.add(f"it is sliced, so it must be a list, not {short(given)}")
     return given
 
 

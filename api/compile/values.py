@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dflow.compile.problems import Problems
     from dflow.engine.model import ArtifactSource, Value
 
-__all__ = ["RawText", "artifact_source", "as_lists", "parameter_value", "seconds_value", "text_value"]
+__all__ = ["RawText", "artifact_source", "as_lists", "parameter_value", "seconds_value", "short", "text_value"]
 
 _NOTHING = Literal("")
 
@@ -220,7 +220,7 @@ def _why_no_artifact(given: Any) -> str:
         return "an empty list of artifacts cannot be given; leave it out, and declare the input optional"
     if isinstance(given, common.S3Artifact):
         return "the S3Artifact has no key"
-    return f"{_short(given)} is no artifact; use upload_artifact(...) or step.outputs.artifacts[...]"
+    return f"{short(given)} is no artifact; use upload_artifact(...) or step.outputs.artifacts[...]"
 
 
 def _reference(given: Named, problems: Problems) -> Value:
@@ -237,7 +237,7 @@ def _literal(given: Any, kind: Any, problems: Problems) -> Literal:
     known = kind is not None and not isinstance(kind, str)
     value = decode(given, kind) if isinstance(given, str) and known else given
     if known and kind is not str and not fits(value, kind):
-        problems.add(f"it must be {type_to_str(kind)}, not {type_to_str(type(value))}: {_short(given)}")
+        problems.add(f"it must be {type_to_str(kind)}, not {type_to_str(type(value))}: {short(given)}")
     try:
         return Literal(encode(given, kind if known else None))
     except TypeError as exc:
@@ -281,9 +281,9 @@ def _collection(value: Any) -> str:
         return "nil"
     if isinstance(value, (bool, int, float)):
         return json.dumps(value)
-    raise TypeError(f"a list or dict with references cannot hold {_short(value)} of type {type_to_str(type(value))}")
+    raise TypeError(f"a list or dict with references cannot hold {short(value)} of type {type_to_str(type(value))}")
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:79] + "…"

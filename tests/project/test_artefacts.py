@@ -28,7 +28,7 @@ LEFT_OUT = {
     ".git",
     "node_modules",
 }
-SOME = ["tests/api", "tests/cli", "tests/conformance", "tests/docs/test_compatibility.py", "tests/testing"]
+SOME = ["tests/api/python", "tests/cli", "tests/conformance", "tests/docs/test_compatibility.py", "tests/testing"]
 CARRIED = ["README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "LICENSE.GPL"]
 
 
