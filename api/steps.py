@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Dict, List
 
 from dflow import building
 from dflow.engine.errors import WrongType
+from dflow.group_template import GroupTemplate
 from dflow.names import listed
-from dflow.op_template import OPTemplate
 from dflow.step import Step
 from dflow.tracebacks import called_by_users
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Steps"]
 
 
-class Steps(building.Openable, OPTemplate):
+class Steps(GroupTemplate):
     """A template made of steps; ``with Steps(...)`` takes the steps that are made in the block.
 
     Args:
@@ -29,12 +29,6 @@ class Steps(building.Openable, OPTemplate):
             ``retry_on_failure``, ``retry_on_error`` and ``retry_on_failure_and_error``, the number of retries.
         fail_fast: start no more steps after one has failed (default: ``config["debug_failfast"]``).
     """
-
-    retry_strategy: Any = None
-    retry_on_failure: int | None = None
-    retry_on_error: int | None = None
-    retry_on_failure_and_error: int | None = None
-    fail_fast: bool | None = None
 
     @called_by_users
     def __init__(
@@ -67,54 +61,3 @@ class Steps(building.Openable, OPTemplate):
                 )
         building.claim(group)
         self.steps.append(group if isinstance(step, (list, tuple)) else step)
-
-    @called_by_users
-    def convert_to_graph(self) -> Any:
-        """It as plain data, as it stands in the JSON of a graph, and the templates that its steps call, as a list.
-
-        Raises:
-            CompileError: lists what cannot be read.
-        """
-        from dflow.pieces.graphs import of_group
-
-        return of_group(self)
-
-    @classmethod
-    @called_by_users
-    def from_graph(cls, graph: Any, templates: Any) -> Any:  # type: ignore[override] # it calls others
-        """The steps of the data that :meth:`convert_to_graph` gives.
-
-        Args:
-            templates: what its steps call, by name, or as a list.
-        """
-        from dflow.pieces.graphs import to_group
-
-        return to_group(cls, graph, templates)
-
-    @classmethod
-    @called_by_users
-    def from_dict(cls, d: Any, templates: Any) -> Any:  # type: ignore[override] # it calls others
-        """The steps from its piece of an Argo manifest; ``templates`` as for :meth:`from_graph`.
-
-        Raises:
-            CompileError: lists the fields that are wrong.
-            UnsupportedError: it says something that the API has no words for.
-        """
-        from dflow.pieces.manifests import to_group
-
-        return to_group(cls, d, templates)
-
-    @called_by_users
-    def run(self, workflow_id: str | None = None, context: Any = None, stepdir: Any = None) -> Any:
-        """Run it as a workflow of its own on this machine, and wait; the workflow.
-
-        Args:
-            workflow_id: the id of the run.
-            stepdir: not to be given; ``config["debug_workdir"]`` says where runs are.
-
-        Raises:
-            StepFailed: it has not succeeded.
-        """
-        from dflow.pieces.running import run_group
-
-        return run_group(self, workflow_id, context, stepdir)

@@ -1,19 +1,19 @@
 """docs/compatibility.md says what is true: every name of upstream has a line, and the line fits the package."""
 
-import importlib
 import inspect
-import json
 import re
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import dflow
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from surface import IN_THE_PACKAGE, NAMES, look_up
+
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
-NAMES = json.loads(Path(__file__).with_name("data").joinpath("api-names.json").read_text(encoding="utf-8"))
 ROW = re.compile(r"\| `(?P<name>[^`]+)` \| (?P<state>works|works differently) \| (?P<how>.*?) ?\|")
-NOT_IN_THE_PACKAGE = ("config", "s3_config", "environment", "behaviour")
 ELIDED = "…"
 
 
@@ -38,23 +38,6 @@ def read_page() -> dict[str, Line]:
 
 
 LINES = read_page()
-IN_THE_PACKAGE = [item for item in NAMES if item["kind"] not in NOT_IN_THE_PACKAGE]
-
-
-def look_up(name: str) -> Any:
-    """The object of a dotted name; LookupError when there is none."""
-    parts = name.split(".")
-    for count in range(len(parts), 0, -1):
-        try:
-            found: Any = importlib.import_module(".".join(parts[:count]))
-        except ModuleNotFoundError:
-            continue
-        for part in parts[count:]:
-            if not hasattr(found, part):
-                raise LookupError(name)
-            found = getattr(found, part)
-        return found
-    raise LookupError(name)
 
 
 def parameters_of(callable_: Any) -> list[list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import os
 import re
 import subprocess
@@ -17,10 +16,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from surface import IN_THE_PACKAGE, look_up
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-NAMES = json.loads(Path(__file__).with_name("data").joinpath("api-names.json").read_text(encoding="utf-8"))
-IN_THE_PACKAGE = [n for n in NAMES if n["kind"] not in ("config", "s3_config", "environment", "behaviour", "deep path")]
+SURFACE = [item for item in IN_THE_PACKAGE if item["kind"] != "deep path"]
 DATA = {  # what is no class and no function, and where it is described
     "config": "dflow.config.config",
     "jsonpickle": "dflow.common.jsonpickle",
@@ -173,26 +174,10 @@ def test_a_wrong_reference_and_a_page_nobody_links_are_errors(tmp_path: Path) ->
     assert "pathlib.Path" not in done.stderr
 
 
-def look_up(name: str) -> Any:
-    """What a dotted name means; LookupError if nothing."""
-    parts = name.split(".")
-    for count in range(len(parts), 0, -1):
-        try:
-            found: Any = importlib.import_module(".".join(parts[:count]))
-        except ModuleNotFoundError:
-            continue
-        for part in parts[count:]:
-            if not hasattr(found, part):
-                raise LookupError(name)
-            found = getattr(found, part)
-        return found
-    raise LookupError(name)
-
-
 def present() -> list[dict[str, Any]]:
     """The names of the surface that the package has; test_compatibility.py compares the rest."""
     found = []
-    for item in IN_THE_PACKAGE:
+    for item in SURFACE:
         with suppress(LookupError):
             found.append({**item, "object": look_up(item["name"])})
     return found

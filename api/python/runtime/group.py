@@ -17,6 +17,8 @@ from dflow.python.catalog import assemble, assemble_items, flatten, write_items
 from dflow.python.check import check_side, fits, type_of
 from dflow.python.op import check_returned, op_name
 from dflow.python.opio import OPIO, Artifact, HDF5Datasets, NestedDictBase
+from dflow.python.runtime.pool import run_all
+from dflow.python.runtime.report import GroupFailed, failure_of
 from dflow.python.step_files import (
     check_existence,
     empty_artifact,
@@ -28,8 +30,6 @@ from dflow.python.step_files import (
     write_parameter,
     write_paths,
 )
-from dflow.python.runtime.pool import run_all
-from dflow.python.runtime.report import GroupFailed, failure_of
 from dflow.python.values import decode, encode
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any, Dict, List, Tuple
 from dflow.python.check import check_side
 from dflow.python.op import check_returned, op_name
 from dflow.python.opio import OPIO
-from dflow.python.step_files import check_existence, read_inputs, write_output, write_outputs
 from dflow.python.runtime.payload import extend_path, find_op
+from dflow.python.step_files import check_existence, read_inputs, write_output, write_outputs
 
 __all__ = ["Prepared", "main", "report_failure"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from dflow.engine.catalog import CATALOG, read_catalog, read_marks
-from dflow.python.step_files import write_parameter
 from dflow.python.runtime.main import main as run
+from dflow.python.step_files import write_parameter
 
 __all__ = ["main"]
 
