@@ -38,7 +38,7 @@ def is_full() -> bool:
 def called_by_users(function: _F) -> _F:
     """The function; of errors that it raises on purpose, tracebacks show it and the code of users, not what is below.
 
-    What it raises, its cause and its context stay the same objects.
+    What it raises stays the same object, and so does what caused it.
     """
 
     @functools.wraps(function)
@@ -58,7 +58,11 @@ def called_by_users(function: _F) -> _F:
 
 
 def shorten(exc: BaseException) -> None:
-    """Leave out the frames of dflow below the first one, and all of them in what caused it."""
+    """Leave out the frames of dflow below the first one, and all of them in what caused it.
+
+    Where the message says what caused it, and no code of users had a part in that, the cause becomes the context,
+    which is not printed.
+    """
     if is_full():
         return
     top = exc.__traceback__
@@ -70,6 +74,8 @@ def shorten(exc: BaseException) -> None:
         is_inside = is_inside and cause.__traceback__ is None
         if is_inside:  # what it was raised in the midst of concerns dflow alone
             BaseException.__setattr__(cause, "__suppress_context__", True)  # some errors let nobody set attributes
+    if is_inside and exc.__cause__ is not None and getattr(exc, "says_cause", False):
+        exc.__context__, exc.__cause__ = exc.__cause__, None
 
 
 def complain_of_script(exc: Exception) -> None:

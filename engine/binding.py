@@ -124,7 +124,8 @@ def key_if_known(call: Call | None, values: Mapping[str, str | None]) -> str | N
         key = resolve(call.key, values)
     except ExpressionError:
         return None
-    return key if key is not None and is_dynamic_key(key) else None
+    is_known = key is not None and is_dynamic_key(key) and "{{" not in key
+    return key if is_known else None
 
 
 def _checked_key(key: str | None, node: Node) -> str | None:

@@ -70,7 +70,13 @@ DOCS = "docs/errors.md"
 
 
 class DflowError(Exception):
-    """Base of all errors that dflow raises on purpose."""
+    """Base of all errors that dflow raises on purpose.
+
+    Attributes:
+        says_cause: its message says all that a user can make of what caused it.
+    """
+
+    says_cause = False
 
 
 class CompileError(DflowError):
@@ -165,6 +171,8 @@ class LeaseLost(StateError):
 
 class StorageError(DflowError):
     """An object store refuses, or does not answer."""
+
+    says_cause = True
 
 
 class ObjectNotFound(StorageError, FileNotFoundError):

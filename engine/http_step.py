@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -66,17 +67,19 @@ async def run_request(
         raise LeafError(f"node {node.name} has no directory")
     request = _filled(template, values, limit)
     what = f"{request.method} {shown(request.url)}"
-    with anyio.move_on_after(request.timeout):
+    answer = None
+    with anyio.move_on_after(request.timeout), suppress(TimeoutError):  # whichever of the two clocks is the first
         answer = await anyio.to_thread.run_sync(_send, request, abandon_on_cancel=True)
-        write_text(node.place.log, f"{what}: {answer.status}\n")
-        keep_result(node.place, answer.body)
-        collect(node, template, settings, strict=True)
-        if _is_good(template, values, request, answer):
-            return Phase.SUCCEEDED, "", False
-        start = answer.body[:_START] + ("…" if len(answer.body) > _START else "")
-        wanted = f", so {template.success_condition} is false" if template.success_condition else ""
-        return Phase.FAILED, f"{what} was answered with {answer.status}{wanted}: {start}", False
-    return Phase.FAILED, f"{what} had no answer within {request.timeout:g} s", True
+    if answer is None:
+        return Phase.FAILED, f"{what} had no answer within {request.timeout:g} s", True
+    write_text(node.place.log, f"{what}: {answer.status}\n")
+    keep_result(node.place, answer.body)
+    collect(node, template, settings, strict=True)
+    if _is_good(template, values, request, answer):
+        return Phase.SUCCEEDED, "", False
+    start = answer.body[:_START] + ("…" if len(answer.body) > _START else "")
+    wanted = f", so {template.success_condition} is false" if template.success_condition else ""
+    return Phase.FAILED, f"{what} was answered with {answer.status}{wanted}: {start}", False
 
 
 def _filled(template: HttpTemplate, values: Mapping[str, str | None], limit: float | None) -> _Request:
@@ -118,6 +121,8 @@ def _send(request: _Request) -> _Answer:
                 return _read(exc)
     except (OSError, ValueError, http.client.HTTPException) as exc:
         reason = exc.reason if isinstance(exc, urllib.error.URLError) else exc
+        if isinstance(reason, TimeoutError):
+            raise reason from None
         raise LeafError(f"{request.method} {shown(request.url)} had no answer: {reason or type(exc).__name__}") from exc
 
 

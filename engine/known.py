@@ -26,10 +26,15 @@ _log = logging.getLogger("dflow.engine")
 
 
 class KnownResults:
-    """Decides whether a result may be taken, and takes it."""
+    """Decides whether a result may be taken, and takes it.
 
-    def __init__(self, settings: RunSettings) -> None:
+    Args:
+        quiet: do not tell of other code; the run has succeeded, so nothing is left that could use it.
+    """
+
+    def __init__(self, settings: RunSettings, *, quiet: bool = False) -> None:
         self._settings = settings
+        self._quiet = quiet
         self._told: set[tuple[str, ...]] = set()
         self._digests = Digests()
 
@@ -39,9 +44,10 @@ class KnownResults:
         if any(name.startswith("input parameter") for name in differs):
             _log.warning("step %r is run again: %s changed", node.key or node.display, ", ".join(differs))
             return False
-        if differs and (node.template, *differs) not in self._told:  # of many steps of one template, the first is named
+        is_new = (node.template, *differs) not in self._told
+        if differs and is_new and not self._quiet:  # of many steps of one template, the first is named
             self._told.add((node.template, *differs))
-            _log.warning("step %r is kept although %s changed", node.key or node.display, ", ".join(differs))
+            _log.warning("step %r is kept although its %s changed", node.key or node.display, ", ".join(differs))
         return True
 
     def adopt(self, node: Node, earlier: Node, template: LeafTemplate | SuspendTemplate) -> bool:

@@ -169,7 +169,7 @@ def held_by(layout: RunLayout, current: dict[str, Any]) -> str:
     """Who runs a workflow, and what to do about it."""
     text = f"workflow {layout.id} is being run by {_place(current)}"
     if is_here(current):
-        return f"{text}; watch it with: dflow get {layout.id}"
+        return f"{text}; watch it with: dflow watch {layout.id}"
     quiet = silence(layout)
     sign = "which gives signs of life" if quiet is None else f"no sign of life for {quiet:.0f} s"
     return f"{text} ({sign}); when that is certainly gone: dflow resume {layout.id} --takeover"

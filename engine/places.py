@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Places"]
 
 _log = logging.getLogger("dflow.engine")
+_OF_ITEM = "; {{item}} has several fields in this loop: {{item.order}} is the number"
 _ATTEMPT = re.compile(r"\(\d+\)")
 
 
@@ -46,6 +47,7 @@ class Places:
         self._ids: set[str] = set()
         self._keys: dict[str, str] = {}
         self._retried: set[str] = set()
+        self._warned: dict[str, tuple[int, int]] = {}
 
     def new_id(self, name: str) -> str:
         """Argo's node id; where two names have the same hash, the second gets another."""
@@ -94,19 +96,39 @@ class Places:
         self._warn_of_another_name(node, node.key, directory)
 
     def _warn_of_another_name(self, node: Node, key: str, directory: str) -> None:
+        """The first of many steps is named at once, the others are counted."""
         first = self._keys.setdefault(key, node.name)
+        call = node.call.name if node.call else node.display
         if first != node.name:
-            _log.warning(
-                "steps %r and %r have the same key %r; the second one's directory is %r",
-                first,
-                node.name,
-                key,
-                directory,
+            self._warn(
+                f"steps have the key {key!r}, each in a directory of its own",
+                f"steps {first!r} and {node.name!r} have the same key {key!r}; the second one's directory is "
+                f"{directory!r}",
+                named=2,
             )
         elif directory != key:
-            _log.warning(
-                "the key %r of step %r cannot name a directory here; its directory is %r", key, node.name, directory
+            hint = _OF_ITEM if '{"order":' in key else ""
+            self._warn(
+                f"steps {call!r} have keys that cannot name a directory here",
+                f"the key {key!r} of step {node.name!r} cannot name a directory here; its directory is "
+                f"{directory!r}{hint}",
             )
+
+    def _warn(self, kind: str, text: str, named: int = 1) -> None:
+        """Warn of the first of its kind, in a text that names so many steps."""
+        if kind not in self._warned:
+            _log.warning("%s", text)
+            self._warned[kind] = (named, named)
+        else:
+            count, _ = self._warned[kind]
+            self._warned[kind] = (count + 1, named)
+
+    def tell_of_more(self) -> None:
+        """Say of how many steps a warning was, where these were more than those that it named."""
+        for kind, (count, named) in self._warned.items():
+            if count > named:
+                _log.warning("%d %s", count, kind)
+        self._warned.clear()
 
     def _is_of_attempt_before(self, owner: str, name: str) -> bool:
         """Whether two nodes are in different attempts of one Steps or DAG, as in ``x(0)[0].a`` and ``x(1)[0].a``."""

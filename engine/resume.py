@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from dflow.engine.marks import GONE, difference
 from dflow.engine.moving import absolute
 from dflow.engine.node import LEAF_TYPES, Node
+from dflow.engine.phase import Phase
 from dflow.engine.records import record
 from dflow.engine.reuse import load_reused
-from dflow.engine.state import read_phase, read_record
+from dflow.engine.state import read_phase, read_record, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from dflow.engine.layout import RunLayout
-    from dflow.engine.phase import Phase
     from dflow.engine.reuse import Reused
 
 __all__ = ["Earlier", "changed_artifacts", "finished_nodes", "look_back"]
@@ -35,11 +35,13 @@ class Earlier:
         finished: nodes of an earlier attempt that need not run again, by node name.
         taken: directory names in use, each with the name of its node.
         reused: outputs of other runs, by the key of the steps that take them.
+        succeeded: the run has, and nothing is to run again.
     """
 
     finished: Mapping[str, Node] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
     reused: Mapping[str, Reused] = field(default_factory=dict)
+    succeeded: bool = False
 
 
 def look_back(layout: RunLayout, again: Callable[[Node], bool] | None) -> Earlier:
@@ -50,7 +52,8 @@ def look_back(layout: RunLayout, again: Callable[[Node], bool] | None) -> Earlie
     """
     finished = finished_nodes(layout, again)
     taken = {node.place.root.name: node.name for node in finished.values() if node.place}
-    return Earlier(finished, taken, load_reused(layout))
+    succeeded = again is None and layout.status.is_file() and read_text(layout.status) == Phase.SUCCEEDED.value
+    return Earlier(finished, taken, load_reused(layout), succeeded)
 
 
 def finished_nodes(layout: RunLayout, again: Callable[[Node], bool] | None) -> dict[str, Node]:

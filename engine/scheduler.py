@@ -60,7 +60,7 @@ class Scheduler(Ends):
         super().__init__(graph, layout, settings, earlier, helpers)
         self._finished = earlier.finished
         self._reused = earlier.reused
-        self._known = KnownResults(settings)
+        self._known = KnownResults(settings, quiet=earlier.succeeded)
 
     async def run(self) -> Phase:
         """Run to the end; the phase of the root node.
@@ -76,6 +76,7 @@ class Scheduler(Ends):
     def close(self) -> None:
         """Write no more, and hold nothing that others may want."""
         self.commits.close()
+        self._places.tell_of_more()
         if self._slots is not None and not self._shared:
             self._slots.close()
 

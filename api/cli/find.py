@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dflow import query
 from dflow.cli.parsing import WrongOption
+from dflow.cli.show import note
 from dflow.config import config
 from dflow.engine.errors import ConfigError, RunNotFound, StateError
 from dflow.engine.layout import RunLayout, is_closed, is_run
@@ -20,16 +21,21 @@ __all__ = ["LATEST", "find_run", "find_steps", "no_such_step", "pairs"]
 LATEST = "@latest"
 
 
-def find_run(text: str, *, damaged: bool = False) -> RunLayout:
+def find_run(text: str | None, *, damaged: bool = False) -> RunLayout:
     """The run of an id, of the beginning of one, in a directory, or the latest one.
 
     Args:
+        text: None for the latest one, which is named on standard error.
         damaged: a directory that has lost its graph will do as well.
 
     Raises:
         RunNotFound: there is none, or more than one.
         StateError: it is another user's.
     """
+    if text is None:
+        layout = find_run(LATEST, damaged=damaged)
+        note(f"run {layout.id}")
+        return layout
     if not text.strip():
         raise ConfigError("the id of the run is empty; see: dflow list")
     folder = Path(str(config["debug_workdir"])).absolute()

@@ -9,7 +9,7 @@ from dflow import query
 from dflow.cli.find import find_run, find_steps
 from dflow.cli.journal import last_sign
 from dflow.cli.show import acted, marked, print_json, print_table, say
-from dflow.cli.words import phases_of
+from dflow.cli.words import length, phases_of
 from dflow.engine.layout import StepLayout
 from dflow.engine.lease import holder, is_running, silence
 from dflow.engine.node import LEAF_TYPES
@@ -97,8 +97,8 @@ def get(options: argparse.Namespace) -> None:
         return
     for name in ("id", "status", "startedAt", "finishedAt", "duration", "directory"):
         is_held = name == "status" and data["suspended"]
-        text = marked(data[name]) if name == "status" else data[name]
-        say(f"{name + ':':<12} {text}{' (suspended)' if is_held else ''}")
+        text = marked(data[name]) if name == "status" else length(data[name]) if name == "duration" else data[name]
+        say(f"{name + ':':<12} {'-' if text is None else text}{' (suspended)' if is_held else ''}")
     if data["runner"] is not None:
         say(f"runner:      process {data['runner']['pid']} on {data['runner']['host']}{silent(data['runner'])}")
     say("steps:       " + (", ".join(f"{n} {phase}" for phase, n in data["phases"].items()) or "none"))

@@ -56,7 +56,7 @@ def _list(verbs: Verbs) -> None:
 
 
 def _get(verbs: Verbs) -> None:
-    get = verbs.of_run(
+    get = verbs.of_any_run(
         "get",
         "what is known of a run",
         "dflow get @latest",
@@ -67,7 +67,7 @@ def _get(verbs: Verbs) -> None:
         "--resources", action="store_true", help="wall time, CPU, memory, host and exit status of each step"
     )
     with_json(get)
-    steps = verbs.of_run(
+    steps = verbs.of_any_run(
         "getsteps",
         "steps of a run",
         "dflow getsteps @latest",
@@ -81,12 +81,12 @@ def _get(verbs: Verbs) -> None:
     steps.add_argument("-t", "--type", help="Pod, HTTP, Suspend, Steps, DAG or Skipped")
     with_json(steps)
     with_json(
-        verbs.of_run("getkeys", "keys of the steps of a run", "dflow getkeys train-x3k9a", does="looking:getkeys")
+        verbs.of_any_run("getkeys", "keys of the steps of a run", "dflow getkeys train-x3k9a", does="looking:getkeys")
     )
 
 
 def _logs(verbs: Verbs) -> None:
-    logs = verbs.of_run(
+    logs = verbs.of_any_run(
         "logs",
         "what steps have printed",
         "dflow logs @latest train",
@@ -101,7 +101,7 @@ def _logs(verbs: Verbs) -> None:
 
 
 def _displays(verbs: Verbs) -> None:
-    watch = verbs.of_run(
+    watch = verbs.of_any_run(
         "watch",
         "show a run as it goes, until it has ended",
         "dflow watch @latest",

@@ -113,6 +113,12 @@ class Verbs:
         parser.add_argument("id", metavar="ID", help=f"the run: {RUN}")
         return parser
 
+    def of_any_run(self, name: str, text: str, *examples: str, does: str) -> argparse.ArgumentParser:
+        """A verb that looks at a run: the latest one when it is told none."""
+        parser = self.add(name, text, *examples, does=does)
+        parser.add_argument("id", metavar="ID", nargs="?", help=f"the run: {RUN} (default: @latest)")
+        return parser
+
 
 def with_json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """The option for programs that read what is printed."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dflow import local, query
 from dflow.background import start_runner
 from dflow.cli.find import find_run, pairs
-from dflow.cli.show import acted, only_json
+from dflow.cli.show import acted, note, only_json
 from dflow.config import config
 from dflow.engine.errors import ConfigError
 from dflow.engine.lease import is_running
@@ -20,9 +20,15 @@ from dflow.tracebacks import complain_of_script
 from dflow.waiting import waiting_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from dflow.engine.layout import RunLayout
 
 __all__ = ["resubmit", "resume", "retry", "run_script"]
+
+_OF_RUN = frozenset(("--detach", "--quiet", "-q"))
+"""Options of ``dflow run``, which stand before the script."""
 
 
 def run_script(options: argparse.Namespace) -> int:
@@ -37,6 +43,7 @@ def run_script(options: argparse.Namespace) -> int:
     if options.detach:
         config["detach"] = True
         os.environ["DFLOW_DETACH"] = "1"
+    _note_late_options(script, options.arguments)
     sys.argv = [str(script), *options.arguments]
     sys.path.insert(0, str(script.resolve().parent))
     try:
@@ -46,6 +53,15 @@ def run_script(options: argparse.Namespace) -> int:
         return 1
     phase = local.last_phase()
     return 1 if phase is not None and Phase(phase).is_failure else 0
+
+
+def _note_late_options(script: Path, arguments: Sequence[str]) -> None:
+    """Say of an option of ours behind the script that it is the script's, unless the script seems to know it."""
+    for word in arguments:
+        if word in _OF_RUN:
+            text = script.read_text(encoding="utf-8", errors="replace")
+            if word not in text and (not word.startswith("--") or word[2:] not in text):
+                note(f"{word} stands behind the script, so it is the script's; else: dflow run {word} {script}")
 
 
 def _run_manifest(options: argparse.Namespace) -> int:

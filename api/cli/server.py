@@ -10,8 +10,8 @@ import dflow
 from dflow.argo_mode import ArgoRun, argo_server, list_workflows
 from dflow.argo_objects import rfc3339
 from dflow.cli.find import pairs
-from dflow.cli.show import acted, marked, only_json, print_json, print_table, say
-from dflow.cli.words import fits, phases_of, seconds_of_option
+from dflow.cli.show import acted, marked, note, only_json, print_json, print_table, say
+from dflow.cli.words import fits, length, phases_of, seconds_of_option
 from dflow.engine.errors import ConfigError, RunNotFound, UnsupportedError
 
 if TYPE_CHECKING:
@@ -23,12 +23,16 @@ _FAR = 86400.0
 """Clocks of servers may be before this one's."""
 
 
-def find(text: str) -> ArgoRun:
-    """The workflow of a name, of the beginning of one, or the latest one.
+def find(text: str | None) -> ArgoRun:
+    """The workflow of a name, of the beginning of one, or the latest one; None means that, and it is named then.
 
     Raises:
         RunNotFound: there is none, or more than one.
     """
+    if text is None:
+        latest = find(_LATEST)
+        note(f"workflow {latest.name}")
+        return latest
     if not text.strip():
         raise ConfigError("the id of the workflow is empty; see: dflow list")
     server = argo_server()
@@ -109,10 +113,16 @@ def get(options: argparse.Namespace) -> None:
         return
     for name in ("id", "status", "message", "startedAt", "finishedAt", "duration", "link"):
         if data[name] is not None:
-            say(f"{name + ':':<12} {marked(data[name]) if name == 'status' else data[name]}")
+            say(f"{name + ':':<12} {_shown(name, data[name])}")
     say("steps:       " + (", ".join(f"{n} {phase}" for phase, n in data["phases"].items()) or "none"))
     for name, parameter in outputs["parameters"].items():
         say(f"output:      {name} = {parameter['value']!r}")
+
+
+def _shown(name: str, value: Any) -> str:
+    if name == "duration":
+        return length(value)
+    return marked(value) if name == "status" else str(value)
 
 
 def getsteps(options: argparse.Namespace) -> None:
@@ -153,7 +163,7 @@ def getkeys(options: argparse.Namespace) -> None:
 def logs(options: argparse.Namespace) -> None:
     """What a step printed, as it comes."""
     if options.step is None:
-        raise ConfigError(f"on a server, name a step: dflow logs {options.id} STEP")
+        raise ConfigError(f"on a server, name a step: dflow logs {options.id or _LATEST} STEP")
     run = find(options.id)
     if options.json:
         print_json([{"name": options.step, "log": run.logs(options.step)}])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["acted", "marked", "only_json", "print_json", "print_table", "say"]
+__all__ = ["acted", "marked", "note", "only_json", "print_json", "print_table", "say"]
 
 _NOT_SHOWN = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters that JSON leaves as they are."""
@@ -27,6 +27,13 @@ _NOT_SHOWN = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 def say(text: str) -> None:
     """Print a line, or several; what came from a run does nothing to a terminal but be shown."""
     sys.stdout.write(printable(text) + os.linesep)
+
+
+def note(text: str) -> None:
+    """Print a line on standard error, beside what a verb prints; where that cannot be written, nothing."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.flush()
 
 
 def marked(phase: str) -> str:

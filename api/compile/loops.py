@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from dflow.compile.indices import as_index, without_items
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["elements", "key_of", "loop_of"]
 
+_ITEM = re.compile(r"\s*\{\{\s*item\s*\}\}\s*")
 _IN_GROUPS = ("group_size", "pool_size", "pool_timeout")
 
 
@@ -84,7 +86,7 @@ def _slices(step: Step, problems: Problems) -> model.Slices | None:
         if own:
             _same_length(step, given, problems)
         index = given.slices
-        if index is None or (isinstance(index, str) and not index):
+        if index is None or (isinstance(index, str) and (not index or (own and _ITEM.fullmatch(index)))):
             index = "{{item.order}}" if own or given.sub_path else "{{item}}"
         elif isinstance(index, str):
             index = as_index(index)

@@ -174,8 +174,7 @@ class Rendering:
             return template  # type: ignore[no-any-return]
         for side in ("inputs", "outputs"):
             self._check(template, new, side, type(renderer).__name__)
-        if new is shown:
-            _leave_open(new, made)
+        _leave_open(shown, made)
         return new
 
     def _check(self, old: OPTemplate, new: OPTemplate, side: str, who: str) -> None:

@@ -198,6 +198,8 @@ class TemplateCompiler:
         is_sliced = slices is not None and name in slices.input_parameter
         with self._problems.at(f"parameter {name!r}"):
             kind = getattr(declared, "type", None)
+            if slices is not None and not {*slices.input_parameter} <= {*step.template.inputs.parameters.data}:
+                kind = None  # a name is misspelt, which is said of the slices; this may be what it means
             if is_sliced:
                 kind, given = None, elements(given, None if slices.group_size else kind, self._problems)
             return name, parameter_value(given, kind, self._problems)

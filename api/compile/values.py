@@ -95,7 +95,8 @@ def parameter_value(given: Any, kind: Any, problems: Problems) -> Value:
 
 def as_lists(given: Any, kind: Any) -> Any:
     """A constant with lists for the tuples and ranges that stand where the type wants lists, as JSON has them."""
-    origin, arguments = getattr(kind, "__origin__", kind), getattr(kind, "__args__", None) or ()
+    origin = getattr(kind, "__origin__", kind)
+    arguments: tuple[Any, ...] = getattr(kind, "__args__", None) or ()
     if origin is list and isinstance(given, (list, tuple, range)):
         return [as_lists(item, arguments[0]) for item in given] if arguments else [*given]
     if origin is dict and given.__class__ is dict and len(arguments) == 2:

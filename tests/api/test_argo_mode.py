@@ -483,7 +483,8 @@ def test_wait_gives_up_on_a_server_that_does_not_come_back(argo, monkeypatch):
 def test_raise_for_status_names_the_step_that_failed_first(argo):
     wf = submitted(argo)
     argo.set_status(wf.id, nodes_of(wf, "Running").as_status())
-    wf.raise_for_status()
+    with pytest.raises(StateError, match=r"has not ended \(Running\)"):
+        wf.raise_for_status()
     argo.set_status(wf.id, nodes_of(wf).as_status())
     wf.raise_for_status()
     argo.set_status(wf.id, nodes_of(wf, "Failed", message="main: Error (exit code 1)").as_status())

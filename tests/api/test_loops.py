@@ -55,6 +55,8 @@ def texts(wf: Workflow, name: str) -> list[str]:
     ("items", "expected"),
     [
         (["a", 1, True, None, {"k": [1]}, [2]], ["a", "1", "true", "null", '{"k":[1]}', "[2]"]),
+        (range(3), ["0", "1", "2"]),
+        (("a", "b"), ["a", "b"]),
         (argo_range(3), ["0", "1", "2"]),
         (argo_range(5, 0, -2), ["5", "3", "1"]),
         (argo_range(argo_len([7, 8])), ["0", "1"]),

@@ -129,7 +129,7 @@ def test_optional_word_may_stand_behind_an_option(wf, dflow):
     [
         (["list"], 0),
         ([], 2),
-        (["get"], 2),
+        (["doctor"], 2),
         (["get", "nothing"], 1),
         (["get", ""], 1),
         (["wait", "x", "--interval", "soon"], 2),

@@ -62,7 +62,7 @@ def test_a_second_holder_is_refused_and_told_how_to_watch(layout):
             pass
         assert holder(layout) is not None
     place = f"process {os.getpid()} on {hostname()}"
-    assert str(caught.value) == f"workflow wf-1 is being run by {place}; watch it with: dflow get wf-1"
+    assert str(caught.value) == f"workflow wf-1 is being run by {place}; watch it with: dflow watch wf-1"
 
 
 def test_of_many_that_come_at_once_one_holds_the_lease(layout):

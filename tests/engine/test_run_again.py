@@ -260,7 +260,9 @@ def test_a_request_that_came_too_late_does_not_end_the_next_attempt(runner, grap
 
 
 def test_a_second_runner_is_refused_and_disturbs_nothing(runner, detached):
-    with pytest.raises(LeaseHeld, match=f"is being run by process {detached.pid} on .*; watch it with: dflow get wf-1"):
+    with pytest.raises(
+        LeaseHeld, match=f"is being run by process {detached.pid} on .*; watch it with: dflow watch wf-1"
+    ):
         runner.go()
     assert runner.status == "Running"
     assert runner.layout.pid.read_text() == str(detached.pid)

@@ -15,6 +15,7 @@ from dflow.engine.model import (
     InputParameter,
     Inputs,
     Literal,
+    Loop,
     OutputArtifact,
     OutputParameter,
     Outputs,
@@ -69,6 +70,25 @@ def test_two_steps_with_the_same_key_have_two_directories_and_a_warning(runner, 
     assert caplog.messages == [
         f"steps 'wf-1[0].a' and 'wf-1[0].b' have the same key 'k'; the second one's directory is '{second['dir']}'"
     ]
+
+
+def test_many_copies_of_one_key_have_one_warning_and_their_number(runner, steps, shell, caplog):
+    loop = Loop(Literal("[1, 2, 3, 4, 5]"))
+    with caplog.at_level(logging.WARNING, "dflow"):
+        runner.go(steps(Call("a", "t", key=Literal("k"), loop=loop), templates=[shell("t", "exit 0")]))
+    assert runner.status == "Succeeded"
+    first, number = caplog.messages
+    assert "have the same key 'k'; the second one's directory is 'k-" in first
+    assert number == "5 steps have the key 'k', each in a directory of its own"
+
+
+def test_many_copies_with_keys_that_are_no_names_have_one_warning_and_their_number(runner, steps, shell, caplog):
+    loop = Loop(Literal('[{"order": 0}, {"order": 1}, {"order": 2}]'))
+    with caplog.at_level(logging.WARNING, "dflow"):
+        runner.go(steps(Call("a", "t", key=Text("k-{{item}}"), loop=loop), templates=[shell("t", "exit 0")]))
+    first, number = caplog.messages
+    assert first.endswith("; {{item}} has several fields in this loop: {{item.order}} is the number")
+    assert number == "3 steps 'a' have keys that cannot name a directory here"
 
 
 def test_a_reserved_key_gets_another_directory_and_a_warning(runner, steps, shell, caplog):

@@ -165,7 +165,14 @@ def test_cancellation_ends_the_whole_group(job, tmp_path):
     assert all(_gone(pid) for pid in anyio.run(cancelled))
 
 
+def _children() -> set[str]:
+    """Processes of this one, zombies too; a server that another test has started may be among them."""
+    return {pid for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()}
+
+
 def test_a_hundred_runs_leave_no_zombie_and_no_open_file(job):
+    children = _children()
+
     async def many():
         executor = SubprocessExecutor()
         await executor.run(job("exit 0"))
@@ -173,11 +180,10 @@ def test_a_hundred_runs_leave_no_zombie_and_no_open_file(job):
         async with anyio.create_task_group() as tasks:
             for number in range(100):
                 tasks.start_soon(executor.run, job("exit 0", timeout=30 if number % 2 else None))
-        assert _open_files() == before
+        assert _open_files() - before == set()
 
     anyio.run(many)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert _children() - children == set()
 
 
 def test_jobs_run_side_by_side(job):

@@ -68,7 +68,9 @@ FAILURES = {
     "slices_of_different_length": (
         "@OP.function\ndef f(n: int, k: int) -> {'m': int}:\n    return {'m': n}\n\n\n"
         "slices = Slices(input_parameter=['n', 'k'], output_parameter=['m'])\n"
-        "wf.add(Step('s', PythonOPTemplate(f, slices=slices), parameters={'n': [1, 2], 'k': [1, 2, 3]}))"
+        "wf.parameters = {'k': [1, 2, 3]}\n"
+        "values = {'n': [1, 2], 'k': '{{workflow.parameters.k}}'}\n"
+        "wf.add(Step('s', PythonOPTemplate(f, slices=slices), parameters=values))"
     ),
     "loop_over_a_text": WRITES
     + 'wf.add(Step("s", taking("n"), parameters={"n": "{{item}}"}, with_param=first.outputs.parameters["o"]))',

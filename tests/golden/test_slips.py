@@ -37,6 +37,11 @@ BEFORE_A_RUN = {
     "slip_id": 'wf.id = "a b"\nwf.add(a)\nwf.submit()',
     "slip_reuse": 'wf.add(a)\nwf.submit(reuse_step=["x"])',
     "slip_upload": 'upload_artifact("data.csv")',
+    "slip_slices": (
+        "@OP.function\ndef f(n: int, k: int) -> {'m': int}:\n    return {'m': n}\n\n"
+        "slices = Slices(input_parameter=['n', 'k'], output_parameter=['m'])\n"
+        "wf.add(Step('s', PythonOPTemplate(f, slices=slices), parameters={'n': [1, 2], 'k': [1, 2, 3]}))\nwf.submit()"
+    ),
     "slip_package": (
         "@OP.function\ndef f(n: int) -> {'m': int}:\n    return {'m': n}\n\n"
         "wf.add(Step('s', PythonOPTemplate(f, python_packages=['mine']), parameters={'n': 1}))\nwf.submit()"

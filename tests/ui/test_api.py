@@ -468,7 +468,7 @@ def test_what_is_printed_is_what_the_page_of_the_docs_shows(runs, start_site, pr
     site = start_site(runs, env={"SSH_CONNECTION": "10.0.0.1 5000 10.0.0.2 22"})
     text = site.printed.replace(str(site.port), "8765").replace(site.token, "qXb…")
     text = text.replace(str(runs), "/home/me/project").replace(socket.gethostname(), "login1")
-    assert f"```\n{text}```\n" in (project_root / "docs" / "web-page.md").read_text()
+    assert f"```text\n{text}```\n" in (project_root / "docs" / "web-page.md").read_text()
 
 
 def test_a_session_by_ssh_is_told_of_the_tunnel(runs, start_site):

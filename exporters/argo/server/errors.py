@@ -67,6 +67,8 @@ class ServerUnavailable(ServerError):
         wait: how many seconds the server asked to wait before the next request; None when it did not.
     """
 
+    says_cause = True
+
     def __init__(
         self, message: str, *, status: int | None = None, sent: bool = True, wait: float | None = None
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -72,6 +73,47 @@ def test_list(wf):
     assert lines[0].split() == ["ID", "STATUS", "STARTED", "TIME", "STEPS"]
     assert wf.id in lines[1]
     assert lines[1].endswith(" 1/2")
+
+
+def test_verbs_that_only_look_take_the_latest_run_and_name_it_beside_their_output(wf):
+    for verb in ("get", "getsteps", "getkeys", "logs"):
+        named, latest = dflow(verb, wf.id), dflow(verb)
+        assert (latest.stdout, latest.stderr, named.stderr) == (named.stdout, f"run {wf.id}\n", ""), verb
+    assert dflow("watch", "--plain", status=1).stderr.startswith(f"run {wf.id}\n")
+    assert shown("getkeys") == ["iter-0.good"]
+    assert dflow("logs", "--tail", "1", wf.id, "good").stdout.strip() in ("fine", "warn")
+    assert "the following arguments are required: ID" in dflow("terminate", status=2).stderr
+
+
+def test_verbs_without_a_run_say_where_there_is_none(tmp_path):
+    assert dflow("get", status=1).stderr == f"dflow: there is no run in {tmp_path}\n"
+
+
+def test_get_shows_times_as_other_verbs_do(wf):
+    lines = dict(line.split(":", 1) for line in dflow("get").stdout.splitlines())
+    assert re.fullmatch(r"\d+\.\d s", lines["duration"].strip())
+    Path(wf.id, "status").write_text("Running")
+    journal = Path(wf.id, ".dflow", "journal.jsonl")
+    kept = [line for line in journal.read_text().splitlines() if '"Failed"' not in line]
+    journal.write_text("\n".join(kept) + "\n")
+    lines = dict(line.split(":", 1) for line in dflow("get").stdout.splitlines())
+    assert lines["finishedAt"].strip() == "-"
+
+
+def test_an_option_of_run_behind_the_script_is_the_scripts_and_that_is_said():
+    Path("plain.py").write_text("import sys\nprint(sys.argv[1:])\n")
+    done = dflow("run", "plain.py", "--detach", "-v")
+    assert done.stdout == "['--detach', '-v']\n"
+    assert (
+        done.stderr == "--detach stands behind the script, so it is the script's; else: dflow run --detach plain.py\n"
+    )
+    Path("knows.py").write_text("import sys\nprint('--detach' in sys.argv)\n")
+    assert dflow("run", "knows.py", "--detach").stderr == ""
+
+
+def test_the_package_is_the_command_too(wf):
+    done = subprocess.run([sys.executable, "-m", "dflow", "getkeys"], capture_output=True, text=True, check=True)
+    assert done.stdout == "iter-0.good\n"
 
 
 def test_list_of_another_directory_and_of_none(wf, tmp_path):

@@ -125,7 +125,7 @@ def test_a_change_of_what_is_finished_is_said_once_of_all_its_steps(run, package
     (package / "ops.py").write_text(OPS.replace("# counts", "# counts on"))
     stderr = dflow("retry", "wf-1", status=1).stderr
     assert stderr.count("OP also (pack.ops.also) has changed since submit") == 1
-    assert stderr.count("is kept although program changed") == 1
+    assert stderr.count("is kept although its program changed") == 1
     assert "OP Say" not in stderr
 
 
@@ -246,3 +246,10 @@ def test_a_module_is_found_without_importing_it(package):
     assert module_file("nothing.at.all", path) is None
     assert module_file("math", path) is None
     assert "pack" not in sys.modules
+
+
+def test_a_run_that_has_succeeded_says_nothing_of_code_that_it_would_not_use(run, package, tmp_path):
+    (tmp_path / "go").touch()
+    dflow("retry", "wf-1")
+    change(package)
+    assert "is kept although" not in dflow("resume", "wf-1").stderr

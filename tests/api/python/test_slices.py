@@ -9,8 +9,8 @@ from typing import Dict, List
 
 import pytest
 from dflow import Step, Workflow, argo_range, download_artifact, upload_artifact
-from dflow.engine.errors import StepFailed
-from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate, Slices
+from dflow.engine.errors import CompileError, StepFailed
+from dflow.python import OP, OPIO, Artifact, OPIOSign, Parameter, PythonOPTemplate, Slices
 
 
 class Label(OP):
@@ -216,3 +216,56 @@ def test_slices_by_name_have_one_index_and_no_slices_beside_them():
         PythonOPTemplate(Label, input_parameter_slices={"msg": "0"}, output_parameter_slices={"size": "{{item}}"})
     with pytest.raises(TypeError, match="give slices= or input_parameter_slices=, not both"):
         PythonOPTemplate(Label, slices=Slices(input_parameter=["msg"]), input_parameter_slices={"msg": "{{item}}"})
+
+
+# -- what is known to be wrong before anything runs -------------------------------------------------------------------
+
+
+class Area(OP):
+    @classmethod
+    def get_input_sign(cls):
+        return OPIOSign({"x": float, "y": Parameter(float, default=1.0)})
+
+    @classmethod
+    def get_output_sign(cls):
+        return OPIOSign({"a": float})
+
+    @OP.exec_sign_check
+    def execute(self, op_in):
+        return OPIO({"a": op_in["x"] * op_in["y"]})
+
+
+def areas(slices: Slices, **parameters: object) -> Workflow:
+    wf = Workflow("areas")
+    wf.add(Step("area", PythonOPTemplate(Area, slices=slices), parameters=parameters, key="area-{{item.order}}"))
+    wf.submit()
+    return wf
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"x": [1, 2], "y": [1, 2, 3]}, "slices: the sliced inputs differ in length: 'x' has 2, 'y' has 3"),
+        ({"x": 5, "y": [1]}, "parameter 'x': it is sliced, so it must be a list, not 5"),
+        ({"x": "a text", "y": [1]}, "parameter 'x': it is sliced, so it must be a list, not 'a text'"),
+    ],
+)
+def test_constants_that_cannot_be_dealt_out_are_refused_before_anything_runs(parameters, problem):
+    with pytest.raises(CompileError) as caught:
+        areas(Slices(input_parameter=["x", "y"], output_parameter=["a"]), **parameters)
+    assert caught.value.problems == (f"steps 'areas': step 'area': {problem}",)
+    assert not list(Path().glob("areas-*"))
+
+
+def test_a_misspelt_name_in_slices_is_one_problem():
+    with pytest.raises(CompileError) as caught:
+        areas(Slices(input_parameter=["xx"], output_parameter=["a"]), x=[1, 2])
+    (problem,) = caught.value.problems
+    assert problem.endswith("the template 'area' has no input parameter 'xx'; did you mean 'x'?")
+
+
+@pytest.mark.parametrize("x", [range(1, 4), (1, 2, 3), "[1, 2, 3]"])
+@pytest.mark.parametrize("index", [None, "{{item}}", "{{item.order}}"])
+def test_elements_of_what_is_plainly_a_list_are_dealt_out_with_the_usual_index(x, index):
+    wf = areas(Slices(index, input_parameter=["x"], output_parameter=["a"]), x=x, y=2)
+    assert [s.outputs.parameters["a"].value for s in wf.query_step(key=[f"area-{n}" for n in range(3)])] == [2, 4, 6]

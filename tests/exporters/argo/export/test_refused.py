@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from dflow import InputParameter, Inputs, OutputArtifact, OutputParameter, Outputs, ShellOPTemplate, Step, Steps
 from dflow.compile import compile_workflow
+from dflow.engine import codec
 from dflow.engine.errors import ExportError
 from dflow.exporters.argo.export import export
 from dflow.python import PythonOPTemplate, Slices
@@ -92,10 +93,6 @@ def bytes_that_are_no_text():
     return flow(Step("a", PythonOPTemplate(say), parameters={"text": "a\udc80b"}))
 
 
-def slices_of_what_is_no_list():
-    return flow(Step("a", sl(one_text, ["x"], [], ["y"]), parameters={"x": "[1, ", "w": "-"}))
-
-
 REFUSED = {
     artifacts_of_script: ["steps 'odd', step 'a': elements and lists of artifacts are for Python OPs"],
     artifacts_of_steps: ["steps 'odd', step 'each': elements and lists of artifacts are for Python OPs"],
@@ -109,7 +106,6 @@ REFUSED = {
     an_element_that_is_sliced: ["steps 'odd', step 'each': artifact 'given': slices of an element"],
     a_choice_of_two_kinds: ["steps 'inner', output artifact 'made': an expression that chooses between"],
     bytes_that_are_no_text: ["a text has bytes that are no UTF-8"],
-    slices_of_what_is_no_list: ["steps 'odd', step 'a': its slices cannot be dealt out"],
 }
 
 
@@ -155,3 +151,11 @@ def test_a_constant_that_argo_would_replace_is_refused(tag):
 def test_a_constant_that_argo_leaves_alone_is_not(text):
     made = export(compile_workflow(flow(Step("each", sh(), parameters={"text": "-{{item}}"}, with_param=[text]))))
     assert made.manifest["spec"]["templates"]
+
+
+def test_slices_of_what_is_no_list_are_refused_in_graphs_of_elsewhere_too():
+    """In scripts, the compiler finds them."""
+    graph = compile_workflow(flow(Step("a", sl(one_text, ["x"], [], ["y"]), parameters={"x": [1, 2], "w": "-"})))
+    damaged = codec.loads(codec.dumps(graph).replace("[1, 2]", "[1, "))
+    with pytest.raises(ExportError, match="steps 'odd', step 'a': its slices cannot be dealt out"):
+        export(damaged)
