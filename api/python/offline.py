@@ -1,8 +1,9 @@
 """Keeping tests, and the steps that they run, off the network.
 
-The interpreter tells of every use of a socket (``sys.addaudithook``), whatever library makes it. The variable
+The interpreter tells of every use of its sockets (``sys.addaudithook``), whatever library makes it. The variable
 ``DFLOW_OFFLINE`` has the steps of runs do the same in their own processes; there it holds ``all`` or ``loopback``, a
-colon, and the file that what they tried is written to. Programs that are not Python are not seen.
+colon, and the file that what they tried is written to. What is not seen: libraries that speak to the network in C
+themselves (ctypes, ZeroMQ, gRPC, libcurl, libpq), and other programs: scripts of steps, and what an OP starts.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["VARIABLE", "NetworkBlocked", "guard_step", "named", "offline", "trie
 
 VARIABLE = "DFLOW_OFFLINE"
 _CONNECTS = {"socket.connect": "connect to", "socket.sendto": "send to", "socket.sendmsg": "send to"}
-_LOOKS_UP = {"socket.getaddrinfo": "look up", "socket.gethostbyname": "look up", "socket.gethostbyaddr": "look up"}
+_LOOKS_UP = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 _HERE = ("localhost", "localhost.localdomain", "ip6-localhost")
 
 
@@ -62,6 +63,8 @@ class _Guard:
             address = arguments[1]
             if not _is_internet(arguments[0]) or address is None or self._is_allowed(_host(address)):
                 return
+            if event == "socket.bind" and _is_loopback(_host(address)) and address[1] == 0:
+                return  # libraries do so when they are loaded, to see whether there is IPv6; it reaches nobody
             self._refuse(_CONNECTS.get(event, "listen on"), _shown(address))
         elif event in _LOOKS_UP:
             host = _text(arguments[0])
@@ -69,6 +72,10 @@ class _Guard:
                 return
             port = arguments[1] if event == "socket.getaddrinfo" else None
             self._refuse("look up" if port in (None, 0, "0") else "connect to", _shown((host, port)))
+        elif event == "socket.getnameinfo":  # of a number, too, somebody is asked for its name
+            host = _host(arguments[0])
+            if not self._is_allowed(host):
+                self._refuse("look up the name of", _shown((host, None)))
 
     def _is_allowed(self, host: str) -> bool:
         return self.mode == "loopback" and (host in _HERE or _is_loopback(host))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import pprint
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Sequence
+from typing import Any, Dict, Iterator, List, Mapping
 
 from dflow.engine.errors import DflowError
 from dflow.engine.near import near
-from dflow.testing.results import OPResult, RunResult, StepResult, files_in
+from dflow.testing.equality import array_lines, is_equal
+from dflow.testing.results import OPResult, RunResult, StepResult, entries_in
 
 __all__ = ["assert_outputs", "assert_phases", "differences"]
 
@@ -21,7 +22,7 @@ def assert_phases(run: Any, expected: Mapping[str, Any]) -> None:
     """Check the phases of steps.
 
     ``assert_phases(run, {"prepare": "Succeeded", "train": ["Succeeded", "Failed"]})``: of a loop, one phase is that
-    of all of its copies, a list has one for each element. A step that did not come to run is ``None``.
+    of all of its copies, a list has one for each element. A step of the workflow that did not come to run is ``None``.
 
     Args:
         run: what ``run_workflow`` gave, or a workflow that has run.
@@ -45,8 +46,9 @@ def _read(workflow: Any) -> RunResult:
 def _phase_lines(result: RunResult, name: str, expected: Any) -> Iterator[str]:
     found = result.named(name)
     if not found:
-        if expected is not None:
-            yield from (f"- {name}: {expected}", f"+ {name}: no such step{near(name, result.known())}")
+        if expected is not None or not result.may_have(name):
+            known = [*result.known(), *result.declared]
+            yield from (f"- {name}: {expected}", f"+ {name}: no such step{near(name, dict.fromkeys(known))}")
         return
     wanted = list(expected) if isinstance(expected, (list, tuple)) else [expected] * len(found)
     if len(wanted) != len(found):
@@ -68,7 +70,8 @@ def assert_outputs(outputs: Any, expected: Mapping[str, Any] | None = None, /, *
 
     A value is compared with ``==``. For an artifact may stand: the text or the bytes of its file; a ``Path``, whose
     file or folder it must equal; a list or dict of these, for an artifact of several; for a folder a dict of names to
-    texts, bytes or Paths, with ``...`` for a file that is only to be there.
+    texts, bytes or Paths, with ``...`` for a file that is only to be there and ``{}`` for an empty folder. Arrays are
+    equal when their shapes and all their elements are.
 
     Args:
         outputs: what ``run_op`` gave, a step of ``run_workflow``, or what ``query_step`` gives.
@@ -110,30 +113,36 @@ def differences(given: Mapping[str, Any], expected: Mapping[str, Any]) -> List[s
 def _of_value(name: str, value: Any, wanted: Any) -> List[str]:
     if isinstance(value, (list, tuple)) and isinstance(wanted, (list, tuple)) and _has_paths(value):
         return _of_several(name, dict(enumerate(value)), dict(enumerate(wanted)))
-    if isinstance(value, Mapping) and isinstance(wanted, Mapping) and _has_paths(list(value.values())):
+    if isinstance(value, Mapping) and isinstance(wanted, Mapping) and _has_paths(value):
         return _of_several(name, value, wanted)
     if isinstance(value, Path) or (isinstance(value, str) and isinstance(wanted, (Path, bytes, Mapping))):
         return _of_path(name, Path(value), wanted)
-    try:
-        is_equal = bool(value == wanted)
-    except ValueError:  # arrays say of each element whether it is equal
-        is_equal = bool((value == wanted).all())
-    return [] if is_equal else _of_values(name, value, wanted)
+    return [] if is_equal(value, wanted) else _of_values(name, value, wanted)
 
 
-def _has_paths(values: Sequence[Any]) -> bool:
-    return any(isinstance(value, Path) for value in values)
+def _has_paths(value: Any) -> bool:
+    """Whether it is a path, or a list or dict with paths at any depth."""
+    if isinstance(value, Mapping):
+        return any(map(_has_paths, value.values()))
+    return any(map(_has_paths, value)) if isinstance(value, (list, tuple)) else isinstance(value, Path)
 
 
 def _of_several(name: str, value: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> List[str]:
-    lines = _names(name, {str(key) for key in value}, {str(key) for key in wanted})
+    """Keys are compared as texts: in a step's files they are texts."""
+    found, expected = ({str(key): item for key, item in items.items()} for items in (value, wanted))
+    if (len(found), len(expected)) != (len(value), len(wanted)):
+        return [f"{name}: several keys are one as text: {list(value if len(found) != len(value) else wanted)!r}"]
+    lines = _names(name, set(found), set(expected))
     for key in wanted:
-        if key in value and wanted[key] is not ...:
-            lines += _of_value(f"{name}[{key!r}]", value[key], wanted[key])
+        if str(key) in found and wanted[key] is not ...:
+            lines += _of_value(f"{name}[{key!r}]", found[str(key)], wanted[key])
     return lines
 
 
 def _of_values(name: str, value: Any, wanted: Any) -> List[str]:
+    lines = array_lines(value, wanted)
+    if lines:
+        return [f"{name}:", *lines]
     if isinstance(value, str) and isinstance(wanted, str) and ("\n" in value or "\n" in wanted):
         return _of_texts(name, value, wanted)
     one, other = pprint.pformat(wanted, width=100), pprint.pformat(value, width=100)
@@ -174,10 +183,13 @@ def _of_two_paths(name: str, path: Path, wanted: Path) -> List[str]:
         return [f"{name}: {wanted}, which it is compared with, does not exist"]
     if not wanted.is_dir():
         return _of_file(name, path, _content(wanted))
-    return _of_folder(name, path, {key: _content(file) for key, file in files_in(wanted).items()})
+    return _of_folder(name, path, {key: _content(file) for key, file in entries_in(wanted).items()})
 
 
 def _content(file: Path) -> Any:
+    """Text or bytes; of an empty folder, and of a link that leads nowhere, the name says it all."""
+    if not file.is_file():
+        return ...
     data = file.read_bytes()
     try:
         return data.decode("utf-8")
@@ -188,7 +200,7 @@ def _content(file: Path) -> Any:
 def _of_folder(name: str, path: Path, wanted: Mapping[str, Any]) -> List[str]:
     if not path.is_dir():
         return [f"{name}: expected was a folder, but it is the file {path.name}"]
-    found, flat = files_in(path), _flat(wanted)
+    found, flat = entries_in(path), _flat(wanted)
     lines = _names(name, set(found), set(flat))
     for key, content in flat.items():
         if key in found and content is not ...:
@@ -197,11 +209,16 @@ def _of_folder(name: str, path: Path, wanted: Mapping[str, Any]) -> List[str]:
 
 
 def _flat(files: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:
+    """Contents by the names of :func:`entries_in`."""
     found: Dict[str, Any] = {}
     for name, content in files.items():
-        found.update(
-            _flat(content, f"{prefix}{name}/") if isinstance(content, Mapping) else {f"{prefix}{name}": content}
-        )
+        inside: Any = content
+        if isinstance(content, Path) and content.is_dir():
+            inside = {key: file if file.is_file() else ... for key, file in entries_in(content).items()}
+        if isinstance(inside, Mapping):
+            found.update(_flat(inside, f"{prefix}{name}/") or {f"{prefix}{name}/": ...})
+        else:
+            found[f"{prefix}{name}"] = content
     return found
 
 
@@ -213,7 +230,7 @@ def _names(name: str, found: set[str], wanted: set[str]) -> List[str]:
 
 def _of_file(name: str, path: Path, wanted: Any) -> List[str]:
     if path.is_dir():
-        return [f"{name}: expected was a file, but it is a folder with {', '.join(files_in(path)) or 'nothing'}"]
+        return [f"{name}: expected was a file, but it is a folder with {', '.join(entries_in(path)) or 'nothing'}"]
     if isinstance(wanted, bytes):
         data = path.read_bytes()
         return [] if data == wanted else [f"{name}:", *_of_bytes(data, wanted)]

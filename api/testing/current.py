@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
-__all__ = ["MODES", "Current", "enter", "fresh_folder", "now"]
+__all__ = ["MODES", "Current", "copied", "enter", "fresh_folder", "now"]
 
 MODES = ("missing", "all", "none")
 _running: list[Current] = []
@@ -24,6 +24,7 @@ class Current:
         folder: gives a directory of the test's own.
         record: one of ``MODES``.
         decided: of each recording that the test has used, whether it is made now.
+        when_passed: is called when the test has passed.
     """
 
     nodeid: str
@@ -32,6 +33,7 @@ class Current:
     folder: Callable[[], Path]
     record: str = "missing"
     decided: dict[str, bool] = field(default_factory=dict)
+    when_passed: list[Callable[[], None]] = field(default_factory=list)
     folders: int = 0
 
 
@@ -52,6 +54,13 @@ class enter:  # noqa: N801 - used as a function
 
     def __exit__(self, *exc: object) -> None:
         _running.pop()
+
+
+def copied(settings: Any) -> Any:
+    """A copy of settings, with copies of the lists and dicts in them."""
+    if isinstance(settings, dict):
+        return {name: copied(value) for name, value in settings.items()}
+    return [copied(value) for value in settings] if isinstance(settings, list) else settings
 
 
 def fresh_folder(name: str) -> Path:

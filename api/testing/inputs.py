@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any, Mapping, NamedTuple
 
 from dflow.engine.errors import NoSuchFile, WrongType, WrongValue
 from dflow.python.opio import Artifact, NestedDictBase, NestedDictStr
+from dflow.testing.contents import copy_tree
 
 __all__ = ["File", "make_inputs", "shape_of"]
 
@@ -124,10 +124,7 @@ def _fill(folder: Path, files: Mapping[Any, Any], what: str) -> None:
 def _copy(source: Path, target: Path, what: str) -> None:
     if not source.exists():
         raise NoSuchFile(f"input {what!r}: {source} does not exist in {Path.cwd()}")
-    if source.is_dir():
-        shutil.copytree(source, target)
-    else:
-        shutil.copy2(source, target)
+    copy_tree(source, target)
 
 
 def _write(content: Any, target: Path, what: str) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path, PurePath
 from typing import Any, Callable, Dict
 
-from dflow.engine.errors import WrongType
+from dflow.engine.errors import WrongType, WrongValue
 
 __all__ = ["from_plain", "to_plain"]
 
 _MARK = "$"
+_NUMPY = re.compile(r"bool_|str_|u?int\d+|float\d+")
 
 
 def to_plain(value: Any, what: str) -> Any:
-    """What ``json`` can write: plain values stay; tuples, sets, bytes, paths and other dicts are marked.
+    """What ``json`` can write: plain values stay; tuples, sets, bytes, paths, NumPy's numbers, other dicts are marked.
 
     Args:
         what: in the message of an error.
@@ -41,10 +43,28 @@ def _marked(value: Any, what: str) -> dict[str, Any]:
         return {"$bytes": base64.b64encode(value).decode()}
     if isinstance(value, PurePath):
         return {"$path": str(value)}
+    if _is_of_numpy(value) and type(plain := value.item()) in (bool, int, float, str):
+        return {"$numpy": ["bool_" if type(plain) is bool else type(value).__name__, plain]}
     raise WrongType(
         f"{what} holds {type(value).__name__}, which JSON cannot keep: give numbers, texts, lists and dicts, or make "
         "it an artifact"
     )
+
+
+def _is_of_numpy(value: Any) -> bool:
+    """Whether it is one number or text of NumPy."""
+    return type(value).__module__ == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item")
+
+
+def _of_numpy(content: Any) -> Any:
+    name, value = content
+    if not _NUMPY.fullmatch(name):
+        raise WrongValue(f"{name!r} is no type of NumPy's")
+    try:
+        import numpy
+    except ImportError:
+        return value
+    return getattr(numpy, name)(value)
 
 
 def from_plain(data: Any) -> Any:
@@ -63,6 +83,7 @@ _READ: Dict[str, Callable[[Any], Any]] = {
     "$dict": lambda content: {from_plain(key): from_plain(item) for key, item in content},
     "$tuple": lambda content: tuple(from_plain(content)),
     "$set": lambda content: set(from_plain(content)),
+    "$numpy": _of_numpy,
     "$bytes": base64.b64decode,
     "$path": Path,
 }

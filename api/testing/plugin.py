@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from dflow.testing.current import MODES, Current, enter
+from dflow.testing.current import MODES, Current, copied, enter, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 __all__: list[str] = []
 
@@ -80,21 +80,61 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """A test that has used the network and hidden it, or whose steps have, fails as well."""
-    result = yield
-    if _offline(item) is not None:
-        from dflow.python.offline import tried
+    if _offline(item) is None:
+        return (yield)
+    from dflow.testing.guarding import fail_over_tried
 
-        refused = tried()
-        if refused:
-            pytest.fail("\n".join(["this test is offline, and was refused the network:", *refused]), pytrace=False)
-    return result
+    return (yield from fail_over_tried())
 
 
-def _offline(item: pytest.Item) -> bool | None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    """A fixture that skips an offline test because there is no network fails it."""
+    if _offline(item) is None:
+        return (yield)
+    from dflow.testing.guarding import fail_over_skip
+
+    return (yield from fail_over_skip())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fixtures of an offline test that use the network at their end, and hide it, fail as well."""
+    if _offline(item) is None:
+        return (yield)
+    from dflow.testing.guarding import fail_over_new
+
+    return (yield from fail_over_new())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    """Where all tests are offline, so is what their files do when they are loaded."""
+    loopback = _offline(collector)
+    if loopback is None:
+        return (yield)
+    from dflow.testing.guarding import guard_collection
+
+    return (yield from guard_collection(loopback))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test that has passed has recorded is whole."""
+    report = yield
+    test = now()
+    if test is not None and call.when == "call" and report.passed:
+        for finish in test.when_passed:
+            finish()
+    return report
+
+
+def _offline(item: pytest.Item | pytest.Collector) -> bool | None:
     """Whether this machine may be spoken to; None for a test that is not offline."""
-    config, marker = item.config, item.get_closest_marker("dflow_offline")
+    config = item.config
+    marker = item.get_closest_marker("dflow_offline") if isinstance(item, pytest.Item) else None
     if marker is None and not config.getoption("dflow_offline") and not config.getini("dflow_offline"):
         return None
     if marker is not None and "loopback" in marker.kwargs:
@@ -137,7 +177,7 @@ def _name(node: pytest.Item) -> str:
 def _settings_restored() -> Iterator[None]:
     """Settings of dflow are those of before afterwards; where it was not loaded before, those of the environment."""
     module: Any = sys.modules.get("dflow.config")
-    before = None if module is None else (dict(module.config), dict(module.s3_config))
+    before = None if module is None else (copied(module.config), copied(module.s3_config))
     yield
     module = sys.modules.get("dflow.config")
     if module is None:
@@ -186,5 +226,6 @@ def dflow_offline() -> Iterator[list[str]]:
 
     with offline() as refused:
         yield refused
-    if refused:
-        pytest.fail("\n".join(["this test is offline, and was refused the network:", *refused]), pytrace=False)
+    from dflow.testing.guarding import no_network
+
+    no_network(refused)

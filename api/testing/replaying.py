@@ -14,9 +14,10 @@ from dflow.engine.near import near_or_all
 from dflow.python.check import check_side
 from dflow.python.op import OP, check_returned
 from dflow.python.payload import pickled
-from dflow.testing.recording import Recording, RecordingMismatch, open_recording, signed
+from dflow.testing.recording import Recording, RecordingMismatch, open_recording
 from dflow.testing.results import OPResult
 from dflow.testing.running import doing
+from dflow.testing.states import signed
 
 if TYPE_CHECKING:
     from dflow.python.opio import OPIO, OPIOSign

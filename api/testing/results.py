@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Set
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Set, Tuple
 
 from dflow.engine.errors import RunNotFound, WrongType
 from dflow.engine.near import near_or_all
@@ -15,13 +16,21 @@ from dflow.python.opio import OPIO
 if TYPE_CHECKING:
     from dflow.argo_objects import ArgoStep
 
-__all__ = ["OPResult", "RunResult", "StepResult", "files_in"]
+__all__ = ["OPResult", "RunResult", "StepResult", "entries_in", "files_in"]
 
 
 def files_in(value: Any) -> Dict[str, Path]:
     """The files of an artifact: names relative to it, with their paths.
 
     Of one file its name; of a folder all files below; of several the index or the key stands before.
+    """
+    return {name: path for name, path in entries_in(value).items() if path.is_file()}
+
+
+def entries_in(value: Any) -> Dict[str, Path]:
+    """As :func:`files_in`, with ``sub/`` for an empty folder and ``link -> target`` for a link that leads nowhere.
+
+    Folders that are linked are looked into, but not those that a link in them leads back to: these are ``link -> …``.
     """
     found: Dict[str, Path] = {}
     single = isinstance(value, (str, Path))
@@ -30,11 +39,24 @@ def files_in(value: Any) -> Dict[str, Path]:
             continue
         path, start = Path(item), place.strip("[]").replace("][", "/").replace("'", "")
         if path.is_dir():
-            inside = {str(p.relative_to(path)): p for p in sorted(path.rglob("*")) if p.is_file()}
-            found.update({f"{start}/{name}" if start else name: p for name, p in inside.items()})
+            inside = sorted(_below(path, "", ()))
+            found.update({f"{start}/{name}" if start else name: p for name, p in inside})
         else:
             found[path.name if single else start] = path
     return found
+
+
+def _below(folder: Path, prefix: str, above: Tuple[str, ...]) -> Iterator[Tuple[str, Path]]:
+    here = (*above, os.path.realpath(folder))
+    for path in folder.iterdir():
+        name = f"{prefix}{path.name}"
+        if path.is_symlink() and (not path.exists() or os.path.realpath(path) in here):
+            yield f"{name} -> {os.readlink(path)}", path
+        elif not path.is_dir():
+            yield name, path
+        else:
+            entries = list(_below(path, f"{name}/", here))
+            yield from entries or [(f"{name}/", path)]
 
 
 class OPResult(OPIO):
@@ -45,6 +67,17 @@ class OPResult(OPIO):
     """
 
     workdir: Path | None = None
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the values are equal, arrays with their shapes."""
+        from dflow.testing.equality import is_equal
+
+        return is_equal(dict(self), dict(other)) if isinstance(other, Mapping) else NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        is_equal = self.__eq__(other)
+        return is_equal if is_equal is NotImplemented else not is_equal
 
     def path(self, name: str, inside: Any = None) -> Path:
         """The path of an artifact; ``inside`` is an index, a key, or the name of a file in it.
@@ -131,11 +164,15 @@ class RunResult:
         path: its directory.
         steps: all of its steps, in the order in which they started.
         report: what dflow printed.
+        declared: names and fixed keys of the steps of its graph, whether or not they came to run.
+        key_patterns: regular expressions of its computed keys; None where the graph is not known.
     """
 
     def __init__(self, id: str, phase: str, path: Path, steps: List[StepResult], report: str) -> None:
         self.id, self.phase, self.path, self.steps, self.report = id, phase, path, steps, report
         self.outputs = OPResult()
+        self.declared: List[str] = []
+        self.key_patterns: List[str] | None = None
 
     def __repr__(self) -> str:
         return f"RunResult({self.id!r}, {self.phase}, {len(self.steps)} steps)"
@@ -172,6 +209,14 @@ class RunResult:
             return self.step(name).outputs
         each = [step.outputs for step in found]
         return OPResult({output: [one.get(output) for one in each] for output in each[0]})
+
+    def may_have(self, name: str) -> bool:
+        """Whether a step, or a copy ``name(0)`` of a loop, can have this name or key."""
+        if self.key_patterns is None:
+            return True
+        plain = re.sub(r"\(\d+(:.*)?\)$|\.onExit$", "", name, flags=re.DOTALL)
+        is_declared = name in self.declared or plain in self.declared
+        return is_declared or any(re.fullmatch(p, name, re.DOTALL) for p in self.key_patterns)
 
     def known(self) -> List[str]:
         """Keys and names of all steps."""

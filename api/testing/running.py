@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from dflow.engine.errors import NoSuchFile, WrongType, WrongValue
 from dflow.engine.near import near
 from dflow.python.check import check_side, paths_in
-from dflow.python.op import OP, check_returned, op_name
-from dflow.python.opio import OPIO, Artifact
+from dflow.python.op import OP, FunctionOP, check_returned, op_name
+from dflow.python.opio import OPIO, Artifact, HDF5Datasets
 from dflow.testing.current import fresh_folder
 from dflow.testing.inputs import make_inputs, shape_of
 from dflow.testing.results import OPResult
 from dflow.tracebacks import shorten
 
+if TYPE_CHECKING:
+    from dflow.testing.recording import Recording
+    from dflow.testing.states import Signed
+
+    _Kept = Optional[Tuple[Recording, Signed]]
+
 __all__ = ["doing", "run_op"]
+
+_OF_THE_ENGINE = {"key", "outputs", "workflow_name", "_progress_file", "_step", "_take_early"}
 
 
 def run_op(
@@ -27,7 +36,7 @@ def run_op(
     /,
     *,
     isolated: bool = False,
-    slices: Sequence[str] = (),
+    slices: Sequence[str] | str = (),
     record: bool | str = False,
     **more: Any,
 ) -> OPResult:
@@ -56,9 +65,11 @@ def run_op(
     given = {**(inputs or {}), **more}
     place = fresh_folder(op_name(ready))
     try:
+        kept = _opened(op, ready, record) if record else None
         if slices:
-            return _sliced(ready, given, slices, (isolated, record), place)
-        return _recorded(ready, given, isolated, record, place)
+            names = [slices] if isinstance(slices, str) else slices
+            return _sliced(ready, given, names, (isolated, kept), place)
+        return _recorded(ready, given, isolated, kept, place)
     except Exception as exc:
         shorten(exc)
         raise
@@ -79,20 +90,39 @@ def _ready(op: Any) -> OP:
     raise WrongType(f"run_op takes an OP class, an OP instance or a function decorated with @OP.function, not {op!r}")
 
 
-def _recorded(op: OP, given: Mapping[str, Any], isolated: bool, record: bool | str, place: Path) -> OPResult:
+def _opened(op: Any, ready: OP, record: bool | str) -> tuple[Recording, Signed]:
+    from dflow.testing.recording import open_recording
+    from dflow.testing.states import signed
+
+    return open_recording(op_name(ready) if record is True else str(record)), signed(op, ready)
+
+
+def _recorded(op: OP, given: Mapping[str, Any], isolated: bool, kept: _Kept, place: Path) -> OPResult:
     values = make_inputs(op.get_input_sign(), given, place / "inputs" / "artifacts")
     run = _isolated if isolated else _in_process
-    if not record:
+    if kept is None:
         return run(op, values, place)
-    from dflow.testing.recording import open_recording, signed
-
-    recording = open_recording(op_name(op) if record is True else str(record))
+    recording, known = kept
     ready = check_side(op_name(op), "input", op.get_input_sign(), values)
-    return recording.run(signed(op), ready, place, lambda: run(op, values, place))
+    return recording.run(known, ready, place, lambda: run(_unchanged(op), values, place))
+
+
+def _unchanged(op: OP) -> OP:
+    """One to run in its place: the attributes that a run changes are those of before in the next, as in a replay."""
+    if isinstance(op, FunctionOP):
+        return op
+    try:
+        return copy.deepcopy(op)
+    except Exception:  # noqa: BLE001 - what cannot be copied is run itself
+        return op
 
 
 def _sliced(
-    op: OP, given: Mapping[str, Any], slices: Sequence[str], how: tuple[bool, bool | str], place: Path
+    op: OP,
+    given: Mapping[str, Any],
+    slices: Sequence[str],
+    how: tuple[bool, tuple[Recording, Signed] | None],
+    place: Path,
 ) -> OPResult:
     """One run for each element, and the lists of what they gave."""
     count = _length(op, given, slices)
@@ -126,34 +156,48 @@ def _in_process(op: OP, values: Mapping[str, Any], place: Path) -> OPResult:
     work.mkdir(parents=True)
     for left in ("outputs", "_take_early"):
         op.__dict__.pop(left, None)
-    ready = check_side(name, "input", op.get_input_sign(), values)
+    takes = op.get_input_sign()
+    ready = check_side(name, "input", takes, values)
+    own = {n: v if isinstance(takes[n], Artifact) else _own_copy(v) for n, v in ready.items()}
     with _own_world(work), doing(name):
-        given = op.execute(OPIO(ready))
+        given = op.execute(OPIO(own))
         check_returned(name, given)
         sign = op.get_output_sign()
         outputs = check_side(name, "output", sign, {**op.early_outputs(), **given})
         _check_existence(name, sign, outputs)
-    result = OPResult({n: _absolute(v, work) if isinstance(sign[n], Artifact) else v for n, v in outputs.items()})
+        result = OPResult({n: _absolute(v, sign[n]) for n, v in outputs.items()})  # of where the OP stands at its end
     result.workdir = work
     return result
+
+
+def _own_copy(value: Any) -> Any:
+    """A copy that the OP may change, as a step has its own; what cannot be copied is the same."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - copying is up to the object, and any of its errors says no
+        return value
 
 
 def _check_existence(op: str, sign: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
     for name, kind in sign.items():
         for place, path in paths_in(outputs[name]) if isinstance(kind, Artifact) else ():
-            if path is not None and not os.path.exists(path):
+            is_file = kind.type is not HDF5Datasets or isinstance(path, Path)
+            if path is not None and is_file and not os.path.exists(path):
                 raise NoSuchFile(
                     f"OP {op}: output artifact {name!r}{place} is {path}, which does not exist in {Path.cwd()}"
                 )
 
 
-def _absolute(value: Any, work: Path) -> Any:
-    """The paths of an artifact, absolute; their types stay."""
+def _absolute(value: Any, kind: Any) -> Any:
+    """The paths of an artifact, absolute; their types stay. Other values are as they are."""
+    if not isinstance(kind, Artifact):
+        return value
     if isinstance(value, dict):
-        return {key: _absolute(item, work) for key, item in value.items()}
+        return {key: _absolute(item, kind) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
-        return type(value)(_absolute(item, work) for item in value)
-    return value if value is None else type(value)(os.path.join(work, value))
+        return type(value)(_absolute(item, kind) for item in value)
+    is_path = value is not None and (kind.type is not HDF5Datasets or isinstance(value, Path))
+    return type(value)(os.path.join(os.getcwd(), value)) if is_path and not os.path.isabs(value) else value
 
 
 @contextlib.contextmanager
@@ -224,7 +268,7 @@ def _run_as_step(op: OP, values: Mapping[str, Any], place: Path) -> Any:
 
 def _sendable(op: OP) -> Any:
     """The class, where a class without arguments does what the instance does: it travels as a name."""
-    is_plain = not any(name for name in vars(op) if not name.startswith("_")) and type(op).__init__ is OP.__init__
+    is_plain = vars(op).keys() <= _OF_THE_ENGINE and type(op).__init__ is OP.__init__
     return type(op) if is_plain else op
 
 

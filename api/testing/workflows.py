@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Sequence, Tuple
 
-from dflow.testing.current import fresh_folder
+from dflow.testing.current import copied, fresh_folder
 from dflow.testing.results import RunResult, StepResult
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def quiet_settings(folder: Path) -> Iterator[None]:
     """Runs in a directory, on this machine, without display, raising and reporting to others; and all as it was."""
     from dflow.config import config
 
-    before = dict(config)
+    before = copied(config)
     raises = os.environ.pop("DFLOW_RAISE", None)
     config.update(mode="debug", debug_workdir=str(folder), progress="none", detach=False, lineage=None, observers=[])
     try:
@@ -99,6 +100,7 @@ def result_of(layout: RunLayout, report: str) -> RunResult:
     nodes = run.status.nodes
     steps = [StepResult(nodes[node.id], types.get(node.template, {})) for node in read_nodes(layout)]
     result = RunResult(layout.id, read_status(layout), layout.root, steps, report)
+    result.declared, result.key_patterns = _declared(layout)
     outputs = run.global_outputs()
     if outputs is not None:
         from dflow.testing.artifacts import read_artifact
@@ -107,6 +109,37 @@ def result_of(layout: RunLayout, report: str) -> RunResult:
         places = {name: Path(artifact["local_path"]) for name, artifact in outputs.artifacts.items()}
         result.outputs.update({name: read_artifact(place) for name, place in places.items()})
     return result
+
+
+def _declared(layout: RunLayout) -> Tuple[List[str], List[str]]:
+    """Names and fixed keys of the steps of a graph; and what its computed keys look like, as regular expressions."""
+    from dflow.engine.model import Call, Literal, Text
+    from dflow.engine.runner import load_graph
+
+    names: List[str] = []
+    patterns: List[str] = []
+
+    def note(call: Call) -> None:
+        names.append(call.name)
+        if isinstance(call.key, Literal):
+            names.append(call.key.text)
+        elif call.key is not None:
+            parts = (
+                re.split(r"\{\{.*?\}\}", call.key.source, flags=re.DOTALL) if isinstance(call.key, Text) else ["", ""]
+            )
+            patterns.append(".*".join(map(re.escape, parts)))
+        for hook in call.hooks:
+            names.append(f"{call.name}.hooks.{hook.name}")
+            note(hook.call)
+
+    graph = load_graph(layout)
+    for template in graph.templates:
+        groups = getattr(template, "groups", None) or (getattr(template, "tasks", ()),)
+        for call in (call for group in groups for call in group):
+            note(call)
+    for hook in graph.hooks:
+        note(hook.call)
+    return [*names, graph.name, graph.entrypoint, graph.on_exit or "onExit", layout.id], patterns
 
 
 def _types(layout: RunLayout) -> Dict[str, Dict[str, str]]:

@@ -153,3 +153,91 @@ def test_steps_of_a_run_and_of_a_workflow_can_be_checked():
     assert run.step("loop(1)").inputs["n"] == 2
     assert_outputs(wf.query_step(name="loop", type="Pod")[0], m=2)
     assert "outputs of StepResult('loop(1:1)', Succeeded) differ" in message(assert_outputs, run.step("loop(1)"), m=5)
+
+
+def test_arrays_of_other_shapes_are_not_equal():
+    numpy = pytest.importorskip("numpy")
+    zeros = numpy.zeros
+    for value, wanted in [
+        (numpy.array([]), numpy.array([5.0])),
+        (zeros(()), zeros(3)),
+        (0.0, zeros(3)),
+        (zeros((1, 3)), zeros((1000, 3))),
+        ([zeros(1)], [zeros((1, 1))]),
+        ({"a": zeros(1)}, {"a": zeros(2)}),
+        (zeros(3), "text"),
+    ]:
+        assert message(assert_outputs, {"a": value}, a=wanted)
+        assert OPResult(a=value) != {"a": wanted}
+    assert message(assert_outputs, {"a": zeros(2)}, a=zeros(3)).splitlines()[1:] == [
+        "a:",
+        "- shape (3,)",
+        "+ shape (2,)",
+    ]
+    large = zeros(2000)
+    large[7] = 1.0
+    shown = message(assert_outputs, {"a": large}, a=zeros(2000)).splitlines()[1:]
+    assert shown == ["a:", "1 of 2000 elements differ; at (7,):", "- 0.0", "+ 1.0"]
+
+
+def test_equal_arrays_are_equal_in_lists_and_dicts_too():
+    numpy = pytest.importorskip("numpy")
+    given = {"a": numpy.arange(3), "many": [numpy.zeros(2)], "deep": {"x": (numpy.ones(1), "y")}, "n": numpy.float64(2)}
+    assert_outputs(
+        given, a=numpy.arange(3), many=[numpy.zeros(2)], deep={"x": (numpy.ones(1), "y")}, n=pytest.approx(2.0)
+    )
+    assert_outputs(given, a=[0, 1, 2], n=2)
+    assert_outputs(given, a=pytest.approx(numpy.array([0.0, 1.0, 2.0])))
+    assert OPResult(given) == {**given, "a": numpy.arange(3)}
+    assert message(assert_outputs, given, many=[numpy.ones(2)], a=pytest.approx(numpy.zeros(3)))
+
+
+def test_empty_linked_and_dangling_parts_of_folders_are_compared(tmp_path):
+    out, other = tmp_path / "out", tmp_path / "other"
+    for folder in (out, other):
+        folder.mkdir()
+        (folder / "a.txt").write_text("a")
+    (other / "sub").mkdir()
+    assert "- out/sub/" in message(assert_outputs, {"out": out}, out=other)
+    assert "- out/sub/" in message(assert_outputs, {"out": out}, out={"a.txt": "a", "sub": {}})
+    assert "+ out/sub/" in message(assert_outputs, {"out": other}, out={"a.txt": "a"})
+    assert_outputs({"out": other}, out={"a.txt": ..., "sub": {}})
+    assert_outputs({"out": other}, out=other)
+    (out / "sub").symlink_to(other)
+    (out / "gone").symlink_to("nowhere")
+    (other / "round").symlink_to("..")
+    shown = message(assert_outputs, {"out": out}, out={"a.txt": "a"})
+    assert "+ out/sub/a.txt" in shown
+    assert "+ out/gone -> nowhere" in shown
+    assert_outputs({"out": out}, out=out)
+    assert OPResult(out=out).files("out").keys() >= {"a.txt", "sub/a.txt"}
+
+
+def test_nested_artifacts_are_compared_by_content_and_their_keys_as_texts(tmp_path):
+    (tmp_path / "x").write_text("x")
+    file = tmp_path / "x"
+    assert_outputs({"out": {"a": {"b": file}, "l": [file]}}, out={"a": {"b": "x"}, "l": ["x"]})
+    shown = message(assert_outputs, {"out": {"a": {"b": file}}}, out={"a": {"b": "y"}})
+    assert "+++ out['a']['b']" in shown
+    assert_outputs({"out": {"1": file}}, out={1: "x"})
+    assert "-y" in message(assert_outputs, {"out": {"1": file}}, out={1: "y"})
+    assert "several keys are one" in message(assert_outputs, {"out": {"1": file}}, out={1: "x", "1": "y"})
+
+
+@OP.function
+def nothing(n: int) -> {"n": int}:
+    return {"n": n}
+
+
+def test_a_step_that_is_none_must_be_one_of_the_workflow():
+    wf = Workflow("w")
+    template = PythonOPTemplate(nothing)
+    wf.add(Step("train", template, parameters={"n": 1}))
+    wf.add(Step("test", template, parameters={"n": 1}, when="1 == 2", key="checked"))
+    wf.add(Step("loop", template, parameters={"n": "{{item}}"}, with_param=argo_range(0), key="loop-{{item}}"))
+    run = run_workflow(wf, folder=".")
+    assert_phases(run, {"loop(0)": None, "loop-3": None})
+    shown = message(assert_phases, run, {"trian": None, "tset": None, "chekced": None})
+    assert "no such step; did you mean 'train'?" in shown
+    assert "did you mean 'test'?" in shown
+    assert "did you mean 'checked'?" in shown

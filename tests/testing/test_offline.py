@@ -89,7 +89,15 @@ def test_datagrams_lookups_and_listening_are_refused_and_unix_sockets_are_not(tm
             one.sendall(b"x")
             assert other.recv(1) == b"x"
             server.bind(os.path.relpath(tmp_path / "s"))
-    assert len(refused) == 3
+        with pytest.raises(NetworkBlocked, match=r"wanted to look up the name of 192.0.2.1"):
+            socket.getnameinfo(("192.0.2.1", 80), 0)
+    assert len(refused) == 4
+
+
+def test_a_look_whether_there_are_sockets_is_no_use_of_the_network():
+    with offline() as refused, socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))  # as urllib3 does when it is loaded
+    assert refused == []
 
 
 def test_what_an_op_hides_is_known_all_the_same():
@@ -165,23 +173,23 @@ def test_the_setting_the_marker_and_the_fixture_do_the_same(check, pytester):
     source = """
 import socket
 
-def bind():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
+def speak():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("127.0.0.1", 9))
 
 def test_free():
-    bind()
+    speak()
 
 @pytest.mark.dflow_offline
 def test_marker():
-    bind()
+    speak()
 
 @pytest.mark.dflow_offline(loopback=True)
 def test_loopback():
-    bind()
+    speak()
 
 def test_fixture(dflow_offline):
-    bind()
+    speak()
 """
     check(source, "--strict-markers").assert_outcomes(passed=2, failed=2, errors=1)
     (pytester.path / "pytest.ini").write_text("[pytest]\ndflow_offline = true\n")
@@ -199,3 +207,66 @@ def test_a_workflow_says_which_op_it_was():
         run = run_workflow(wf, folder=".", expect="Failed")
     assert "OP connect wanted to connect to 192.0.2.1:80" in run.step("get").message
     assert refused == ["OP connect wanted to connect to 192.0.2.1:80"]
+
+
+def test_use_of_the_network_is_not_hidden_by_skipping_or_in_the_end_of_a_fixture(check):
+    source = """
+import socket
+
+def speak():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("192.0.2.1", 9))
+
+def speak_or_skip():
+    try:
+        speak()
+    except OSError:
+        pytest.skip("no network")
+
+def test_skips():
+    speak_or_skip()
+
+@pytest.fixture
+def skips():
+    speak_or_skip()
+
+def test_skipped_by_a_fixture(skips):
+    pass
+
+@pytest.fixture
+def speaks_at_its_end():
+    yield
+    try:
+        speak()
+    except OSError:
+        pass
+
+def test_end(speaks_at_its_end):
+    pass
+
+def test_honest_skip():
+    pytest.skip("not today")
+"""
+    result = check(source, "--dflow-offline")
+    result.assert_outcomes(failed=1, errors=2, passed=1, skipped=1)
+    assert result.stdout.str().count("the test wanted to connect to 192.0.2.1:9") == 3
+
+
+@pytest.mark.parametrize("hides", ["pass", "pytest.skip('no network', allow_module_level=True)"])
+def test_loading_a_test_file_is_offline_too(check, hides):
+    source = f"""
+import socket
+
+try:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("192.0.2.1", 9))
+except OSError:
+    {hides}
+
+def test_good():
+    pass
+"""
+    result = check(source, "--dflow-offline")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["loading it was refused the network*", "the test wanted to connect to 192.0.2.1:9"])
+    assert check(None).ret == 0 or "skip" in hides

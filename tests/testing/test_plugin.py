@@ -190,3 +190,18 @@ def test_loading_it_loads_nothing_of_the_engine_and_takes_no_time():
         "dflow", "dflow.testing", "dflow.testing.current", "dflow.testing.plugin"
     }  # fmt: skip
     assert took < 0.1
+
+
+def test_lists_and_dicts_in_settings_are_given_back_as_well(check):
+    source = """
+from dflow.config import config, s3_config
+
+def test_one():
+    config["observers"].append("x")
+    config["lists"] = {"a": []}
+    s3_config["extra"] = {"b": 1}
+
+def test_other():
+    assert config["observers"] == [] and "lists" not in config and not s3_config.get("extra")
+"""
+    check(source).assert_outcomes(passed=2)

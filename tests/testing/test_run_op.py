@@ -10,7 +10,7 @@ from typing import Dict, List, Set
 
 import pytest
 from dflow.engine.errors import SignatureError, StepFailed, WrongType, WrongValue
-from dflow.python import OP, OPIO, Artifact, FatalError, NestedDict, OPIOSign, Parameter, TransientError
+from dflow.python import OP, OPIO, Artifact, FatalError, HDF5Datasets, NestedDict, OPIOSign, Parameter, TransientError
 from dflow.testing import File, run_op
 
 
@@ -275,3 +275,65 @@ def test_helpers_read_what_artifacts_hold():
     }
     with pytest.raises(WrongType, match="is no single path"):
         outputs.text("many")
+
+
+@OP.function
+def leaves(n: int) -> {"out": Artifact(Path)}:
+    Path("out.txt").write_text("of the working directory")
+    Path("sub").mkdir()
+    os.chdir("sub")
+    Path("out.txt").write_text("of sub")
+    return {"out": Path("out.txt")}
+
+
+def test_paths_are_those_of_where_the_op_stands_at_its_end():
+    assert run_op(leaves, n=1).text("out") == "of sub"
+
+
+@OP.function
+def grow(items: list, n: int) -> {"count": int}:
+    items.append(n)
+    return {"count": len(items)}
+
+
+def test_an_op_cannot_change_what_the_test_has_given():
+    items = [1]
+    assert run_op(grow, items=items, n=2)["count"] == 2
+    assert items == [1]
+    assert run_op(grow, items=[], n=[1, 2, 3], slices="n")["count"] == [1, 1, 1]
+
+
+class Later(Raises):
+    """Its state is set by a method, and is private."""
+
+    _message = "none"
+
+    def saying(self, message):
+        self._message = message
+        return self
+
+    def execute(self, op_in):
+        raise ValueError(self._message)
+
+
+def test_private_state_of_an_instance_travels():
+    with pytest.raises(ValueError, match="the third"):
+        run_op(Later().saying("the third"), kind="", isolated=True)
+
+
+@OP.function
+def datasets(n: int) -> {"data": Artifact(HDF5Datasets)}:
+    Path("x.txt").write_text("x")
+    return {"data": {"a": list(range(n)), "file": Path("x.txt")}}
+
+
+def test_outputs_that_are_hdf5_datasets_are_structures():
+    data = run_op(datasets, n=3)["data"]
+    assert data["a"] == [0, 1, 2]
+    assert data["file"].read_text() == "x"
+
+
+def test_a_text_for_slices_is_one_name():
+    assert run_op(repeat, n=1, data=["a", "b"], slices="data")["count"] == [1, 1]
+    with pytest.raises(WrongValue, match=r"slices='dta' is no input .* did you mean 'data'"):
+        run_op(repeat, n=1, data=["a"], slices="dta")
