@@ -198,8 +198,11 @@ def read_text(file: Path) -> str:
     """
     try:
         return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"cannot read {file}: {getattr(exc, 'strerror', None) or exc}") from exc
+    except OSError as exc:
+        raise ConfigError(f"cannot read {file}: {exc.strerror or exc}") from exc
+    except UnicodeDecodeError as exc:
+        line = exc.object.count(b"\n", 0, exc.start) + 1
+        raise ConfigError(f"cannot read {file}: line {line} is not UTF-8; save the file as UTF-8") from exc
 
 
 def from_documents(documents: Any, uploads: Mapping[str, str] | None = None, **choice: Any) -> Workflow:

@@ -81,6 +81,7 @@ class Workflow(Forms):
         self.on_exit = on_exit
         self.compiled: Any = None
         self.given: Any = None
+        self.places: Any = None
         self.notes: Tuple[str, ...] = ()
         self._mode: str | None = None
 

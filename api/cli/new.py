@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import keyword
 import re
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["new"]
 
 _PROJECT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
+_LONGEST = 50  # lines of the package with its name stay within the length that its ruff allows
 _FILES = {
     ".github/workflows/tests.yml": "tests.yml.txt",
     ".gitignore": "gitignore.txt",
@@ -66,12 +68,25 @@ def new(options: argparse.Namespace) -> None:
 
 
 def _check_module(module: str) -> None:
-    if not module.isidentifier() or not module.isascii() or keyword.iskeyword(module):
+    if not module.isidentifier() or not module.isascii() or keyword.iskeyword(module) or module.startswith("__"):
         raise WrongOption(f"{module!r} is no name that Python can import; give one with --name")
     if module in sys.stdlib_module_names or module == "tests":
         raise WrongOption(f"{module!r} is a module of Python's own; give another name with --name")
-    if importlib.util.find_spec(module) is not None:
+    if len(module) > _LONGEST:
+        raise WrongOption(f"{module!r} has more than {_LONGEST} letters; give a shorter name with --name")
+    if _is_installed(module):
         raise WrongOption(f"{module!r} is installed already; give another name with --name")
+
+
+def _is_installed(module: str) -> bool:
+    """Whether there is such a module elsewhere than in the current directory; folders without code are none."""
+    path, here = sys.path, ("", str(Path.cwd()))
+    sys.path = [place for place in path if place not in here]
+    try:
+        spec = importlib.util.find_spec(module)
+    finally:
+        sys.path = path
+    return spec is not None and spec.origin is not None
 
 
 def _texts(project: str, module: str, options: argparse.Namespace) -> dict[str, str]:
@@ -97,11 +112,27 @@ def _write(place: Path, files: dict[str, str]) -> None:
     """Write them all, where nothing is yet; a folder that is empty, or holds only ``.git``, may be there."""
     try:
         there = sorted(entry.name for entry in place.iterdir() if entry.name != ".git") if place.exists() else []
-        if there:
-            raise StateError(f"{place} is there already, with {there[0]} in it; nothing was written")
-        for name, text in files.items():
-            target = place / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
     except OSError as exc:
         raise StateError(f"cannot write {place}: {exc.strerror}") from exc
+    if there:
+        raise StateError(f"{place} is there already, with {there[0]} in it; nothing was written")
+    made: list[Path] = []
+    try:
+        for name, text in files.items():
+            target = place / name
+            made += [folder for folder in reversed(target.parents) if not folder.exists()]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.append(target)
+            target.write_text(text, encoding="utf-8")
+    except BaseException as exc:
+        _remove(made)
+        if isinstance(exc, OSError):
+            raise StateError(f"cannot write {place}: {exc.strerror}; nothing of it was kept") from exc
+        raise
+
+
+def _remove(made: list[Path]) -> None:
+    """Remove files and folders, the latest first; what cannot be removed stays."""
+    for path in reversed(made):
+        with contextlib.suppress(OSError):
+            path.rmdir() if path.is_dir() else path.unlink()

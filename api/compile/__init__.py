@@ -69,7 +69,7 @@ def compile_with_secrets(workflow: Workflow, *, on_cluster: bool = False) -> tup
     )
     check_graph(graph, problems)
     if problems.found:
-        raise CompileError(problems.found)
+        raise CompileError(problems.found if workflow.places is None else workflow.places.placed(problems.found))
     return graph, compiler.secrets.values
 
 

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import os
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dflow import building
-from dflow.common import HTTPArtifact, S3Artifact
-from dflow.engine.errors import ConfigError, DflowError
+from dflow.engine.errors import DflowError
 from dflow.engine.near import near_or_all
-from dflow.io import InputArtifact, InputParameter, Inputs, OutputArtifact, OutputParameter, Outputs
-from dflow.loops import argo_sequence
-from dflow.names import check_label, check_step_name
-from dflow.op_template import PythonScriptOPTemplate, ShellOPTemplate
-from dflow.python.python_op_template import PythonOPTemplate
-from dflow.python.registered import load_op
-from dflow.python.slices import Slices
+from dflow.names import check_step_name
 from dflow.step import Step
 from dflow.task import Task
-from dflow.wiring.references import RESERVED, has_tag, written_out
+from dflow.wiring.arguments import check_condition, executor_of, sequence_of, slices_of
+from dflow.wiring.files import artifact_of
+from dflow.wiring.places import Places
+from dflow.wiring.references import RESERVED, References
 from dflow.wiring.shape import OF_LEAVES, OF_OPS, OF_SCRIPTS, OF_STEPS, OF_TASKS, OF_WORKFLOWS, Mistakes
+from dflow.wiring.templates import template_of
 from dflow.workflow import Workflow
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["workflow_of"]
 
-_EXECUTORS = {
-    "container": "dflow.executor:ContainerExecutor",
-    "dispatcher": "dflow.plugins.dispatcher:DispatcherExecutor",
-    "slurm": "dflow.slurm:SlurmRemoteExecutor",
-}
 _AS_THEY_ARE = (
     "parallelism",
     "timeout",
@@ -42,8 +33,7 @@ _AS_THEY_ARE = (
     "continue_on_num_success",
     "continue_on_success_ratio",
 )
-_TAGGED = ("parameters", "when", "with_param", "with_sequence", "key")
-_LOCATIONS = ("from", "sub_path", "url", "key", "path")
+_TAGGED = ("when", "with_param", "with_sequence", "key")
 
 Fields = dict[str, Any]
 
@@ -76,9 +66,11 @@ def workflow_of(data: Any, folder: Path, mistakes: Mistakes, parameters: Fields 
         workflow.parallelism = given.get("parallelism")
         workflow.labels = {name: str(text) for name, text in given.get("labels", {}).items()}
         workflow.annotations = {name: str(text) for name, text in given.get("annotations", {}).items()}
-        for group in _Builder(given, folder, mistakes).groups():
+        builder = _Builder(given, folder, mistakes)
+        for group in builder.groups():
             workflow.add(group)
         mistakes.check()
+        workflow.places = Places(builder.paths, builder.scripts, mistakes)
     return workflow
 
 
@@ -89,14 +81,21 @@ def _import_from(folder: Path) -> None:
 
 
 class _Builder:
-    """Makes steps or tasks: first all templates, then the steps, which may mention outputs of any other."""
+    """Makes steps or tasks: first all templates, then the steps, which may mention outputs of any other.
+
+    Attributes:
+        paths: where each step is, by name.
+        scripts: names of the steps that are scripts.
+    """
 
     def __init__(self, given: Fields, folder: Path, mistakes: Mistakes) -> None:
         self._root = "tasks" if "tasks" in given and "steps" not in given else "steps"
         self._entries = given.get(self._root, [])
         self._folder = folder
         self._mistakes = mistakes
-        self._outputs: dict[str, dict[str, str]] = {}
+        self._references = References(self._root)
+        self.paths: dict[str, str] = {}
+        self.scripts: set[str] = set()
         self._templates: dict[str, Any] = {}
         self._fields: dict[str, Fields] = {}
 
@@ -140,11 +139,11 @@ class _Builder:
             return
         template = None
         with mistakes.at(f"{path}.op" if "op" in fields else path):
-            template = _op(fields) if "op" in fields else _script(fields) if "script" in fields else None
+            template = template_of(fields)
         name = fields.get("name")
         if template is not None and isinstance(name, str):
             self._templates[path], self._fields[path] = template, fields
-            self._outputs[name] = {
+            self._references.outputs[name] = {
                 **dict.fromkeys(template.outputs.parameters, "parameters"),
                 **dict.fromkeys(template.outputs.artifacts, "artifacts"),
             }
@@ -158,8 +157,13 @@ class _Builder:
             check_step_name(name)
         if name in RESERVED:
             self._mistakes.add(place, f"{name!r} means something else in tags; take another name")
-        if any(name == known.get("name") for known in self._fields.values()):
+        if name in self._references.outputs:
             self._mistakes.add(place, f"there is another {name!r}; each needs a name of its own")
+        else:
+            self.paths[name] = path
+            if "script" in fields:
+                self.scripts.add(name)
+            self._references.outputs[name] = None
 
     # -- steps ---------------------------------------------------------------------------------------------
 
@@ -168,8 +172,14 @@ class _Builder:
         arguments = {name: fields[name] for name in _AS_THEY_ARE if name in fields}
         for name in _TAGGED:
             if name in fields:
-                arguments[name] = self._full(fields[name], f"{path}.{name}")
+                arguments[name] = self._full(fields[name], f"{path}.{name}", is_data=name == "with_param")
         given, declared = fields.get("parameters", {}), template.inputs.parameters
+        arguments["parameters"] = {
+            name: self._full(value, f"{path}.parameters.{name}", is_data=True) for name, value in given.items()
+        }
+        if "when" in fields:
+            with mistakes.at(f"{path}.when"):
+                check_condition(fields["when"])
         for name in [name for name in given if name not in declared]:
             mistakes.add(
                 f"{path}.parameters.{name}", f"there is no input parameter {name!r}{near_or_all(name, declared)}"
@@ -177,13 +187,13 @@ class _Builder:
             del arguments["parameters"][name]
         with mistakes.at(f"{path}.with_sequence"):
             if "with_sequence" in arguments:
-                arguments["with_sequence"] = _called(argo_sequence, arguments["with_sequence"], "with_sequence")
+                arguments["with_sequence"] = sequence_of(arguments["with_sequence"])
         with mistakes.at(f"{path}.slices"):
             if "slices" in fields:
-                arguments["slices"] = _called(Slices, fields["slices"], "slices")
+                arguments["slices"] = slices_of(fields["slices"])
         with mistakes.at(f"{path}.executor"):
             if "executor" in fields:
-                arguments["executor"] = _executor(fields["executor"])
+                arguments["executor"] = executor_of(fields["executor"], f"{path}.executor", mistakes)
         arguments["artifacts"] = self._artifacts(path, fields, template)
         if self._root == "tasks":
             arguments["dependencies"] = self._dependencies(path, fields)
@@ -194,22 +204,17 @@ class _Builder:
             return None
 
     def _dependencies(self, path: str, fields: Fields) -> list[str]:
-        names = [found.get("name") for found in self._fields.values()]
         for index, name in enumerate(fields.get("dependencies", [])):
-            if name not in names:
-                self._mistakes.add(
-                    f"{path}.dependencies[{index}]", f"there is no task {name!r}{near_or_all(name, names)}"
-                )
+            if name not in self.paths:
+                hint = near_or_all(name, self.paths)
+                self._mistakes.add(f"{path}.dependencies[{index}]", f"there is no task {name!r}{hint}")
         return list(fields.get("dependencies", []))
 
-    def _full(self, value: Any, path: str) -> Any:
-        try:
-            return written_out(value, self._outputs, self._root)
-        except KeyError as exc:
-            step, name = exc.args
-            known = near_or_all(name, self._outputs[step])
-            self._mistakes.add(path, f"{self._root[:-1]} {step!r} has no output {name!r}{known}")
-            return value
+    def _full(self, value: Any, path: str, kind: str = "parameters", *, is_data: bool = False) -> Any:
+        def wrong(text: str) -> None:
+            self._mistakes.add(path, text)
+
+        return self._references.written_out(value, wrong, kind, is_data=is_data)
 
     def _artifacts(self, path: str, fields: Fields, template: Any) -> Fields:
         made = {}
@@ -219,166 +224,11 @@ class _Builder:
                 text = f"there is no input artifact {name!r}{near_or_all(name, template.inputs.artifacts)}"
                 self._mistakes.add(place, text)
                 continue
+            if isinstance(given, dict):
+                kinds = {part: "artifacts" if part == "from" else "parameters" for part in given}
+                full = {part: self._full(value, f"{place}.{part}", kinds[part]) for part, value in given.items()}
+            else:
+                full = self._full(given, place, "artifacts")
             with self._mistakes.at(place):
-                made[name] = self._artifact(self._full(given, place), place, is_op="op" in fields)
+                made[name] = artifact_of(full, self._folder, is_op="op" in fields)
         return made
-
-    def _artifact(self, given: Any, place: str, *, is_op: bool) -> Any:
-        """An artifact: a tag, a path, a list or map of paths, or a map that says where it is."""
-        if has_tag(given):
-            return given
-        if isinstance(given, dict) and given and set(given) <= set(_LOCATIONS):
-            return self._located(given, is_op=is_op)
-        if isinstance(given, dict) and "from" in given:
-            unknown = next(name for name in given if name not in _LOCATIONS)
-            raise ConfigError(f"there is no {unknown!r} in an artifact{near_or_all(unknown, _LOCATIONS)}")
-        if isinstance(given, str):
-            return self._file(given, is_op=is_op)
-        from dflow.artifacts import upload_artifact
-
-        if isinstance(given, list) and given and all(isinstance(item, str) and not has_tag(item) for item in given):
-            return upload_artifact([self._path(item) for item in given])
-        if isinstance(given, list) and given and all(isinstance(item, str) for item in given):
-            return [item if has_tag(item) else self._file(item, is_op=is_op) for item in given]
-        raise ConfigError(
-            f"it must be a path, a list of paths, a tag, or a map with {', '.join(_LOCATIONS)}, not {given!r}"
-        )
-
-    def _located(self, given: Fields, *, is_op: bool) -> Any:
-        kinds = [name for name in given if name != "sub_path"]
-        if len(kinds) != 1 or not all(isinstance(value, str) for value in given.values()):
-            raise ConfigError("it must have one of from, url, key and path, as a text, and may have a sub_path")
-        kind, part = kinds[0], given.get("sub_path")
-        if kind == "url":
-            made: Any = HTTPArtifact(given["url"])
-            if part is not None:
-                raise ConfigError("of a url no part can be taken; leave sub_path out")
-            return made
-        if kind == "from":
-            made = _Output(given["from"])
-        elif kind == "key":
-            made = S3Artifact(key=given["key"])
-        else:
-            made = self._file(given["path"], is_op=is_op)
-        return made if part is None else made.sub_path(part)
-
-    def _file(self, path: str, *, is_op: bool) -> Any:
-        """An uploaded file or folder; a script finds it itself at the path of the artifact, no folder around it."""
-        from dflow.artifacts import upload_artifact
-
-        place = self._path(path)
-        if is_op:
-            return upload_artifact(place)
-        made = upload_artifact(place, archive=None)
-        inside = os.path.relpath(place) if place.is_relative_to(Path.cwd()) else str(place).lstrip("/")
-        return made if inside == "." else made.sub_path(inside)
-
-    def _path(self, path: str) -> Path:
-        place = Path(os.path.abspath(self._folder / path))  # links stay as they are
-        if not place.exists():
-            raise ConfigError(f"there is no file or directory {path!r} in {self._folder.resolve()}")
-        return place
-
-
-class _Output(InputArtifact):
-    """An output by the text of its tag, of which a part can be taken."""
-
-    def __init__(self, tag: str) -> None:
-        super().__init__()
-        if not (tag.startswith("{{") and tag.endswith("}}")):
-            raise ConfigError(f"from is {tag!r}; it must be one tag, such as '{{{{train.model}}}}'")
-        self._tag = tag
-
-    def __str__(self) -> str:
-        return self._tag
-
-
-# -- templates ----------------------------------------------------------------------------------------------------
-
-
-def _leaf(fields: Fields) -> Fields:
-    return {name: fields[name] for name in OF_LEAVES if name in fields and name != "retries"}
-
-
-def _op(fields: Fields) -> Any:
-    op = load_op(fields["op"])
-    more = {name: fields[name] for name in OF_OPS if name in fields}
-    return PythonOPTemplate(op, retry_on_failure_and_error=fields.get("retries"), **_leaf(fields), **more)
-
-
-def _script(fields: Fields) -> Any:
-    parameters, artifacts = fields.get("parameters", {}), fields.get("artifacts", {})
-    outputs = fields.get("outputs", {})
-    kind = PythonScriptOPTemplate if fields.get("language") == "python" else ShellOPTemplate
-    template: Any = kind(
-        name=str(fields.get("name", "script")),
-        inputs=Inputs(
-            parameters={check_label(name): InputParameter() for name in parameters},
-            artifacts={
-                check_label(name, "artifact"): InputArtifact(path=f"/tmp/inputs/artifacts/{name}")  # noqa: S108 - in the step
-                for name in artifacts
-            },
-        ),
-        outputs=Outputs(
-            parameters={
-                name: OutputParameter(value_from_path=path)
-                for name, path in _paths(outputs.get("parameters"), "parameters").items()
-            },
-            artifacts={
-                name: OutputArtifact(path=path) for name, path in _paths(outputs.get("artifacts"), "artifacts").items()
-            },
-        ),
-        script=fields["script"],
-        **_leaf(fields),
-    )
-    if "retries" in fields:
-        template.retry_strategy = {"limit": fields["retries"], "retryPolicy": "Always"}
-    return template
-
-
-def _paths(given: Any, kind: str) -> dict[str, str]:
-    """Names of outputs with the paths that a script writes: a list of names, or a map to paths."""
-    if given is None:
-        return {}
-    if isinstance(given, list) and all(isinstance(name, str) for name in given):
-        given = {name: f"/tmp/outputs/{kind}/{name}" for name in given}  # noqa: S108 - in the step
-    if not isinstance(given, dict) or not all(isinstance(path, str) for path in given.values()):
-        raise ConfigError(f"outputs.{kind} must be a list of names, or a map of names to paths, not {given!r}")
-    return {check_label(name): path for name, path in given.items()}
-
-
-# -- arguments ----------------------------------------------------------------------------------------------------
-
-
-def _called(function: Any, arguments: Fields, what: str) -> Any:
-    """What a function or class gives, with its arguments by name."""
-    known = inspect.signature(function).parameters
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
-    for name in arguments:
-        if name not in known and not takes_any:
-            raise ConfigError(f"{what} has no {name!r}{near_or_all(name, known)}")
-    try:
-        return function(**arguments)
-    except (TypeError, ValueError) as exc:
-        raise ConfigError(f"{what}: {exc}") from exc
-
-
-def _executor(given: Any) -> Any:
-    """An executor by the name of a kind, or of its class, with its arguments."""
-    arguments = {"type": given} if isinstance(given, str) else dict(given)
-    kind = arguments.pop("type", None)
-    if not isinstance(kind, str):
-        raise ConfigError(f"it must have a type: {', '.join(_EXECUTORS)}, or package.module:Class")
-    place = _EXECUTORS.get(kind, kind)
-    module, colon, name = place.partition(":")
-    if not colon:
-        raise ConfigError(
-            f"there is no executor {kind!r}{near_or_all(kind, _EXECUTORS)}; or write package.module:Class"
-        )
-    try:
-        cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as exc:
-        raise ConfigError(f"the executor {kind!r} cannot be imported: {exc}") from exc
-    if not (isinstance(cls, type) and callable(getattr(cls, "render", None))):
-        raise ConfigError(f"{kind!r} is no executor: it has no method render(template)")
-    return _called(cls, arguments, kind)

@@ -15,6 +15,7 @@ __all__ = ["Part", "names_at_the_top", "read_yaml"]
 
 _MOST_NODES = 200_000
 _DEEP = 100
+_TOO_DEEP = "this is nested too deeply, or too large with its aliases written out"
 _SCALARS = {
     "null": r"~|null|Null|NULL|",
     "bool": r"true|True|TRUE|false|False|FALSE",
@@ -27,6 +28,9 @@ _SCALARS = {
 }
 
 
+_AT_THE_TOP = re.compile(r"^([A-Za-z]\w*)\s*:", re.MULTILINE)
+
+
 class _Loader(yaml.SafeLoader):
     """Reads plain data only."""
 
@@ -35,6 +39,15 @@ class _Loader(yaml.SafeLoader):
 
 for _name, _pattern in _SCALARS.items():
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(rf"(?:{_pattern})\Z"), None)
+
+
+class _Refused(Exception):
+    """More than is read, from a line on."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+        self.why = _TOO_DEEP
 
 
 class Part:
@@ -57,7 +70,7 @@ class Part:
         self._count += 1
         line = node.start_mark.line + 1
         if depth > _DEEP or self._count > _MOST_NODES:
-            raise CompileError([f"line {line}: this is nested too deeply, or too large with its aliases written out"])
+            raise _Refused(line)
         self.lines.setdefault(path, line)
         if isinstance(node, yaml.SequenceNode):
             for index, item in enumerate(node.value):
@@ -73,32 +86,45 @@ class Part:
                 self._walk(value, place, depth + 1)
 
 
-def read_yaml(text: str) -> list[Part]:
+def read_yaml(text: str, file: str | None = None) -> list[Part]:
     """The documents of a YAML or JSON text.
+
+    Args:
+        file: what the text is called in messages.
 
     Raises:
         CompileError: it is no YAML, or has values that are no plain data; says in which line.
     """
     try:
         return list(_parts(text))
+    except _Refused as exc:
+        line, why = exc.line, exc.why
+    except yaml.reader.ReaderError as exc:
+        line = text.count("\n", 0, exc.position) + 1
+        why = f"this is no YAML: {_shown(exc.character)} cannot stand in it"
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         line = 1 if mark is None else mark.line + 1
-        why = getattr(exc, "problem", None) or str(exc)
-        raise CompileError([f"line {line}: this is no YAML: {why}"]) from None
-    except (ValueError, TypeError, RecursionError) as exc:
-        raise CompileError([f"this is no YAML: {exc}"]) from None
+        why = f"this is no YAML: {getattr(exc, 'problem', None) or exc}"
+    except RecursionError:
+        line, why = 1, _TOO_DEEP
+    except (ValueError, TypeError) as exc:
+        line, why = 1, f"this is no YAML: {exc}"
+    raise CompileError([f"{file}:{line}: {why}" if file else f"line {line}: {why}"])
+
+
+def _shown(character: Any) -> str:
+    return repr(chr(character) if isinstance(character, int) else character)
 
 
 def names_at_the_top(text: str) -> set[str]:
-    """The names of the outermost map of the first document; none where it is no map, or the text no YAML."""
-    loader = _Loader(text)
+    """The names of the outermost map of the first document; where the text is no YAML, what look like these."""
     try:
+        loader = _Loader(text)
         node = loader.get_node() if loader.check_node() else None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return set()
-    finally:
         loader.dispose()
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return set(_AT_THE_TOP.findall(text))
     return {key.value for key, _ in node.value} if isinstance(node, yaml.MappingNode) else set()
 
 

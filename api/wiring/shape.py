@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,10 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
+def _is_variable(name: str, value: Any) -> bool:
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None and not isinstance(value, (dict, list, tuple, set))
+
+
 _TEXT: Kind = (lambda value: isinstance(value, str), "a text")
 _MAP: Kind = (lambda value: isinstance(value, dict) and all(isinstance(key, str) for key in value), "a map by name")
 _LIST: Kind = (lambda value: isinstance(value, list) and bool(value), "a list with at least one entry")
@@ -38,6 +43,11 @@ _SEVERAL: Kind = (lambda value: isinstance(value, (list, str)), "a list, or a te
 _OUTPUTS: Kind = (
     lambda value: isinstance(value, dict) and set(value) <= {"parameters", "artifacts"},
     "a map of parameters and artifacts",
+)
+_RATIO: Kind = (lambda v: _NUMBER[0](v) and 0 <= v <= 1, "a number from 0 to 1")
+_ENVS: Kind = (
+    lambda value: _MAP[0](value) and all(map(_is_variable, value, value.values())),
+    "a map of names (of letters, digits and '_', no digit at the beginning) to texts or numbers",
 )
 _EXECUTOR: Kind = (lambda value: isinstance(value, (str, dict)), "a name, or a map with type and arguments")
 
@@ -69,13 +79,13 @@ OF_STEPS: dict[str, Kind] = {
     "continue_on_failed": _YES,
     "continue_on_error": _YES,
     "continue_on_num_success": _COUNT,
-    "continue_on_success_ratio": _NUMBER,
+    "continue_on_success_ratio": _RATIO,
 }
 OF_LEAVES: dict[str, Kind] = {
     "image": _TEXT,
     "image_pull_policy": _TEXT,
     "command": _WORDS,
-    "envs": _MAP,
+    "envs": _ENVS,
     "requests": _MAP,
     "limits": _MAP,
     "node_selector": _MAP,
@@ -110,11 +120,15 @@ class Mistakes:
 
     def add(self, path: str, text: str) -> None:
         """Note one."""
+        self._found.append((self._line(path) or 0, self.placed(path, text)))
+
+    def placed(self, path: str, text: str) -> str:
+        """A text with its place before it."""
         line = self._line(path)
         where = path or "the workflow"
         if line is not None:
             where = f"{self._file}:{line}: {where}" if self._file else f"line {line}: {where}"
-        self._found.append((line or 0, f"{where}: {text}"))
+        return f"{where}: {text}"
 
     @contextmanager
     def at(self, path: str) -> Iterator[None]:

@@ -16,6 +16,7 @@ __all__ = ["from_mapping", "from_text", "is_wiring_text"]
 
 Fields = dict[str, Any]
 
+_DEEP = 100
 _MANIFEST = re.compile(r"^apiVersion:", re.MULTILINE)
 
 
@@ -27,7 +28,11 @@ def from_mapping(data: Any, folder: Any = None) -> Workflow:
     """
     from dflow.wiring.build import workflow_of
 
-    return workflow_of(data, _folder(folder), Mistakes())
+    mistakes = Mistakes()
+    if not _is_finite(data, 0):
+        mistakes.add("", "it is nested too deeply, or holds itself")
+        mistakes.check()
+    return workflow_of(data, _folder(folder), mistakes)
 
 
 def from_text(text: str, folder: Any = None, *, file: str | None = None, parameters: Fields | None = None) -> Workflow:
@@ -43,9 +48,9 @@ def from_text(text: str, folder: Any = None, *, file: str | None = None, paramet
     from dflow.wiring.build import workflow_of
     from dflow.wiring.reading import read_yaml
 
-    parts = read_yaml(text)
+    parts = read_yaml(text, file)
     if len(parts) != 1:
-        raise CompileError([f"the text has {len(parts)} documents; a workflow is one"])
+        raise CompileError([f"{file or 'the text'} has {len(parts)} documents; a workflow is one"])
     mistakes = Mistakes(parts[0].lines, file)
     mistakes.repeated(parts[0].repeated)
     return workflow_of(parts[0].value, _folder(folder), mistakes, parameters)
@@ -56,6 +61,15 @@ def is_wiring_text(text: str) -> bool:
     from dflow.wiring.reading import names_at_the_top
 
     return not _MANIFEST.search(text) and is_wiring(dict.fromkeys(names_at_the_top(text)))
+
+
+def _is_finite(data: Any, depth: int) -> bool:
+    """Whether lists and maps end, and not too far down."""
+    if isinstance(data, (dict, list, tuple)):
+        return depth < _DEEP and all(
+            _is_finite(item, depth + 1) for item in (data.values() if isinstance(data, dict) else data)
+        )
+    return True
 
 
 def _folder(given: Any) -> Path:

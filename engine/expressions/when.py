@@ -15,7 +15,7 @@ from dflow.engine.records import record
 if TYPE_CHECKING:
     from dflow.engine.expressions.when_lexer import Word
 
-__all__ = ["evaluate_when"]
+__all__ = ["check_when", "evaluate_when"]
 
 _LEVELS: tuple[frozenset[str], ...] = (
     frozenset({","}),
@@ -72,6 +72,18 @@ def evaluate_when(text: str) -> bool:
     if not isinstance(result, bool):
         raise ExpressionError(f"the condition {text!r} gives {_shown(result)}, not true or false", source=text)
     return result
+
+
+def check_when(text: str) -> None:
+    """Check that a text can be read as a condition, whatever it gives.
+
+    Raises:
+        ExpressionError: it cannot.
+    """
+    try:
+        _parsed(text)
+    except RecursionError as exc:
+        raise ExpressionError("the condition is nested too deeply", source=text) from exc
 
 
 @functools.lru_cache(maxsize=1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -58,7 +59,9 @@ def test_its_script_runs_and_finds_the_minimum(package):
     assert "distance 1.124, energy -1.000" in done.stdout, done.stdout + done.stderr
 
 
-def test_ruff_has_nothing_to_say(package):
+def test_ruff_has_nothing_to_say():
+    assert main(["new", "a" + "b" * 49]) == 0  # the longest name there may be
+    package = Path("a" + "b" * 49).absolute()
     for command in (["check"], ["format", "--check"]):
         done = in_package(package, "ruff", *command, ".", "--no-cache")
         assert done.returncode == 0, done.stdout
@@ -109,6 +112,8 @@ def test_place_names_and_license_can_be_chosen(capsys):
         (["class"], 2, "'class' is no name that Python can import"),
         (["json"], 2, "'json' is a module of Python's own"),
         (["pytest"], 2, "'pytest' is installed already"),
+        (["x", "--name", "__main__"], 2, "'__main__' is no name that Python can import"),
+        (["b" * 51], 2, "has more than 50 letters; give a shorter name with --name"),
         (["x", "--name", "a.b"], 2, "'a.b' is no name that Python can import"),
     ],
 )
@@ -130,6 +135,35 @@ def test_nothing_is_overwritten(capsys):
     assert [p.name for p in Path("my-ops").iterdir()] == ["README.md"]
     Path("other/.git").mkdir(parents=True)
     assert main(["new", "other"]) == 0
+
+
+def test_what_was_written_is_removed_when_the_rest_cannot_be(monkeypatch, capsys):
+    write = Path.write_text
+
+    def full(self, *args, **kwargs):
+        if self.name == "README.md":
+            write(self, "half of")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(self, *args, **kwargs)
+
+    Path("mine/.git").mkdir(parents=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        assert main(["new", "my-ops", "--dir", "mine"]) == 1
+        assert main(["new", "my-ops", "--dir", "deep/er"]) == 1
+    assert "cannot write mine: No space left on device; nothing of it was kept" in capsys.readouterr().err
+    assert [str(path) for path in Path().rglob("*")] == ["mine", "mine/.git"]
+    assert main(["new", "my-ops", "--dir", "mine"]) == 0
+
+
+def test_folders_beside_it_are_no_installed_packages(monkeypatch):
+    monkeypatch.syspath_prepend("")
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    Path("existing").mkdir()
+    Path("elsewhere/spaced").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(Path("elsewhere").absolute()))
+    assert main(["new", "existing"]) == 0
+    assert main(["new", "spaced"]) == 0
 
 
 @pytest.mark.artefacts

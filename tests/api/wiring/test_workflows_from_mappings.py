@@ -1,4 +1,4 @@
-"""Workflows that are mappings: what they do, and what is said of mistakes."""
+"""Workflows that are mappings: what they do."""
 
 from __future__ import annotations
 
@@ -18,54 +18,6 @@ from dflow.python import OP, load_op, registered_ops
 from dflow.wiring.reading import read_yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-OPS = """
-    from pathlib import Path
-    from dflow.python import OP, OPIO, OPIOSign, Artifact
-
-    class Square(OP):
-        @classmethod
-        def get_input_sign(cls):
-            return OPIOSign({"x": int})
-
-        @classmethod
-        def get_output_sign(cls):
-            return OPIOSign({"y": int, "note": Artifact(Path)})
-
-        @OP.exec_sign_check
-        def execute(self, op_in):
-            Path("note.txt").write_text(f"{op_in['x']} squared")
-            return OPIO({"y": op_in["x"] ** 2, "note": Path("note.txt")})
-
-    @OP.function
-    def total(ys: list) -> {"total": int}:
-        return {"total": sum(ys)}
-
-    @OP.function
-    def words(files: Artifact(list[Path]), one: Artifact(Path)) -> {"words": list}:
-        return {"words": [*(file.read_text() for file in files), one.read_text()]}
-
-    @OP.function
-    def optional(x: int, one: Artifact(Path, optional=True)) -> {"x": int}:
-        return {"x": x}
-
-    class Wrapped:
-        def __init__(self, text="A"):
-            self.text = text
-
-        def render(self, template):
-            template.script = f"export WRAPPED={self.text}\\n{template.script}"
-            return template
-
-    not_an_op = 3
-"""
-
-
-@pytest.fixture(autouse=True)
-def _ops(monkeypatch: pytest.MonkeyPatch) -> Any:
-    Path("wired_ops.py").write_text(textwrap.dedent(OPS))
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delitem(sys.modules, "wired_ops", raising=False)
 
 
 def run(text: str) -> Workflow:
@@ -216,108 +168,6 @@ def test_a_manifest_is_still_a_manifest() -> None:
     assert compile_workflow(Workflow.from_file("m.json")) == compile_workflow(Workflow.from_dict(manifest))
 
 
-# -- mistakes -----------------------------------------------------------------------------------------------------
-
-WRONG = """\
-name: Bad Name
-paralelism: 3
-steps:
-- name: square
-  op: wired_ops:Squar
-- name: add
-  op: wired_ops:total
-  parameter: {ys: 1}
-- name: add
-  op: wired_ops:total
-  parameters: {yz: "{{one.z}}"}
-- - name: one
-    op: wired_ops:Square
-    parameters: {x: 5}
-    artifacts: {a: nothing.txt}
-    executor: contaner
-    slices: {input_parameters: [x]}
-- name: both
-  op: nope
-  script: x
-- name: s
-  script: [1]
-- 7
-- name: t
-  script: cat
-  artifacts: {f: missing.txt, g: "{{one.nota}}", h: 5, i: {url: x, key: y}}
-  retries: 0
-- {name: item, script: "true"}
-- name: u
-  script: "true"
-  script: "false"
-  outputs: {artefacts: [a]}
-"""
-SAID = [
-    "bad.yaml:1: name: the workflow name 'Bad Name' must consist of",
-    "bad.yaml:2: paralelism: a workflow has no 'paralelism'; did you mean 'parallelism'?",
-    "bad.yaml:5: steps[0].op: OP 'wired_ops:Squar': 'wired_ops' has no 'Squar'; did you mean 'Square'?",
-    "bad.yaml:8: steps[1].parameter: a step has no 'parameter'; did you mean 'parameters'?",
-    "bad.yaml:9: steps[2].name: there is another 'add'; each needs a name of its own",
-    "bad.yaml:11: steps[2].parameters: step 'one' has no output 'z'; it has 'y', 'note'",
-    "bad.yaml:11: steps[2].parameters.yz: there is no input parameter 'yz'; it has 'ys'",
-    "bad.yaml:15: steps[3][0].artifacts.a: there is no input artifact 'a'; it has none",
-    "bad.yaml:16: steps[3][0].executor: there is no executor 'contaner'; did you mean 'container'?",
-    "bad.yaml:17: steps[3][0].slices: slices has no 'input_parameters'; did you mean 'input_parameter'?",
-    "bad.yaml:18: steps[4]: a step has an op or a script, one of them",
-    "bad.yaml:22: steps[5].script: it must be a text, not [1]",
-    "bad.yaml:23: steps[6]: a step must be a map, not 7",
-    "bad.yaml:26: steps[7].artifacts.f: there is no file or directory 'missing.txt' in ",
-    "bad.yaml:26: steps[7].artifacts.g: step 'one' has no output 'nota'; did you mean 'note'?",
-    "bad.yaml:26: steps[7].artifacts.h: it must be a path, a list of paths, a tag, or a map with",
-    "bad.yaml:26: steps[7].artifacts.i: it must have one of from, url, key and path",
-    "bad.yaml:27: steps[7].retries: it must be a whole number, 1 or more, not 0",
-    "bad.yaml:28: steps[8].name: 'item' means something else in tags; take another name",
-    "bad.yaml:31: steps[9].script: it is given twice; remove one",
-    "bad.yaml:32: steps[9].outputs: it must be a map of parameters and artifacts, not {'artefacts': ['a']}",
-]
-
-
-def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
-    Path("bad.yaml").write_text(WRONG)
-    with pytest.raises(CompileError) as caught:
-        Workflow.from_file("bad.yaml")
-    found = list(caught.value.problems)
-    assert [line for line in SAID if not any(problem.startswith(line) for problem in found)] == []
-    assert len(found) == len(SAID)
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("name: a\nsteps: {a: 1}", "line 2: steps: it must be a list with at least one entry"),
-        ("name: a\nsteps: []", "steps: it must be a list"),
-        ("steps: [{script: x}]", r"steps\[0\]: it has no name"),
-        ("steps: [[]]", r"steps\[0\]: there is no step in it"),
-        ("steps: [{name: a}]", "an op or a script, one of them"),
-        ("steps: [{name: a, script: x}]\ntasks: [{name: b, script: x}]", "there are steps, too"),
-        ("tasks: [{name: a, script: x, dependencies: [b]}]", r"dependencies\[0\]: there is no task 'b'; it has 'a'"),
-        ("steps: [{name: a, op: 'wired_ops:not_an_op'}]", "which is no subclass of OP"),
-        ("steps: [{name: a, op: 'no_such_module:X'}]", "'no_such_module' cannot be imported"),
-        ("steps: [{name: a, op: '../x:X'}]", "is no name of a module"),
-        ("steps: [{name: a, script: x, executor: {image: y}}]", "it must have a type: container, dispatcher, slurm"),
-        ("steps: [{name: a, script: x, executor: {type: container, dokcer: y}}]", "no 'dokcer'; did you mean 'docker'"),
-        ("steps: [{name: a, script: x, with_sequence: {cuont: 3}}]", "no 'cuont'; did you mean 'count'"),
-        ("steps: [{name: a, script: x, artifacts: {f: {from: x}}}]", "it must be one tag"),
-        ("steps: [{name: a, script: x, outputs: {parameters: 3}}]", "must be a list of names, or a map"),
-    ],
-)
-def test_each_mistake_says_what_to_do(text: str, wanted: str) -> None:
-    with pytest.raises(CompileError, match=wanted):
-        Workflow.from_yaml(text)
-
-
-def test_what_is_only_known_when_it_is_compiled_is_told_before_anything_runs() -> None:
-    wf = Workflow.from_yaml("name: w\nsteps: [{name: a, op: 'wired_ops:Square'}]")
-    with pytest.raises(CompileError, match=r"input parameter 'x' .* is not given"):
-        wf.submit()
-    assert list(Path().glob("w-*")) == []
-
-
 def test_values_are_data() -> None:
     wf = run("""
         name: w
@@ -332,6 +182,11 @@ def test_values_are_data() -> None:
     assert list(Path().rglob("hacked")) == []
     with pytest.raises(CompileError, match="could not determine a constructor"):
         Workflow.from_file(_written("name: !!python/object/apply:os.getcwd []\nsteps: []"))
+
+
+def test_true_is_what_programs_call_true() -> None:
+    script = """'test "$A$B$C" = true3'"""
+    run(f"steps: [{{name: a, script: {script}, envs: {{A: true, B: 3, C: }}}}]")
 
 
 def _written(text: str) -> str:
