@@ -163,10 +163,14 @@ class CustomPickler:
 
         Args:
             kwargs: of ``jsonpickle.dumps``.
-        """
-        import jsonpickle
 
-        return str(jsonpickle.dumps(obj, **{"keys": True, **kwargs}))
+        Raises:
+            ValueError: a dict has a key that is one of these notes, such as "py/object", and would come back empty.
+        """
+        from dflow.python.pickled_text import library, refuse_notes
+
+        refuse_notes(obj)
+        return str(library().dumps(obj, **{"keys": True, **kwargs}))
 
     def loads(self, s: str, **kwargs: Any) -> Any:
         """The object of a text. Texts are trusted: one can have any function called that is installed here.
@@ -174,9 +178,9 @@ class CustomPickler:
         Args:
             kwargs: of ``jsonpickle.loads``.
         """
-        import jsonpickle
+        from dflow.python.pickled_text import library
 
-        return jsonpickle.loads(s, **{"keys": True, **kwargs})
+        return library().loads(s, **{"keys": True, **kwargs})
 
 
 jsonpickle = CustomPickler()

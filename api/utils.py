@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
+from dflow.engine.errors import WrongType, WrongValue
+
 __all__ = [
     "dict2list",
     "expand",
@@ -23,6 +25,9 @@ __all__ = [
     "run_command",
     "set_directory",
 ]
+
+_LONGEST = 1_000_000
+"""What a list with gaps may have."""
 
 _ELSEWHERE = {
     "ArtifactDict": "path_objects",
@@ -155,30 +160,61 @@ def run_command(
 
 
 def flatten(d: Any) -> Dict[str, Any]:
-    """Nested dicts and lists as one dict with keys such as ``a.0.b``."""
+    """Nested dicts and lists as one dict with keys such as ``a.0.b``; {} of what is neither.
+
+    Empty dicts and lists inside leave no trace. A key that is no text stays as it is at the top.
+    """
     result: Dict[str, Any] = {}
-    pairs = d.items() if isinstance(d, dict) else enumerate(d)
+    if isinstance(d, dict):
+        pairs: List[Tuple[Any, Any]] = list(d.items())
+    else:
+        pairs = [(str(index), item) for index, item in enumerate(d)] if isinstance(d, list) else []
     for key, value in pairs:
         if isinstance(value, (dict, list)):
             result.update({f"{key}.{inner}": item for inner, item in flatten(value).items()})
         else:
-            result[str(key)] = value
+            result[key] = value
     return result
 
 
 def expand(d: Dict[str, Any]) -> Any:
-    """The way back from :func:`flatten`; a dict with keys 0, 1, 2 … becomes a list."""
-    from dflow.python.catalog import unflatten
+    """The way back from :func:`flatten`; dicts whose keys are all numbers become lists, with None at what is missing.
 
-    return unflatten(d.items())
+    Raises:
+        TypeError: one key is the beginning of another, which has dots.
+        ValueError: a number is far too large for an index.
+    """
+    tree: Dict[str, Any] = {}
+    branches = {"": tree}
+    for key, value in d.items():
+        *above, last = str(key).split(".")
+        path, branch = "", tree
+        for part in above:
+            path += part + "."
+            if path not in branches:
+                if part in branch:
+                    raise WrongType(f"expand: {key!r} goes on where another key ends")
+                branches[path] = branch[part] = {}
+            branch = branches[path]
+        if last in branch:
+            raise WrongType(f"expand: another key is {key!r}, or goes on from there")
+        branch[last] = value
+    return dict2list(tree)
 
 
 def dict2list(d: Any) -> Any:
-    """Dicts with keys 0, 1, 2 … become lists, at every depth."""
+    """Dicts whose keys are all numbers become lists, at every depth; None is at what is missing, [] for {}.
+
+    Raises:
+        ValueError: a number is far too large for an index.
+    """
     if not isinstance(d, dict):
         return d
-    keys: List[str] = [str(key) for key in d]
-    if keys and set(keys) == {str(i) for i in range(len(keys))}:
-        by_text = {str(key): value for key, value in d.items()}
-        return [dict2list(by_text[str(i)]) for i in range(len(keys))]
-    return {key: dict2list(value) for key, value in d.items()}
+    items = {key: dict2list(value) for key, value in d.items()}
+    by_index = {int(text): items[key] for key in items if (text := str(key)).isascii() and text.isdecimal()}
+    if len(by_index) < len(items):
+        return items
+    length = max(by_index, default=-1) + 1
+    if length > _LONGEST + 100 * len(by_index):
+        raise WrongValue(f"dict2list: a list with the index {length - 1} would be nearly empty")
+    return [by_index.get(index) for index in range(length)]

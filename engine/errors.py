@@ -157,7 +157,7 @@ class StateError(DflowError):
     """A run directory cannot be read, written or owned."""
 
 
-class RunNotFound(StateError):
+class RunNotFound(StateError, FileNotFoundError):
     """There is no run of that id here."""
 
 
@@ -202,7 +202,7 @@ class WrongType(DflowError, TypeError):
     """An argument is not of the kind that is needed."""
 
 
-class NoSuchFile(DflowError, FileNotFoundError):
+class NoSuchFile(DflowError, FileNotFoundError, RuntimeError):
     """A file or folder that is asked for is not there."""
 
 

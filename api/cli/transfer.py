@@ -10,7 +10,7 @@ from dflow.cli.find import find_run, find_steps, pairs
 from dflow.cli.parsing import WrongOption
 from dflow.cli.show import print_json, say
 from dflow.config import is_remote
-from dflow.engine.errors import ConfigError, StateError, UnsafeArtifact, UnsupportedError
+from dflow.engine.errors import ConfigError, RunNotFound, StateError, UnsafeArtifact, UnsupportedError
 from dflow.engine.near import near_aside
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def download(options: argparse.Namespace) -> None:
         for name, artifact, target in _wanted(options):
             found = download_artifact(artifact, path=target)
             done.append({"artifact": name, "path": str(target), "files": found})
+    except RunNotFound:
+        raise
     except FileNotFoundError as exc:
         raise StateError(f"cannot download: {exc}") from exc
     if options.json:

@@ -2,7 +2,8 @@
 
 A file has a dataset for each leaf, under its keys joined by dots (``a.0.b``). Attributes of a dataset say what it is:
 ``type`` is ``data``, ``file``, ``dir`` (packed) or ``null``; ``dtype`` is ``utf-8`` or ``binary`` for texts and bytes;
-``path`` says where a file or directory was.
+``path`` says where a file or directory was. What names cannot tell (empty dicts and lists, keys with dots) stands as
+JSON in attributes of the file, ``dflow_structure_0``, ``…_1`` ….
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Dict, List
 
-from dflow.engine.errors import MissingExtra, NoSuchFile, UnsafeArtifact, WrongType
+from dflow.engine.errors import MissingExtra, NoSuchFile, UnsafeArtifact, WrongType, WrongValue
 from dflow.python.catalog import flatten, marks_of, unflatten
+from dflow.python.hdf5_structure import filled, is_awkward, read_structure, safe_names, structure_of, write_structure
 
 __all__ = ["HDF5Dataset", "assemble_datasets", "datasets_in", "in_memory", "pack_value", "write_datasets"]
 
@@ -134,6 +136,9 @@ def _structure_of(opened: Any) -> Any:
             found[name] = None if leaf.is_none() else leaf
 
     opened.visititems(visit)
+    structure = read_structure(opened.attrs)
+    if structure is not None:
+        return filled(structure, found)
     shape = opened.attrs.get("dflow")
     if shape == "leaf":
         return found["0"]
@@ -163,6 +168,7 @@ def write_datasets(value: Any, file: Any) -> None:
     Raises:
         FileNotFoundError: a path does not exist.
         TypeError: HDF5 has no place for a leaf.
+        ValueError: it has none for a text or a key.
         MissingExtra: h5py is not installed.
     """
     with _h5py().File(str(file), "w") as target:
@@ -170,26 +176,30 @@ def write_datasets(value: Any, file: Any) -> None:
 
 
 def _fill(value: Any, target: Any) -> None:
-    if marks_of(value).get("nested") is False:
+    pairs = [(str(order), leaf) for order, leaf in flatten(value)]
+    names = [order for order, _ in pairs]
+    if marks_of(value).get("nested") is False and safe_names(names) == names:
         target.attrs["dflow"] = "flat"
     elif not isinstance(value, (Mapping, list, tuple, set, frozenset)):
         target.attrs["dflow"] = "leaf"
     elif not value:
         target.attrs["dflow"] = "dict" if isinstance(value, Mapping) else "list"
-    for order, leaf in flatten(value):
-        _write(target, str(order), leaf)
+    elif is_awkward(value):
+        names = safe_names(names)
+        write_structure(structure_of(value, names), target.attrs)
+    for name, (order, leaf) in zip(names, pairs):
+        _write(target, name, order, leaf)
 
 
-def _write(target: Any, key: str, leaf: Any) -> None:
+def _write(target: Any, name: str, key: str, leaf: Any) -> None:
     if isinstance(leaf, HDF5Dataset):
-        leaf.file.copy(leaf.dataset, target, name=key)
+        leaf.file.copy(leaf.dataset, target, name=name)
         return
-    if isinstance(leaf, Path):
-        data, told = _of_path(leaf)
-    else:
-        data, told = _of_value(leaf)
     try:
-        made = target.create_dataset(key, data=data)
+        data, told = _of_path(leaf) if isinstance(leaf, Path) else _of_value(leaf)
+        made = target.create_dataset(name, data=data)
+    except UnicodeEncodeError as exc:
+        raise WrongValue(f"{key!r} is a text that no file can hold: {exc}") from exc
     except (TypeError, ValueError) as exc:
         raise WrongType(f"{key!r} is {type(leaf).__name__}, which an HDF5 file has no place for: {exc}") from exc
     made.attrs.update(told)

@@ -33,7 +33,7 @@ def encode(value: Any, type: Any = None) -> str:
             and texts of NumPy are written as such; elsewhere they keep their own types.
 
     Raises:
-        TypeError: jsonpickle cannot write it.
+        TypeError: jsonpickle cannot write it, or not so that it comes back.
     """
     if isinstance(value, str):
         return value
@@ -41,10 +41,11 @@ def encode(value: Any, type: Any = None) -> str:
         return json.dumps(value)
     if type is not None and _has_plain_leaves(type) and _is_plain(simple := _simplified(value)):
         return json.dumps(simple)
-    import jsonpickle
+    from dflow.python.pickled_text import library, refuse_notes
 
     try:
-        return str(jsonpickle.dumps(value, keys=True))
+        refuse_notes(value)
+        return str(library().dumps(value, keys=True))
     except Exception as exc:
         raise WrongType(f"{value!r} cannot be written as a parameter: {exc}") from exc
 
@@ -65,9 +66,9 @@ def decode(text: str, type: Any = None) -> Any:
     except ValueError:
         return text
     if '"py/' in text or '"json://' in text:
-        import jsonpickle
+        from dflow.python.pickled_text import library
 
-        value = jsonpickle.loads(_for_this_numpy(text), keys=True)
+        value = library().loads(_for_this_numpy(text), keys=True)
     if not isinstance(value, str) and not isinstance(type, str) and not fits(value, type) and fits(text, type):
         return text
     return value

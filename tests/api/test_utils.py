@@ -85,8 +85,33 @@ def test_expand_makes_lists_of_numbered_keys():
 
 def test_dict2list_works_at_every_depth():
     assert dict2list({"a": {"0": 1, "1": {"0": 2}}}) == {"a": [1, [2]]}
-    assert dict2list({"1": 1}) == {"1": 1}
-    assert dict2list({}) == {}
+    assert dict2list({"10": 1, "9": {}}) == [None] * 9 + [[], 1]
+    assert dict2list({1: 1, "0": 0}) == [0, 1]
+    assert dict2list({"1": 1, "01": 2}) == {"1": 1, "01": 2}
+    assert dict2list({}) == []
+
+
+def test_a_list_with_hardly_anything_in_it_is_refused():
+    with pytest.raises(ValueError, match="index 99999999999 would be nearly empty"):
+        dict2list({"99999999999": 1})
+
+
+def test_flatten_keeps_keys_and_gives_nothing_for_what_has_none():
+    assert flatten({1: 2, "x": {3: 4}}) == {1: 2, "x.3": 4}
+    assert [flatten(value) for value in (5, None, "ab", {}, [[]])] == [{}] * 5
+
+
+def test_expand_has_none_for_what_is_missing():
+    assert expand({"a.0": 1, "a.2": 3}) == {"a": [1, None, 3]}
+    assert expand({}) == []
+
+
+@pytest.mark.parametrize("keys", [["a", "a.b"], ["a.b", "a"], ["a.b", "a.b.c"]])
+def test_expand_refuses_a_key_inside_of_another_and_changes_no_value(keys):
+    values = [{"x": 1}, {"y": 2}]
+    with pytest.raises(TypeError, match="another key"):
+        expand(dict(zip(keys, values, strict=True)))
+    assert values == [{"x": 1}, {"y": 2}]
 
 
 KEYS = st.text("abc", min_size=1, max_size=3)

@@ -188,7 +188,9 @@ def test_beginning_of_several_ids_names_them(wf):
     assert wf.id in stderr
 
 
-@pytest.mark.parametrize("verb", ["get", "getsteps", "getkeys", "terminate", "stop", "delete", "resume", "retry"])
+@pytest.mark.parametrize(
+    "verb", ["get", "getsteps", "getkeys", "terminate", "stop", "delete", "resume", "retry", "download"]
+)
 def test_run_that_is_not_there(verb):
     assert dflow(verb, "nothing", status=1).stderr.startswith("dflow: there is no run 'nothing' in ")
 
