@@ -7,7 +7,7 @@ import sys
 import pytest
 
 ENGINE_MAY_USE = {"anyio", "filelock", "networkx"}
-FRONTS = ("dflow.cli", "dflow.ui", "dflow.testing")
+FRONTS = ("dflow.cli", "dflow.ui", "dflow.testing", "dflow.__main__")
 RUNTIME = "dflow.python.runtime"
 
 
