@@ -50,7 +50,9 @@ def kept_here() -> Iterator[None]:
 def upload_artifact(
     path: Any, archive: Any = "default", namespace: str | None = None, dataset_name: str | None = None, **kwargs: Any
 ) -> Any:
-    """Make an artifact of a path, or of a list, set or dict of paths (nested too); None is a member that is missing.
+    """Make an artifact of a path, or of a list, set or dict of paths (nested too).
+
+    A member that is None is missing: the OP that gets the whole does not see it, slices and downloads keep its place.
 
     The path of each relative to the current directory is kept; of one outside of it, its absolute path.
 
@@ -90,7 +92,7 @@ def upload_artifact(
 def _linked(path: Any) -> LocalArtifact:
     """An artifact in the local store."""
     root = local_place()
-    _lay_out(path, root)
+    _lay_out(path, root, walkable=True)
     return LocalArtifact(root)
 
 
@@ -99,26 +101,35 @@ def local_place() -> Path:
     return Path(str(config["debug_artifact_dir"])).absolute() / "upload" / str(uuid.uuid4())
 
 
-def _lay_out(path: Any, root: Path) -> None:
-    """Make an artifact of links."""
-    from dflow.engine.state import link_or_copy, writing
-    from dflow.python.catalog import write_artifact
+def _lay_out(path: Any, root: Path, *, walkable: bool = False) -> None:
+    """Make an artifact of links.
 
-    store = os.path.realpath(str(root.parent))
+    Args:
+        walkable: folders among several members are folders of links, so that a walk through the whole finds all.
+    """
+    from dflow.engine.linked_folders import link_folders
+    from dflow.engine.state import link_or_copy, writing
+    from dflow.python.catalog import flatten, marks_of, write_items
+
+    store, pairs = os.path.realpath(str(root.parent)), list(flatten(path))
 
     def link(source: Path, target: Path) -> None:
         """A link, but for what holds the store itself: that would hold itself then."""
-        if not _is_inside(store, os.path.realpath(str(source))):
+        is_outside = not _is_inside(store, os.path.realpath(str(source)))
+        if is_outside and walkable and len(pairs) > 1:
+            link_folders(str(source.parent), source.name, target, hard=False)
+        elif is_outside:
             link_or_copy(source, target, "symlink")
-            return
-        target.mkdir(parents=True)
-        for entry in sorted(source.iterdir()):
-            if os.path.realpath(str(entry)) not in (store, os.path.realpath(str(root))):
-                link(entry, target / entry.name)
+        else:
+            target.mkdir(parents=True)
+            for entry in sorted(source.iterdir()):
+                if os.path.realpath(str(entry)) not in (store, os.path.realpath(str(root))):
+                    link(entry, target / entry.name)
 
     with writing(root):
         root.mkdir(parents=True)
-    write_artifact(path, root, _relative_to_cwd, link)
+    holes = {"holes": True} if path is not None and any(item is None for _, item in pairs) else {}
+    write_items(pairs, root, _relative_to_cwd, link, {**marks_of(path), **holes})
 
 
 def _sent(path: Any, archive: Any, settings: Dict[str, Any]) -> S3Artifact:

@@ -143,6 +143,7 @@ _OTHER_VARIABLES = frozenset(
             "RAISE",
             "SLICE",
             "SSH_PASSWORD",
+            "STACKED",
             "STEP_PATH",
             "TEMPDIR",
             "TRACEBACK",

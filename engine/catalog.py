@@ -64,7 +64,9 @@ def read_marks(root: Path) -> Item:
     """What stands in the catalogs beside the elements.
 
     ``{"nested": False}`` says that dots in keys are no nesting, ``{"absent": True}``, in the only one, that there is no
-    artifact, ``{"stacked": True}`` that each element came from a step of its own, even where there is one only.
+    artifact, ``{"stacked": True}`` that each element came from a step of its own, even where there is one only,
+    ``{"slices": True}`` that all of them are outputs of slices, ``{"holes": True}`` that some were missing when it was
+    uploaded.
     """
     marks: Item = {}
     files = list((root / CATALOG).iterdir())

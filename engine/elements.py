@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dflow.engine.artifact_values import ArtifactValue, Part
 from dflow.engine.catalog import CATALOG, read_catalog, read_marks
 from dflow.engine.errors import ExpressionError, LeafError, UnsafeArtifact
+from dflow.engine.linked_folders import link_folders
 from dflow.engine.state import link_or_copy, write_text, writing
 
 if TYPE_CHECKING:
@@ -131,15 +132,17 @@ def place_parts(value: ArtifactValue, target: Path, method: str) -> None:
     for part in parts:
         place = part.place
         if place is not None:
-            source = f"{part.root}/{place}"
+            source = (part.root, place)
             place = place if len(roots) == 1 else f"{roots[part.root]}/{place}"
             sources[place] = source
         items.append({"dflow_list_item": place, "order": part.order})
     for place, source in sorted(sources.items()):  # a directory before what is in it
-        if not Path(source).exists():
-            raise LeafError(f"artifact {target.name!r}: {source} does not exist any more")
-        if not os.path.lexists(target / place):
-            link_or_copy(Path(source), target / place, method)
+        if not Path(*source).exists():
+            raise LeafError(f"artifact {target.name!r}: {'/'.join(source)} does not exist any more")
+        if method == "symlink" and len(parts) > 1:
+            link_folders(*source, target / place)
+        elif not os.path.lexists(target / place):
+            link_or_copy(Path(*source), target / place, method)
     with writing(target):
         (target / CATALOG).mkdir(parents=True, exist_ok=True)
     write_text(target / CATALOG / "elements", json.dumps({"path_list": items, "stacked": True}))

@@ -36,6 +36,8 @@ LeafTemplate = ProgramTemplate | HttpTemplate | ResourceTemplate
 _EXECUTABLE = 0o755
 _PROGRESS = "ARGO_PROGRESS_FILE"
 """The variable with the file in which a program says how far it is (PR-01)."""
+_STACKED = "DFLOW_STACKED"
+"""Tells the runtime that outputs become elements of lists."""
 
 
 def prepare(
@@ -76,6 +78,8 @@ def prepare(
     if isinstance(template, ScriptTemplate):
         env.setdefault(_PROGRESS, str(step.progress))
     own = {"PYTHONUNBUFFERED": "1", "TMPDIR": workdir, **env, STEP_VARIABLE: step_path(step.root)}
+    if node.call and node.call.loop and node.call.loop.slices:
+        own[_STACKED] = "1"
     env = {**environment, **own}
     if template.pod.secret_env:
         own.update({name: env[name] for name, _, _ in template.pod.secret_env if name in env})

@@ -6,19 +6,20 @@ import json
 import shutil
 import uuid
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.artifact_values import ArtifactValue
 from dflow.engine.catalog import CATALOG
 from dflow.engine.elements import Elements, parts_of, place_parts
 from dflow.engine.errors import LeafError
+from dflow.engine.linked_folders import link_folders
 from dflow.engine.slice_groups import merge_parameters, natural
-from dflow.engine.state import link_or_copy, write_json, write_text, writing
+from dflow.engine.state import write_json, write_text, writing
 from dflow.engine.texts import list_of_texts, read_value, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from dflow.engine.artifact_values import Part
     from dflow.engine.layout import StepLayout
@@ -61,7 +62,7 @@ def _stacked(parameter: OutputParameter, copies: Copies, deal: Deal) -> str:
 
 
 def stack_artifact(copies: Copies, artifact: OutputArtifact, deal: Deal, step: StepLayout) -> ArtifactValue:
-    """One artifact from those of the copies: links to their files under the same relative paths.
+    """One artifact from those of the copies: folders with links to their files, under the same relative paths.
 
     Raises:
         LeafError: two copies have files of one relative path, and ``create_dir`` is not set; or a group gave no list
@@ -82,14 +83,13 @@ def stack_artifact(copies: Copies, artifact: OutputArtifact, deal: Deal, step: S
                         f"{target!r}; "
                         "give the files different names, or set create_dir=True in Slices"
                     )
-                if not (root / target).exists():
-                    link_or_copy(Path(part.root, part.place), root / target, "symlink")
+                link_folders(part.root, part.place, root / target)
             items.append({"dflow_list_item": target, "order": order})
     if deal.groups is not None:
         items.sort(key=lambda item: natural(item["order"]))
     with writing(root):
         (root / CATALOG).mkdir(exist_ok=True)
-    write_json(root / CATALOG / str(uuid.uuid4()), {"path_list": items, "stacked": True}, mode=0o666)
+    write_json(root / CATALOG / str(uuid.uuid4()), {"path_list": items, "stacked": True, "slices": True}, mode=0o666)
     return ArtifactValue(str(root))
 
 

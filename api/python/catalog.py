@@ -10,6 +10,7 @@ from typing import Any, Callable, Collection, Dict, Iterable, List, Mapping, Tup
 from dflow.engine.catalog import CATALOG, Item, read_catalog, read_marks
 from dflow.engine.errors import NoSuchFile
 from dflow.python.opio import HDF5Datasets, NestedDictBase
+from dflow.python.wholes import merged_keys, merged_tree, without_holes
 
 __all__ = ["assemble", "assemble_items", "flatten", "is_flat", "marks_of", "unflatten", "write_artifact", "write_items"]
 
@@ -142,11 +143,17 @@ def assemble(root: Path, kind: Any, *, sub_path: bool = True) -> Any:
         from dflow.python.hdf5 import assemble_datasets
 
         return assemble_datasets(root, items, stacked=bool(read_marks(root).get("stacked")))
-    return assemble_items(root, items, kind)
+    is_one = len(items) == 1 and items[0].get("order") == 0 and items[0]["dflow_list_item"] is not None
+    return assemble_items(root, items, kind, {} if is_one else read_marks(root))
 
 
-def assemble_items(root: Path, items: List[Item], kind: Any) -> Any:
-    """The same for some elements of the artifact."""
+def assemble_items(root: Path, items: List[Item], kind: Any, marks: Mapping[str, Any] | None = None) -> Any:
+    """The same for some elements of the artifact.
+
+    Args:
+        marks: of its catalog, when it is the whole artifact: dicts of slices are merged then, and what was missing when
+            it was uploaded is left out.
+    """
     if kind is HDF5Datasets:
         from dflow.python.hdf5 import assemble_datasets
 
@@ -157,15 +164,26 @@ def assemble_items(root: Path, items: List[Item], kind: Any) -> Any:
         for item in items
     ]
     shape = getattr(kind, "__origin__", kind)
+    is_nested = isinstance(shape, type) and issubclass(shape, NestedDictBase)
+    marks = marks or {}
+    if marks.get("holes") and all(isinstance(order, int) for order, _ in paths):
+        paths = list(enumerate(path for _, path in paths if path is not None))
+    elif marks.get("holes") and not is_nested:
+        paths = [(order, path) for order, path in paths if path is not None]
     if shape is list:
         return _in_order(paths)
     if shape is set:
         return set(_in_order(paths))
     if shape is dict:
-        return {str(order): path for order, path in paths}
-    if isinstance(shape, type) and issubclass(shape, NestedDictBase):
-        return {str(order): path for order, path in paths} if is_flat(root) else unflatten(paths)
+        return {str(order): path for order, path in (merged_keys(paths) if marks.get("slices") else paths)}
+    if is_nested:
+        return {str(order): path for order, path in paths} if is_flat(root) else _tree(paths, marks)
     return paths[0][1] if len(paths) == 1 else leaf(str(root))
+
+
+def _tree(paths: List[Tuple[Any, Any]], marks: Mapping[str, Any]) -> Any:
+    tree = merged_tree(paths, unflatten) if marks.get("slices") else unflatten(paths)
+    return without_holes(tree) if marks.get("holes") else tree
 
 
 def flatten(value: Any, prefix: str | None = None) -> Iterable[Tuple[Any, Any]]:

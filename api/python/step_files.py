@@ -6,15 +6,17 @@ import os
 from pathlib import Path
 from typing import Any, Callable, Container, Dict
 
+from dflow.engine.errors import SignatureError
 from dflow.python.catalog import assemble, write_artifact
 from dflow.python.check import paths_in, type_of
-from dflow.python.opio import Artifact, HDF5Datasets, OPIOSign
+from dflow.python.opio import Artifact, BigParameter, HDF5Datasets, OPIOSign
 from dflow.python.values import decode, encode
 
 _BLOCK = 1 << 12
 
 __all__ = [
     "check_existence",
+    "check_texts",
     "empty_artifact",
     "linker",
     "packed",
@@ -65,6 +67,16 @@ def check_existence(op: str, sign: OPIOSign, outputs: Any) -> None:
                     raise FileNotFoundError(
                         f"OP {op}: output artifact {name!r}{place} is {path}, which does not exist in {os.getcwd()}"
                     )
+
+
+def check_texts(op: str, sign: OPIOSign, outputs: Any) -> None:
+    """Raise SignatureError where an output parameter that must be a text is None: the next step would get "null"."""
+    for name, kind in sign.items():
+        if outputs[name] is None and type_of(kind) is str and not isinstance(kind, (Artifact, BigParameter)):
+            raise SignatureError(
+                f"OP {op}: output parameter {name!r} is None, but declared as str: return a text, or declare it as "
+                "Optional[str]"
+            )
 
 
 def write_outputs(sign: OPIOSign, outputs: Any, step: Path | str, method: str) -> None:

@@ -206,7 +206,7 @@ class _Group:
                 if path is not None:
                     places[path] = self._place(path, order)
                     self._check_clash(name, owners.setdefault(places[path], (order, path)), order, path, places)
-        marks = {"stacked": True} if self.outputs[name].type is HDF5Datasets else None
+        marks = {"slices": True, **({"stacked": True} if self.outputs[name].type is HDF5Datasets else {})}
         write_items(pairs, empty_artifact(name, self.step), lambda path: places[str(path)], linker(method), marks)
 
     def _place(self, path: str, order: int) -> str:

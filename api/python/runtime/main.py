@@ -12,7 +12,7 @@ from dflow.python.check import check_side
 from dflow.python.op import check_returned, op_name
 from dflow.python.opio import OPIO
 from dflow.python.runtime.payload import extend_path, find_op
-from dflow.python.step_files import check_existence, read_inputs, write_output, write_outputs
+from dflow.python.step_files import check_existence, check_texts, read_inputs, write_output, write_outputs
 
 __all__ = ["Prepared", "main", "report_failure"]
 
@@ -61,11 +61,12 @@ def main(arguments: List[str], prepared: Prepared | None = None) -> int:
         prepared: the OP, where it is loaded already.
     """
     step, told = arguments[1], os.environ.pop("DFLOW_USAGE", "")
+    in_list = bool(os.environ.pop("DFLOW_STACKED", ""))  # outputs become elements of lists, in which None has a place
     try:
         if prepared is None:
             prepared = Prepared(arguments[0], step)
         key, workflow = [*arguments[2:4], "", ""][:2]
-        _run(prepared, step, key or None, workflow or step.rpartition("/")[0].rpartition("/")[2])
+        _run(prepared, step, key or None, workflow or step.rpartition("/")[0].rpartition("/")[2], in_list)
     except SystemExit as exc:
         return _left(step, exc)
     except KeyboardInterrupt:
@@ -96,7 +97,7 @@ def _tell_usage(place: str) -> None:
         return
 
 
-def _run(prepared: Prepared, step: str, key: str | None, workflow: str) -> None:
+def _run(prepared: Prepared, step: str, key: str | None, workflow: str, in_list: bool) -> None:
     if "DFLOW_OFFLINE" in os.environ:
         from dflow.python.offline import guard_step
 
@@ -120,6 +121,8 @@ def _run(prepared: Prepared, step: str, key: str | None, workflow: str) -> None:
     check_returned(name, given)
     outputs = check_side(name, "output", sign, {**op.early_outputs(), **given})
     check_existence(name, sign, outputs)
+    if not in_list:
+        check_texts(name, sign, outputs)
     write_outputs(sign, outputs, step, method)
 
 
