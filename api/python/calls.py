@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
 
 from dflow import building
 from dflow.dag import DAG
 from dflow.engine.errors import WrongType
 from dflow.io import IfExpression, InputArtifact, InputParameter, OutputArtifact, OutputParameter
-from dflow.python.op import SINGLE_OUTPUT, FunctionOP, get_sign_from_func, returned_type
+from dflow.python.annotations import SINGLE_OUTPUT, get_sign_from_func, returned_type
 from dflow.python.opio import Artifact, OPIOSign
 from dflow.python.python_op_template import PythonOPTemplate, _dns_name, _kind_and_default
 from dflow.step import Step
 from dflow.task import Task
+
+if TYPE_CHECKING:
+    from dflow.python.op import FunctionOP
 
 __all__ = ["SuperFunction", "call_function", "check_use"]
 
