@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import sys
@@ -42,11 +43,25 @@ def complain(text: str) -> None:
 
 
 def _write(stream: TextIO | None, text: str) -> None:
-    """Standard output may be closed, a pipe that nobody reads, or a file on a full disk."""
-    if stream is not None:
-        with suppress(OSError, ValueError):
+    """Standard output may be closed, a pipe that nobody reads, or a file on a full disk.
+
+    Nothing of ours stays in the stream's buffer then, where it would fail again at the end; what the script itself has
+    printed stays, and fails there.
+    """
+    if stream is None:
+        return
+    with suppress(OSError, ValueError):
+        stream.flush()
+        if isinstance(stream, io.TextIOWrapper):
+            _write_through(stream.fileno(), text.encode(stream.encoding, "replace"))
+        else:
             stream.write(text)
             stream.flush()
+
+
+def _write_through(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def ended(layout: RunLayout, result: RunResult) -> None:

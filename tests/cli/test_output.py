@@ -30,7 +30,9 @@ def shell(command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("redirected", [">&-", ">/dev/full", ">&- 2>&-", ">/dev/full 2>&1", "| true", "2>&1 | true"])
 @pytest.mark.parametrize(("code", "status"), [(0, "Succeeded"), (1, "Failed")])
-def test_exit_status_of_a_run_is_that_of_the_workflow(redirected, code, status):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_exit_status_of_a_run_is_that_of_the_workflow(monkeypatch, redirected, code, status, unbuffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     Path("script.py").write_text(SCRIPT.format(code=code))
     done = shell(f"dflow run script.py {redirected}")
     assert (Path("said/status").read_text(), done.returncode) == (status, code)
