@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shlex
 import sys
@@ -52,16 +51,24 @@ def _write(stream: TextIO | None, text: str) -> None:
         return
     with suppress(OSError, ValueError):
         stream.flush()
-        if isinstance(stream, io.TextIOWrapper):
-            _write_through(stream.fileno(), text.encode(stream.encoding, "replace"))
-        else:
+        try:
             stream.write(text)
             stream.flush()
+        except OSError:
+            _drop(stream)
 
 
-def _write_through(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _drop(stream: TextIO) -> None:
+    """Empty the buffer of a stream to nowhere."""
+    there = stream.fileno()
+    kept, null = os.dup(there), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, there)
+        stream.flush()
+    finally:
+        os.dup2(kept, there)
+        os.close(kept)
+        os.close(null)
 
 
 def ended(layout: RunLayout, result: RunResult) -> None:
