@@ -64,7 +64,7 @@ def test_a_short_run_prints_what_it_always_did(in_terminal):
 
 
 def test_what_is_printed_meanwhile_stands_above_undamaged(in_terminal):
-    """It begins when dflow has said its first line, and ends before the last: these may stand in the midst of a line."""
+    """It begins after the first line of dflow, and ends before the last: these may stand in the midst of a line."""
     talk = textwrap.dedent("""
         import pathlib
         def talk():
