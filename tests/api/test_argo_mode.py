@@ -215,6 +215,7 @@ def with_python(name="wf"):
     return wf
 
 
+@pytest.mark.waiting
 def test_without_a_store_that_answers_nothing_is_created(argo):
     s3_config["endpoint"] = "127.0.0.1:1"
     with pytest.raises(StorageError, match=r"127\.0\.0\.1:1"):

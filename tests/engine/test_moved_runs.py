@@ -29,6 +29,8 @@ from dflow.engine.reuse import load_reused
 from dflow.engine.runner import load_graph
 from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate, Slices
 
+pytestmark = pytest.mark.waiting  # whole processes, one after another
+
 
 class Make(OP):
     """Writes a number and what it got into a file."""

@@ -26,6 +26,7 @@ def sh(name, script):
     return ShellOPTemplate(name, script=script)
 wf = Workflow("wf", id="wf-1")
 """
+pytestmark = pytest.mark.waiting  # screens that change in seconds
 SLOW = HEAD + textwrap.dedent("""
     wf.add(Step("first", sh("first", "sleep 0.1")))
     loop = "for n in 1 2 3 4 5 6 7 8 9 10 11 12; do echo epoch $n; sleep 0.25; done"
