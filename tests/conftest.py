@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     from sshd import SshService
 
 ROOT = Path(__file__).parents[1]
-ASKED_FOR = ("artefacts", "chromium", "crash", "docs", "downstream", "examples", "hpc", "sge", "ssh", "waiting")
+ASKED_FOR = (
+    "artefacts",
+    "chromium",
+    "crash",
+    "docs",
+    "downstream",
+    "examples",
+    "hpc",
+    "sge",
+    "slurm",
+    "ssh",
+    "waiting",
+)
 os.environ.setdefault("DFLOW_PROGRESS", "none")  # what is printed must not depend on how long a run takes
 
 

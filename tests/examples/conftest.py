@@ -17,16 +17,6 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What starts a real scheduler is for those who ask for it with ``-m slurm``."""
-    if "slurm" in config.getoption("markexpr"):
-        return
-    marked = [item for item in items if item.get_closest_marker("slurm")]
-    if marked:
-        config.hook.pytest_deselected(items=marked)
-        items[:] = [item for item in items if item not in marked]
-
-
 @pytest.fixture(scope="module")
 def slurm() -> Iterator[SlurmService]:
     """A real scheduler on this machine."""

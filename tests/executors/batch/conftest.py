@@ -26,16 +26,6 @@ SERVICES = Path(__file__).parents[2] / "services"
 QUICK = {"interval": 0.2, "first": 0.05, "grace": 0.6, "rate": 1000.0, "collect": 0.05}
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What starts a real scheduler is for those who ask for it with ``-m slurm``."""
-    if "slurm" in config.getoption("markexpr").split():
-        return
-    marked = [item for item in items if item.get_closest_marker("slurm")]
-    if marked:
-        config.hook.pytest_deselected(items=marked)
-        items[:] = [item for item in items if item not in marked]
-
-
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[SlurmService]:
     """A real scheduler on this machine."""
