@@ -195,7 +195,8 @@ class Run:
             tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n', encoding="utf-8")
             tool.chmod(0o755)
         known = {name: value for name, value in os.environ.items() if not name.startswith("DFLOW_") or name in KEPT}
-        known.pop("COLUMNS", None)
+        for name in ("CI", "COLUMNS"):  # a page shows what its reader's terminal prints
+            known.pop(name, None)
         self._environment = {
             "DFLOW_PROGRESS": "none",
             **known,
