@@ -9,7 +9,7 @@ import logging
 import os
 import posixpath
 import shlex
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence
 
 from dflow.config import config, is_remote
 from dflow.executor import Executor
@@ -20,7 +20,6 @@ from dflow.remote_shell import (
     PLACE,
     PRELUDE,
     ROOT,
-    SLURM,
     START,
     WATCH,
     environment_text,
@@ -28,7 +27,7 @@ from dflow.remote_shell import (
     settings_text,
 )
 
-__all__ = ["RemoteExecutor", "SlurmRemoteExecutor"]
+__all__ = ["RemoteExecutor", "ShellText"]
 
 _LOGGER = logging.getLogger("dflow")
 _PASSWORD = "DFLOW_SSH_PASSWORD"  # noqa: S105 - the name of a variable
@@ -289,112 +288,3 @@ class RemoteExecutor(Executor):
         variables = "$(sed -n 's/^export \\([A-Za-z_0-9]*\\)=.*/-e \\1/p' .dflow/env 2> /dev/null)"
         start = f'{self._container} run --rm --cidfile .dflow/container {variables} -v "$PWD:$PWD" -w "$PWD"{bound}'
         return f"mkdir -p tmp\nrm -f .dflow/container\n{start} {shlex.quote(image or '')} {line}"
-
-
-class SlurmRemoteExecutor(RemoteExecutor):
-    """Runs scripts as jobs of the Slurm that a host submits to; see :class:`RemoteExecutor`.
-
-    The job is cancelled when its step ends early.
-
-    Args:
-        header: lines for the head of the job script: ``#SBATCH`` ones, and others that are run before the script.
-        interval: seconds between two looks at the queue.
-        pvc: a volume that the pod is given on a cluster, at ``/mnt``; nothing is kept there: the host has all that is
-            known of a job.
-    """
-
-    def __init__(
-        self,
-        host: str,
-        port: int = 22,
-        username: str = "root",
-        password: Any = None,
-        private_key_file: Any = None,
-        workdir: str = "~/dflow/workflows/{{workflow.name}}/{{pod.name}}",
-        command: Any = None,
-        remote_command: Any = None,
-        image: str | None = None,
-        image_pull_policy: str | None = None,
-        map_tmp_dir: bool = True,
-        docker_executable: str | None = None,
-        singularity_executable: str | None = None,
-        podman_executable: str | None = None,
-        action_retries: int = -1,
-        header: str = "",
-        interval: int = 3,
-        pvc: Any = None,
-    ) -> None:
-        super().__init__(
-            host,
-            port,
-            username,
-            password,
-            private_key_file,
-            workdir,
-            command,
-            remote_command,
-            image,
-            image_pull_policy,
-            map_tmp_dir,
-            docker_executable,
-            singularity_executable,
-            podman_executable,
-            action_retries,
-        )
-        self.header = header
-        self.interval = interval
-        self.pvc = pvc
-
-    def run(self, image: str | None, remote_command: Sequence[str]) -> str:
-        """Submit ``script`` as a job, and wait for its end; its exit status is the step's."""
-        lines = [line.strip() for line in self.header.splitlines()]
-        first = lines.pop(0) if lines and lines[0].startswith("#!") else "#!/bin/sh"
-        job = "\n".join([first, *lines, 'cd "$SLURM_SUBMIT_DIR" && exec sh .dflow/how/run', ""])
-        how = {**SLURM, "alive": SLURM["alive"].format(interval=max(int(self.interval), 1)), "job": job}
-        return self._program(image, remote_command, how)
-
-    def render(self, template: Any) -> Any:
-        """The template that has the script sent and submitted."""
-        made = super().render(template)
-        made.pvcs = [*made.pvcs, *([] if self.pvc is None else [self.pvc])]
-        return made
-
-    def direct(self) -> Tuple[str, Dict[str, Any]] | None:
-        """Name and settings: one process submits and watches the jobs of all steps.
-
-        None for a subclass, which may do it in a way of its own, and where the host is no name but a tag.
-        """
-        if type(self) is not SlurmRemoteExecutor or "{{" in self.host:
-            return None
-        host: Dict[str, Any] = {"hostname": self.host, "port": self.port, "username": self.username}
-        if self.private_key_file is not None:
-            host["key_filename"] = os.path.abspath(os.path.expanduser(str(self.private_key_file)))
-        if isinstance(self.password, str):
-            from dflow.executors.secrets import keep
-
-            keep(f"{self.username}@{self.host}:{self.port}", {"password": self.password})
-        lines = [line.strip() for line in self.header.splitlines() if line.strip()]
-        first = lines.pop(0) if lines and lines[0].startswith("#!") else "#!/bin/sh"
-        root = self.workdir.partition("{{")[0].rstrip("/") or "~"
-        remote: Dict[str, Any] = {"root": root.replace("/./", "/", 1) if root.startswith("/./") else root}
-        if self.remote_command is not None:
-            texts = [isinstance(word, ShellText) for word in self.remote_command]
-            words = self.remote_command
-            remote["command"] = shlex.split(words[0]) if texts == [True] else list(words)
-        return "remote", {
-            "scheduler": "slurm",
-            "host": host,
-            "remote": remote,
-            "container": self._engine(),
-            "head": [first, *(line for line in lines if line.startswith("#")), "#SBATCH --no-requeue"],
-            "before": "\n".join(line for line in lines if not line.startswith("#")),
-            "interval": float(max(self.interval, 1)),
-        }
-
-    def _engine(self) -> Dict[str, Any] | None:
-        """What runs the container of a step on the host; None for none."""
-        for engine in ("docker", "podman", "singularity"):
-            program = getattr(self, f"{engine}_executable")
-            if program:
-                return {"engine": engine, "program": str(program), "image": None, "args": ""}
-        return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dflow.engine import expressions
 from dflow.engine.elements import content
 from dflow.engine.errors import ExpressionError
-from dflow.engine.layout import is_dynamic_key
+from dflow.engine.keys import is_key
 from dflow.engine.model import Expr, HttpArtifact, Literal, RawArtifact, Sequence, StoredArtifact, Text
 from dflow.engine.scope import Scope, resolve, resolve_artifact
 from dflow.engine.slices import Hand
@@ -124,18 +124,16 @@ def key_if_known(call: Call | None, values: Mapping[str, str | None]) -> str | N
         key = resolve(call.key, values)
     except ExpressionError:
         return None
-    is_known = key is not None and is_dynamic_key(key) and "{{" not in key
+    is_known = key is not None and is_key(key) and "{{" not in key
     return key if is_known else None
 
 
 def _checked_key(key: str | None, node: Node) -> str | None:
     """The key, when a step can be found by it.
 
-    Keys that scripts write down are lower-case names; those made of values may hold what the values do, as on Argo.
-
     Raises:
         ExpressionError: it is empty, longer than 253 characters, or not printable.
     """
-    if key is None or is_dynamic_key(key):
+    if key is None or is_key(key):
         return key
     raise ExpressionError(f"the key {key[:80]!r} of {node.display!r} must have 1 to 253 printable characters")

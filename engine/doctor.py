@@ -15,7 +15,7 @@ from dflow.engine.model import PythonOpTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.process import step_processes
 from dflow.engine.records import record
-from dflow.engine.runner import load_graph
+from dflow.engine.run_directory import load_graph
 from dflow.engine.settings import load_settings
 from dflow.engine.state import read_text
 

@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from dflow.engine.inside import is_inside
 from dflow.engine.state import link_or_copy, writing
 
 __all__ = ["link_folders"]
@@ -33,7 +34,7 @@ def link_folders(root: str, inside: str, target: Path, *, hard: bool = True) -> 
     folder, place = os.path.realpath(source), os.fspath(target)
     with writing(target):
         os.makedirs(place, exist_ok=True)
-        if not _is_inside(os.path.realpath(place), folder):
+        if not is_inside(os.path.realpath(place), folder):
             is_own = folder == f"{os.path.realpath(root)}/{inside}"
             _link_entries(folder, place, folder, hard=hard and is_own)
             return
@@ -72,11 +73,7 @@ def _link_file(file: str, goal: str, relative: str, *, hard: bool) -> None:
 def _link_again(link: str, goal: str, top: str) -> None:
     """A link as it is where it stays inside the folder; otherwise one to what it leads to."""
     text, end = os.readlink(link), os.path.realpath(link)
-    if os.path.isabs(text) or not _is_inside(end, top):
+    if os.path.isabs(text) or not is_inside(end, top):
         text = os.path.relpath(end, os.path.realpath(os.path.dirname(goal)))
     with suppress(FileExistsError):
         os.symlink(text, goal)
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -6,7 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from dflow.engine.layout import name_of_key, name_step_directory, node_id
+from dflow.engine.keys import name_of_key, name_step_directory, node_id
 from dflow.engine.model import DagTemplate, StepsTemplate
 from dflow.engine.state import read_record, set_aside
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import CopyError, StateError
+from dflow.engine.inside import is_inside
 from dflow.engine.phase import Phase
 
 if TYPE_CHECKING:
@@ -225,8 +226,7 @@ def copy_tree(source: str, target: str, copy: Callable[[str, str], object], root
 
 def _stays_link(link: str, root: str) -> bool:
     goal = os.path.realpath(link)
-    inside = goal == root or goal.startswith(root + os.sep)
-    return not os.path.exists(link) or (inside and not os.path.isabs(os.readlink(link)))
+    return not os.path.exists(link) or (is_inside(goal, root) and not os.path.isabs(os.readlink(link)))
 
 
 @contextmanager

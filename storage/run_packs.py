@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dflow.engine.errors import StateError, StorageError
+from dflow.engine.inside import is_inside
 from dflow.engine.layout import RunLayout, is_run
 from dflow.engine.moving import absolute, moved_artifacts
 from dflow.engine.records import record
@@ -127,20 +128,17 @@ class _Packing:
         goal = os.path.normpath(os.path.join(folder, os.readlink(link)))  # noqa: PTH115, PTH118
         if os.path.exists(link) and not os.path.exists(goal):  # noqa: PTH110 - a way that goes back behind a link
             goal = os.path.realpath(link)
-        return self.root + goal[len(self._real) :] if f"{goal}/".startswith(f"{self._real}/") else goal
-
-    def _is_inside(self, path: str) -> bool:
-        return f"{path}/".startswith(f"{self.root}/")
+        return self.root + goal[len(self._real) :] if is_inside(goal, self._real) else goal
 
     def _bring(self, path: str, goal: str) -> bool:
         """See to it that what a link leads to is in the pack; False when it is not."""
-        if self._is_inside(goal):
+        if is_inside(goal, self.root):
             return True
         if not self._uploads:
             why = "it leads out of the run"
         elif not os.path.exists(goal):  # noqa: PTH110 - a text
             why = f"it leads to {goal}, which is gone"
-        elif f"{self.root}/".startswith(f"{goal.rstrip('/')}/"):
+        elif is_inside(self.root, goal):
             why = f"it leads to {goal}, in which the run itself lies"
         elif not os.path.isfile(goal) and not os.path.isdir(goal):  # noqa: PTH112, PTH113
             why = f"it leads to {goal}, which is neither a file nor a directory"
@@ -154,7 +152,7 @@ class _Packing:
     def _packed(self, path: str) -> str:
         """Where something is in the pack, as an absolute path of the run."""
         here, rest = path, ""
-        while not self._is_inside(path) and len(here) > 1:
+        while not is_inside(path, self.root) and len(here) > 1:
             if here in self.outside:
                 return f"{self.root}/{self.outside[here]}{rest}"
             here, _, last = here.rpartition("/")

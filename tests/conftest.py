@@ -7,13 +7,19 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).with_name("services")))  # for all tests
+
+from needed import need
+from until import until as wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from slurm import SlurmService
     from sshd import SshService
 
 ROOT = Path(__file__).parents[1]
@@ -23,11 +29,18 @@ ASKED_FOR = (
     "crash",
     "docs",
     "downstream",
+    "emulators",
     "examples",
+    "hostile",
     "hpc",
+    "podman",
+    "roundtrip",
+    "s3",
+    "scale",
     "sge",
     "slurm",
     "ssh",
+    "upstream",
     "waiting",
 )
 os.environ.setdefault("DFLOW_PROGRESS", "none")  # what is printed must not depend on how long a run takes
@@ -45,15 +58,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="module")
 def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshService]:
     """A real SSH server of this machine."""
-    sys.path.insert(0, str(ROOT / "tests" / "services"))
     from sshd import SshService, why_not
 
-    if reason := why_not():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(why_not())
     with SshService(tmp_path_factory.mktemp("ssh server")) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[SlurmService]:
+    """A real scheduler of this machine."""
+    from slurm import SlurmService, why_not
+
+    need(why_not())
+    with SlurmService() as started:
+        yield started
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    """Waits until something is true."""
+    return wait_until
+
+
+@pytest.fixture
+def own_settings() -> Iterator[None]:
+    """What a test sets is afterwards as it was."""
+    from dflow import config, s3_config, upload_packages
+
+    saved = dict(config), dict(s3_config), list(upload_packages)
+    yield
+    for target, values in zip((config, s3_config), saved, strict=False):
+        target.clear()
+        target.update(values)
+    upload_packages[:] = saved[2]
 
 
 @pytest.fixture

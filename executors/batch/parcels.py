@@ -18,6 +18,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from dflow.engine.errors import LeafError
+from dflow.engine.inside import is_inside
 from dflow.engine.records import record
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Objects:
         if not stat.S_ISLNK(mode):
             return Entry(name, source)
         real = os.path.realpath(source)
-        if real == root or real.startswith(root + os.sep):
+        if is_inside(real, root):
             return Entry(name, link=os.path.relpath(real, os.path.realpath(os.path.dirname(source))))
         if not os.path.exists(real):
             return Entry(name, link=os.readlink(source))

@@ -6,14 +6,10 @@ import json
 import os
 import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from dflow import ShellOPTemplate, Step, Workflow
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Command:
@@ -45,17 +41,6 @@ class Command:
 @pytest.fixture
 def dflow() -> Command:
     return Command()
-
-
-@pytest.fixture
-def until() -> Callable[..., None]:
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.03)
-
-    return wait
 
 
 @pytest.fixture

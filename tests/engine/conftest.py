@@ -19,7 +19,8 @@ from dflow.engine.model import (
     Template,
     WorkflowGraph,
 )
-from dflow.engine.runner import RunResult, create_run, run
+from dflow.engine.run_directory import create_run
+from dflow.engine.runner import RunResult, run
 from dflow.engine.settings import RunSettings
 from dflow.engine.state import read_record
 from dflow.executors import make_executor

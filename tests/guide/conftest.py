@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,20 +80,7 @@ def run(execute: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[..
 
 
 @pytest.fixture
-def wait_until() -> Callable[..., None]:
-    """Poll until a condition holds."""
-
-    def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    return wait_until
-
-
-@pytest.fixture
-def wait_until_gone(wait_until: Callable[..., None]) -> Callable[[str], None]:
+def wait_until_gone(until: Callable[..., None]) -> Callable[[str], None]:
     """Wait for the end, due by now, of a process whose id a program has written down."""
 
     def is_gone(pid: int) -> bool:
@@ -104,4 +90,4 @@ def wait_until_gone(wait_until: Callable[..., None]) -> Callable[[str], None]:
             return True
         return state == "Z"
 
-    return lambda pid: wait_until(lambda: is_gone(int(pid)), seconds=2.0)
+    return lambda pid: until(lambda: is_gone(int(pid)), seconds=2.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,9 +17,6 @@ from dflow import (
     ShellOPTemplate,
     Step,
     Workflow,
-    config,
-    s3_config,
-    upload_packages,
 )
 
 if TYPE_CHECKING:
@@ -28,30 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What fills disks, or takes long, is for those who ask for it with ``-m hostile``."""
-    if "hostile" in config.getoption("markexpr"):
-        return
-    marked = [item for item in items if "hostile" in _marks(item)]
-    if marked:
-        config.hook.pytest_deselected(items=marked)
-        items[:] = [item for item in items if item not in marked]
-
-
-def _marks(item: pytest.Item) -> set[str]:
-    return {mark.name for mark in item.iter_markers()}
-
-
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_settings(monkeypatch: pytest.MonkeyPatch, own_settings: None) -> None:
     for variable in [name for name in os.environ if name.startswith("DFLOW_")]:
         monkeypatch.delenv(variable)
-    saved = dict(config), dict(s3_config), list(upload_packages)
-    yield
-    for target, values in zip((config, s3_config), saved, strict=False):
-        target.clear()
-        target.update(values)
-    upload_packages[:] = saved[2]
 
 
 @pytest.fixture
@@ -107,16 +83,3 @@ def dflow_cli() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
     return run
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], object]], None]:
-    """Wait for something."""
-
-    def wait(what: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
-        while not what():
-            assert time.monotonic() < deadline, "this took too long"
-            time.sleep(0.02)
-
-    return wait

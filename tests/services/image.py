@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from needed import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +32,7 @@ CONFIGURATION = Path(__file__).with_name("containers.conf")
 
 def why_not() -> str:
     """Why there can be no containers here; empty if there can."""
-    if os.geteuid() != 0:
-        return "only root can make the image for the tests"
-    if missing := [program for program in ("podman", "runc", "dpkg-deb") if shutil.which(program) is None]:
-        return f"containers need {', '.join(missing)}"
-    return ""
+    return lacking("a container", ("podman", "runc", "dpkg-deb"))
 
 
 def podman(*words: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from needed import lacking
+from ports import two_free_ports
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,11 +23,7 @@ PROGRAMS = ("ceph-mon", "ceph-osd", "ceph", "radosgw", "radosgw-admin", "monmapt
 
 def why_not() -> str:
     """Why there can be no server here; empty if there can."""
-    if os.geteuid() != 0:
-        return "only root can start the S3 server"
-    if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
-        return f"the S3 server needs {', '.join(missing)}"
-    return ""
+    return lacking("the S3 server", PROGRAMS)
 
 
 class S3Server:
@@ -40,7 +37,7 @@ class S3Server:
     access_key = secret_key = "minioadmin"  # noqa: S105 - of the server of the tests
 
     def __init__(self) -> None:
-        self.port = _two_free_ports()
+        self.port = two_free_ports()
         self.endpoint = f"127.0.0.1:{self.port}"
         self.directory = Path(tempfile.mkdtemp(prefix="dflow-s3-", dir="/tmp"))
 
@@ -76,17 +73,3 @@ class S3Server:
         with log.open("a") as output:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
         assert done.returncode == 0, f"s3.sh {action}: {log.read_text()[-2000:]}"
-
-
-def _two_free_ports() -> int:
-    """The first of two that follow each other."""
-    for _ in range(100):
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            try:
-                two.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
-    raise AssertionError("no two free ports")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from needed import lacking
+from ports import two_free_ports
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,13 +23,7 @@ PROGRAMS = ("sge_qmaster", "sge_execd", "qsub", "qstat", "qdel", "qacct", "qconf
 
 def why_not() -> str:
     """Why there can be no scheduler here; empty if there can."""
-    if os.name != "posix" or os.geteuid() != 0:
-        return "only root can start Grid Engine"
-    where = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/lib/gridengine"])
-    missing = [program for program in PROGRAMS if shutil.which(program, path=where) is None]
-    if missing and os.environ.get("DFLOW_TEST_SERVICES") != "required":  # else the script installs them
-        return f"Grid Engine needs {', '.join(missing)}"
-    return ""
+    return lacking("Grid Engine", PROGRAMS, "/usr/sbin", "/usr/lib/gridengine", installs=True)
 
 
 class SgeService:
@@ -39,7 +35,7 @@ class SgeService:
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="dflow-sge-", dir="/tmp"))
-        self.port = _two_free_ports()
+        self.port = two_free_ports()
         self.environment: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -80,17 +76,3 @@ class SgeService:
 
     def _command(self, verb: str) -> list[str]:
         return ["bash", str(SCRIPT), verb, "-p", str(self.port), "-d", str(self.directory)]
-
-
-def _two_free_ports() -> int:
-    """The first of two that follow each other."""
-    for _ in range(100):
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            try:
-                two.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
-    raise AssertionError("no two free ports")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from needed import lacking
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -19,12 +19,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 
 def why_not() -> str:
     """Why there can be no scheduler here; empty if there can."""
-    if os.name != "posix" or os.geteuid() != 0:
-        return "only root can start Slurm"
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if missing and os.environ.get("DFLOW_TEST_SERVICES") != "required":  # else the script installs them
-        return f"Slurm needs {', '.join(missing)}"
-    return ""
+    return lacking("Slurm", PROGRAMS, installs=True)
 
 
 class SlurmService:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
-import socket
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from needed import lacking
+from ports import free_port
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,13 +22,7 @@ PROGRAMS = ("sshd", "ssh", "ssh-keygen")
 
 def why_not() -> str:
     """Why there can be no server here; empty if there can."""
-    if os.name != "posix" or os.geteuid() != 0:
-        return "only root can start the SSH server"
-    where = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
-    missing = [program for program in PROGRAMS if shutil.which(program, path=where) is None]
-    if missing and os.environ.get("DFLOW_TEST_SERVICES") != "required":  # else the script installs them
-        return f"the SSH server needs {', '.join(missing)}"
-    return ""
+    return lacking("the SSH server", PROGRAMS, "/usr/sbin", installs=True)
 
 
 class SshService:
@@ -48,7 +43,7 @@ class SshService:
     def __init__(self, directory: Path, user: str | None = None) -> None:
         self.directory = directory
         self.user = user or pwd.getpwuid(os.getuid()).pw_name
-        self.port = _free_port()
+        self.port = free_port()
         self.key = directory / "id_ed25519"
         self.known_hosts = directory / "known_hosts"
 
@@ -85,10 +80,3 @@ class SshService:
 
     def _command(self, verb: str) -> list[str]:
         return ["bash", str(SCRIPT), verb, "-p", str(self.port), "-u", self.user, "-d", str(self.directory)]
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port

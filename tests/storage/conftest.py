@@ -14,21 +14,12 @@ from typing import TYPE_CHECKING
 
 import dflow
 import pytest
+from ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SERVICES = Path(__file__).parents[1] / "services"
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What needs packages from an index is for those who ask for it with ``-m emulators``."""
-    if "emulators" in config.getoption("markexpr"):
-        return
-    emulators = [item for item in items if any(mark.name == "emulators" for mark in item.iter_markers())]
-    if emulators:
-        config.hook.pytest_deselected(items=emulators)
-        items[:] = [item for item in items if item not in emulators]
 
 
 class Environment:
@@ -77,7 +68,7 @@ def serve() -> Iterator[Callable[[list[str]], str]]:
     with ExitStack() as stack:
 
         def start(command: list[str]) -> str:
-            port = _free_port()
+            port = free_port()
             stack.enter_context(_running([str(port) if word == "PORT" else word for word in command], port))
             return f"http://127.0.0.1:{port}"
 
@@ -94,12 +85,6 @@ def azurite(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[list[str]
     subprocess.run([npm, "install", "--no-fund", "--no-audit", "azurite"], cwd=folder, check=True, timeout=600)
     program, data = str(folder / "node_modules/.bin/azurite-blob"), str(folder / "data")
     return serve([program, "--blobPort", "PORT", "--location", data, "--silent", "--skipApiVersionCheck"])
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from dflow import config
 from dflow.compile import compile_workflow
-from dflow.engine.runner import create_run
+from dflow.engine.run_directory import create_run
 from dflow.live.run import LiveRun
 from dflow.run_settings import run_settings
 

@@ -35,16 +35,6 @@ EXCEPTION = re.compile(r"^([\w.]+(?:Error|Exception))\b", re.MULTILINE)
 Report = dict[str, Any]
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Minutes of upstream are for those who ask for them with ``-m upstream``."""
-    if "upstream" in config.getoption("markexpr"):
-        return
-    marked = [item for item in items if item.get_closest_marker("upstream")]
-    if marked:
-        config.hook.pytest_deselected(items=marked)
-        items[:] = [item for item in items if item not in marked]
-
-
 def load_interpreters() -> Any:
     """The module of the benchmarks that knows both interpreters."""
     path = ROOT / "benchmarks" / "harness" / "interpreters.py"

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from dflow.engine.ports import Job
 from dflow.executors.batch import BatchExecutor, BatchOptions
@@ -18,23 +19,9 @@ from dflow.executors.batch.slurm import Slurm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
-
-from slurm import SlurmService, why_not
 
 SERVICES = Path(__file__).parents[2] / "services"
 QUICK = {"interval": 0.2, "first": 0.05, "grace": 0.6, "rate": 1000.0, "collect": 0.05}
-
-
-@pytest.fixture(scope="session")
-def slurm() -> Iterator[SlurmService]:
-    """A real scheduler on this machine."""
-    if reason := why_not():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with SlurmService() as started:
-        yield started
 
 
 class FakeSlurm:
@@ -131,16 +118,24 @@ def job(tmp_path: Path) -> Callable[..., Job]:
 
 
 @pytest.fixture
-def until() -> Callable[[Callable[[], object]], None]:
-    """Wait for something."""
+def ended_by(until: Callable[..., Any]) -> Callable[..., Any]:
+    """How a job ends that something is done to, by the number that the scheduler gave it, when it runs."""
 
-    def wait(what: Callable[[], object], seconds: float = 20.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not what():
-            assert time.monotonic() < deadline, "this took too long"
-            time.sleep(0.02)
+    def end(executor: BatchExecutor, job: Job, act: Callable[[str], object]) -> Any:
+        async def main() -> Any:
+            async with anyio.create_task_group() as group:
+                group.start_soon(anyio.to_thread.run_sync, when_it_runs)
+                return await executor.run(job)
 
-    return wait
+        def when_it_runs() -> None:
+            claim = job.step / ".claim"
+            until(lambda: claim.exists() and claim.read_text())
+            time.sleep(0.3)
+            act(claim.read_text().split()[0])
+
+        return anyio.run(main)
+
+    return end
 
 
 _ENGINE = """

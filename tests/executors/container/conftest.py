@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from dflow.compile import compile_workflow
 from dflow.engine.journal import read_events
 from dflow.engine.layout import RunLayout
-from dflow.engine.runner import RunResult, create_run, run
+from dflow.engine.run_directory import create_run
+from dflow.engine.runner import RunResult, run
 from dflow.executors.container import ContainerExecutor, ContainerOptions
 from dflow.python.code import keep_code
 from dflow.run_settings import run_settings
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
 from image import CONFIGURATION, containers, make_image, why_not
+from needed import need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from dflow import Workflow
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What needs podman is for those who ask for it with ``-m podman``."""
-    if "podman" in config.getoption("markexpr"):
-        return
-    marked = [item for item in items if any(mark.name == "podman" for mark in item.iter_markers())]
-    if marked:
-        config.hook.pytest_deselected(items=marked)
-        items[:] = [item for item in items if item not in marked]
 
 
 class Runner:
@@ -87,10 +75,7 @@ class Runner:
 @pytest.fixture(scope="session")
 def image() -> Iterator[str]:
     """An image with a shell and Python 3.11, without dflow."""
-    if reason := why_not():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(why_not())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONTAINERS_CONF", str(CONFIGURATION))
         yield make_image()

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import random
-import sys
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from dflow.storage.s3 import S3Client, S3Settings
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
-
 from faulty_proxy import FaultyProxy
+from needed import need
 from s3_server import S3Server, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from minio import Minio
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What starts a server is for those who ask for it with ``-m s3``."""
-    if "s3" in config.getoption("markexpr").split():
-        return
-    marked = [item for item in items if item.get_closest_marker("s3")]
-    if marked:
-        config.hook.pytest_deselected(items=marked)
-        items[:] = [item for item in items if item not in marked]
 
 
 @pytest.fixture(autouse=True)
@@ -41,10 +27,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def server() -> Iterator[S3Server]:
     """A server; its tests may kill and start it, and leave it running."""
-    if reason := why_not():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(why_not())
     with S3Server() as started:
         yield started
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from argo_server import ArgoTestServer
 from dflow.exporters.argo.server import ArgoServer
 from dflow.exporters.argo.server.connection import Limits
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "services"))
-
-from argo_server import ArgoTestServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
