@@ -16,6 +16,7 @@ from dflow.exporters.argo.server import ArgoServer, ServerConflict, ServerError,
 from dflow.exporters.argo.server.nodes import read_nodes
 from dflow.manifests import export_workflow
 from dflow.python.values import encode
+from dflow.run_ids import refuse_on_server
 from dflow.stores import storage_client
 from dflow.utils import randstr
 from dflow.waiting import Waiting, choose
@@ -75,6 +76,8 @@ class ArgoRun:
                 "wf.retry(), which keep what has succeeded, or run with config['mode'] = 'debug'"
             )
         chosen = self.workflow.id
+        if chosen is None:
+            refuse_on_server()
         for attempt in range(3):
             name = chosen or f"{self.workflow.name}-{randstr()}"
             try:

@@ -14,6 +14,7 @@ from dflow.engine.errors import StateError
 from dflow.engine.lease import is_running, refuse_if_held
 from dflow.engine.phase import Phase
 from dflow.engine.state import read_text
+from dflow.python.code import warn_of_changes
 
 if TYPE_CHECKING:
     from dflow.engine.layout import RunLayout
@@ -34,6 +35,8 @@ def start_runner(layout: RunLayout, *options: str, verb: str = "resume") -> None
         LeaseHeld: it runs already.
     """
     refuse_if_held(layout, takeover="--takeover" in options)
+    if "--code=recorded" not in options:
+        warn_of_changes(layout, live=False)
     earlier = _last_runner(layout)
     runner = [sys.executable, "-m", "dflow.cli", verb, str(layout.root), *options]
     # The shell ends at once, so the runner has no parent that would have to wait for it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
 import threading
 import time
@@ -23,11 +22,14 @@ from dflow.engine.lease import held_by, holder, is_running, refuse_if_held, sile
 from dflow.engine.phase import Phase
 from dflow.engine.process import end_steps
 from dflow.engine.reuse import save_reused
-from dflow.engine.runner import create_run, load_graph, run, write_graph
+from dflow.engine.run_directory import create_run, load_graph, write_graph
+from dflow.engine.runner import RunResult, run
 from dflow.engine.settings import load_settings
 from dflow.engine.state import read_text, write_text
 from dflow.executors import make_executor, make_other
-from dflow.python.code import keep_code, use_code
+from dflow.python.code import keep_code, use_code, warn_of_changes
+from dflow.python.pickled_code import edited_files
+from dflow.run_ids import checked_id, take_id
 from dflow.run_secrets import keep_secrets, known_secrets
 from dflow.run_settings import run_settings, warn_of_what_is_ignored
 from dflow.stores import open_store
@@ -39,16 +41,14 @@ if TYPE_CHECKING:
 
     from dflow.engine.model import WorkflowGraph
     from dflow.engine.node import Node
-    from dflow.engine.runner import RunResult
     from dflow.engine.settings import RunSettings
     from dflow.executors.first import First
     from dflow.terminal.display import Display
     from dflow.workflow import Workflow
 
-__all__ = ["continue_run", "delete", "last_phase", "request", "retry", "submit"]
+__all__ = ["continue_run", "delete", "is_done", "last_phase", "request", "retry", "submit"]
 
 _log = logging.getLogger("dflow")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 _last: list[str] = []
 _compiling = threading.Lock()
 """One thread at a time: it parses sources, and in Python 3.11 two threads that parse at once can spoil it for both."""
@@ -83,11 +83,8 @@ def submit(
     taken = [replace(step, strict=strict) for step in reusable(reuse)] if reuse else []
     client, observers = lineage.packed_client(), observing.checked_observers(detach)
     root = nested.folder()
-    name = workflow.id or nested.next_id(workflow.name) or f"{workflow.name}-{randstr()}"
-    if not _ID.match(name):
-        raise ConfigError(
-            f"the id {name!r} must consist of letters, digits, '-', '_' and '.', and begin with a letter or digit"
-        )
+    offered = take_id(workflow.id, graph.name, root)
+    name = checked_id(workflow.id or offered or nested.next_id(workflow.name) or f"{workflow.name}-{randstr()}")
     if is_run(root / name):
         layout, again = _restart(RunLayout(root / name), graph, workflow.namespace), _failed
     else:
@@ -107,7 +104,7 @@ def submit(
     if detach and nested.enclosing_step() is None:
         from dflow.background import start_runner
 
-        start_runner(layout)
+        start_runner(layout, verb="resume" if again is None else "retry")
     else:  # a step waits for its workflows: they are a part of it
         if server is not None and again is None and not reuse:
             load_first_op(server, layout, graph)
@@ -131,8 +128,10 @@ def resubmit(layout: RunLayout) -> Workflow:
     from dflow.workflow import Workflow
 
     graph, settings = load_graph(layout), load_settings(layout.settings)
+    for text in edited_files(layout, graph, settings.module_path, anew=True):
+        _log.warning("%s", text)
     anew = create_run(layout.root.with_name(f"{graph.name}-{randstr()}"), graph, settings)
-    keep_code(anew, graph, settings.module_path)
+    keep_code(anew, graph, settings.module_path, earlier=layout)
     keep_secrets(anew, known_secrets(layout))
     if layout.client.exists():
         shutil.copy(layout.client, anew.client)
@@ -164,6 +163,7 @@ def _asked_to_retry(layout: RunLayout, wanted: Sequence[str]) -> bool:
     current = holder(layout)
     if current is not None and silence(layout) is not None:
         raise LeaseHeld(held_by(layout, current))
+    warn_of_changes(layout, live=True)
     request = control.post_request(layout, "retry", steps=list(wanted))
     while request.exists():
         if not is_running(layout):
@@ -199,9 +199,12 @@ def resume(
     from dflow.query import read_status
     from dflow.waiting import go_on, still_needed
 
+    live = is_running(layout)
+    if live:
+        warn_of_changes(layout, live=True)
     if outputs or steps:
         go_on(layout, outputs or {}, steps, flags=flags)
-    elif is_running(layout):
+    elif live:
         for advice in still_needed(layout):
             _log.warning("%s", advice)
         control.post_request(layout, "resume")
@@ -263,6 +266,10 @@ def continue_run(
         KeyboardInterrupt: Ctrl-C; all steps are ended.
     """
     refuse_if_held(layout, takeover=takeover)
+    if code is not None and again in (None, _failed) and not takeover and is_done(layout):
+        _last[:] = [Phase.SUCCEEDED.value]
+        report.say(f"Workflow {layout.id} has succeeded before; there is nothing left to do")
+        return RunResult(Phase.SUCCEEDED, ())
     if code is not None:
         use_code(layout, code)
     registrar = lineage.open_registrar(layout)
@@ -284,6 +291,15 @@ def continue_run(
         if feed is not None:
             feed.close()
     return result
+
+
+def is_done(layout: RunLayout) -> bool:
+    """Whether a run has succeeded, and lacks nothing of what it has made."""
+    from dflow.engine.doctor import examine
+
+    if not layout.status.is_file() or read_text(layout.status).strip() != Phase.SUCCEEDED.value:
+        return False
+    return not any(finding.wrong for finding in examine(layout).findings)
 
 
 def _tell(layout: RunLayout, shown: Display, result: RunResult) -> None:

@@ -23,6 +23,8 @@ class OpPayload:
         python: ``major.minor`` of the interpreter that packed it.
         cloudpickle: version that made the pickle.
         digest: SHA-256 of the OP's own source, where it has one.
+        file: of a pickle, the file whose code is in it; None where no file was to be had.
+        file_digest: SHA-256 of that file as it was then.
     """
 
     kind: str
@@ -34,3 +36,5 @@ class OpPayload:
     python: str | None = None
     cloudpickle: str | None = None
     digest: str | None = None
+    file: str | None = None
+    file_digest: str | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dflow.cli.keeping import gc_options, pack_options, unpack_options
-from dflow.cli.parsing import RUN, STEP, with_json
+from dflow.cli.parsing import RUN, STEP, with_json, with_script_arguments
 
 if TYPE_CHECKING:
     from dflow.cli.parsing import Verbs
@@ -34,8 +34,12 @@ def add_argo(verbs: Verbs) -> None:
         "export",
         "write the workflow of a script as a manifest of Argo",
         "dflow export train.py -o train.yaml",
+        "dflow export train.py -o train.yaml -- --epochs 3    what comes after -- is the script's",
         "dflow export train.py --kind CronWorkflow --schedule '0 2 * * *'",
         does="argo:export",
+    )
+    with_script_arguments(
+        export, "dflow export [-o FILE] [--kind KIND] [--name NAME] [--schedule SCHEDULE] SCRIPT [-- ARGUMENT …]"
     )
     export.add_argument("script", metavar="SCRIPT", type=Path, help="a Python script; nothing of its workflow runs")
     export.add_argument(
@@ -53,9 +57,10 @@ def add_argo(verbs: Verbs) -> None:
         "lint",
         "say what is wrong with a manifest, or a script's",
         "dflow lint train.yaml",
-        "dflow lint train.py --json",
+        "dflow lint train.py --json -- --epochs 3    what comes after -- is the script's",
         does="argo:lint_file",
     )
+    with_script_arguments(lint, "dflow lint [--json] FILE [-- ARGUMENT …]")
     lint.add_argument("file", metavar="FILE", type=Path, help="a manifest (.yaml, .json), or a Python script")
     with_json(lint)
     codegen = verbs.add(
@@ -65,7 +70,10 @@ def add_argo(verbs: Verbs) -> None:
         "dflow codegen @latest",
         does="making:codegen",
     )
-    codegen.add_argument("graph", metavar="GRAPH", help=f"what wf.to_graph_json() has written, or a run: {RUN}")
+    with_script_arguments(codegen, "dflow codegen [-o FILE] GRAPH [-- ARGUMENT …]")
+    codegen.add_argument(
+        "graph", metavar="GRAPH", help=f"what wf.to_graph_json() has written, a manifest, a script, or a run: {RUN}"
+    )
     codegen.add_argument("-o", "--output", metavar="FILE", type=Path, help="write it there")
     _create(verbs)
 

@@ -1,27 +1,24 @@
 """Which code a run uses when it goes on: what can be imported now, or the modules as they were at submit.
 
 At submit the file of each module that an OP is imported from is copied to ``.dflow/ops/MODULE.py``. Only that file:
-other modules that it imports are not copied, and are always the current ones. An OP that travels as a pickle is in
-the run directory as a whole and never changes.
+other modules that it imports are not copied, and are always the current ones. An OP that travels as a pickle never
+changes, see ``pickled_code``.
 """
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import hashlib
 import importlib.machinery
-import inspect
 import json
 import logging
 import os
 import shutil
 import sys
-import textwrap
-import tokenize
 from typing import TYPE_CHECKING, Any, Dict, List, Sequence
 
 from dflow.engine.errors import ConfigError
+from dflow.python.definitions import definition_digest
+from dflow.python.pickled_code import edited_files, keep_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,17 +26,20 @@ if TYPE_CHECKING:
     from dflow.engine.layout import RunLayout
     from dflow.engine.model import PythonOpTemplate, WorkflowGraph
 
-__all__ = ["CODES", "changed_ops", "definition_digest", "keep_code", "module_file", "use_code"]
+__all__ = ["CODES", "changed_ops", "keep_code", "module_file", "use_code", "warn_of_changes"]
 
 CODES = ("current", "recorded")
 _log = logging.getLogger("dflow")
 
 
-def keep_code(layout: RunLayout, graph: WorkflowGraph, path: Sequence[str]) -> None:
-    """Copy the files of the modules that OPs are imported from into a run directory.
+def keep_code(
+    layout: RunLayout, graph: WorkflowGraph, path: Sequence[str], *, earlier: RunLayout | None = None
+) -> None:
+    """Copy the files that OPs are imported or pickled from into a run directory.
 
     Args:
         path: the entries of the module path of steps.
+        earlier: another run of the same graph.
 
     Raises:
         StateError: the file system refuses.
@@ -52,6 +52,7 @@ def keep_code(layout: RunLayout, graph: WorkflowGraph, path: Sequence[str]) -> N
             with writing(target):
                 shutil.copyfile(file, target)
                 target.chmod(0o600)
+    keep_files(layout, graph, earlier)
 
 
 def use_code(layout: RunLayout, code: str) -> None:
@@ -63,7 +64,7 @@ def use_code(layout: RunLayout, code: str) -> None:
         ConfigError: another word; or a module was not recorded.
         StateError: the run directory cannot be read or written.
     """
-    from dflow.engine.runner import load_graph, write_graph
+    from dflow.engine.run_directory import load_graph, write_graph
     from dflow.engine.settings import load_settings
 
     if code not in CODES:
@@ -72,7 +73,8 @@ def use_code(layout: RunLayout, code: str) -> None:
     files = {t.name: _file(layout, t, code, settings.module_path) for t in _imported(graph)}
     digests = {t.name: definition_digest(files[t.name], str(t.op.qualname)) for t in _imported(graph)}
     if code == "current":
-        _warn(layout, graph, files)
+        for text in [*_changes(layout, graph, files), *edited_files(layout, graph, settings.module_path)]:
+            _log.warning("%s", text)
     templates = tuple(_with_digest(template, digests.get(template.name)) for template in graph.templates)
     if templates != graph.templates:
         graph = dataclasses.replace(graph, templates=templates)
@@ -85,26 +87,21 @@ def use_code(layout: RunLayout, code: str) -> None:
 def changed_ops(layout: RunLayout, graph: WorkflowGraph, path: Sequence[str]) -> List[str]:
     """What is no more as it was at submit, a sentence for each OP."""
     files = {template.name: module_file(str(template.op.module), path) for template in _imported(graph)}
-    return _changes(layout, graph, files)
+    return [*_changes(layout, graph, files), *edited_files(layout, graph, path)]
 
 
-def definition_digest(file: str | None, qualname: str) -> str | None:
-    """The SHA-256 of the source of a class or function in a file, as ``pack_op`` makes it; None without one."""
-    if file is None:
-        return None
-    try:
-        with tokenize.open(file) as stream:
-            lines = stream.readlines()
-        node: Any = ast.parse("".join(lines))
-    except (OSError, SyntaxError, ValueError):
-        return None
-    for name in qualname.split("."):
-        node = next((found for found in _definitions(node) if found.name == name), None)
-        if node is None:
-            return None
-    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    source = textwrap.dedent("".join(inspect.getblock(lines[first - 1 :])))
-    return hashlib.sha256(source.encode()).hexdigest()
+def warn_of_changes(layout: RunLayout, *, live: bool) -> None:
+    """Say what is no more as it was at submit, before another process goes on with a run.
+
+    Args:
+        live: that process runs already, so nobody knows which of its modules it has imported: pickled OPs only.
+    """
+    from dflow.engine.run_directory import load_graph
+    from dflow.engine.settings import load_settings
+
+    graph, path = load_graph(layout), load_settings(layout.settings).module_path
+    for text in (edited_files if live else changed_ops)(layout, graph, path):
+        _log.warning("%s", text)
 
 
 def module_file(module: str, path: Sequence[str]) -> str | None:
@@ -143,17 +140,6 @@ def _spec(module: str, places: Any, *, top: bool) -> Any:
     return None
 
 
-def _definitions(node: Any) -> List[Any]:
-    """The classes and functions defined in a body, the last first; those under ``if`` and ``try`` too."""
-    found: List[Any] = []
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            found.append(child)
-        elif isinstance(child, (ast.If, ast.Try, ast.With, ast.ExceptHandler)):
-            found.extend(reversed(_definitions(child)))
-    return found[::-1]
-
-
 def _imported(graph: WorkflowGraph) -> List[PythonOpTemplate]:
     from dflow.engine.model import PythonOpTemplate
 
@@ -175,11 +161,6 @@ def _file(layout: RunLayout, template: PythonOpTemplate, code: str, path: Sequen
             "leave out --code=recorded to use the module as it is now"
         )
     return str(kept)
-
-
-def _warn(layout: RunLayout, graph: WorkflowGraph, files: Dict[str, str | None]) -> None:
-    for text in _changes(layout, graph, files):
-        _log.warning("%s", text)
 
 
 def _changes(layout: RunLayout, graph: WorkflowGraph, files: Dict[str, str | None]) -> List[str]:

@@ -19,7 +19,7 @@ from typing import Any, Dict, Iterator, Tuple
 from dflow.engine.errors import PayloadError
 from dflow.python.op import FunctionOP, op_name
 
-__all__ = ["pack_op", "source_code"]
+__all__ = ["origin_of", "pack_op", "source_code"]
 
 
 def pack_op(op: Any, what: str = "OP", method: str = "execute") -> Dict[str, Any]:
@@ -52,6 +52,22 @@ def pack_op(op: Any, what: str = "OP", method: str = "execute") -> Dict[str, Any
         "source": _with_imports(definition, source) if op is definition or isinstance(op, FunctionOP) else None,
         **fields,
     }
+
+
+def origin_of(op: Any) -> Dict[str, str]:
+    """The file whose code a pickle of an OP holds, and its SHA-256, as fields of ``engine.model.OpPayload``.
+
+    Empty for an OP whose class or function the other process imports, and for one without a file, as in a notebook.
+    """
+    definition = op.func if isinstance(op, FunctionOP) else op if isinstance(op, type) else type(op)
+    if _is_importable(definition, definition):
+        return {}
+    try:
+        file = os.path.abspath(inspect.getsourcefile(definition) or "")
+        with open(file, "rb") as stream:
+            return {"file": file, "file_digest": hashlib.sha256(stream.read()).hexdigest()}
+    except (OSError, TypeError):
+        return {}
 
 
 def pickled(op: Any) -> str:

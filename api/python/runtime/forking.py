@@ -22,6 +22,7 @@ from dflow.python.runtime.process import (
     enter,
     is_alone,
     limit,
+    print_to,
     spawn,
     used,
 )
@@ -158,11 +159,7 @@ class Forks:
         every page is a page to copy.
         """
         log, cwd, step, env = request[2:6]
-        fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        os.dup2(fd, 1)
-        os.dup2(fd, 2)
-        if fd > 2:
-            os.close(fd)
+        print_to(log)
         os.chdir(cwd)
         for name in env:
             self._covered[name] = os.environ.get(name)

@@ -43,13 +43,16 @@ def run_group(op: Any, spec: Dict[str, Any], step: Path, method: str) -> None:
 
     Raises:
         GroupFailed: elements failed, and they may not be left out.
+        FileExistsError: two elements gave files of one name; those behind them are not executed.
     """
     group = _Group(op, spec, step)
     op.pool_size, op.create_slice_dir = spec["pool_size"], spec["create_dir"]
     if group.takes_lists():
         results = group.run_with_lists()
+        for result in results:
+            group.look(result)
     else:
-        results = run_all(group.run_one, spec["orders"], spec["pool_size"], spec["pool_timeout"])
+        results = run_all(group.run_one, spec["orders"], spec["pool_size"], spec["pool_timeout"], group.look)
     failures = [result for result in results if "message" in result]
     for failure in failures:
         sys.stderr.write(f"slice {failure['order']} failed: {failure['trace']}")
@@ -71,6 +74,7 @@ class _Group:
         self._sliced = [n for n in (*spec["input_parameters"], *spec["input_artifacts"]) if n in self.inputs]
         self._common = read_inputs(self.inputs, step, self._sliced)
         self._stacked = [n for n in (*spec["output_parameters"], *spec["output_artifacts"]) if n in self.outputs]
+        self._owners: Dict[str, Dict[str, Tuple[int, str]]] = {}
         self._lists = {name: list(self._elements(name)) for name in self._sliced}
 
     def _elements(self, name: str) -> Iterator[Any]:
@@ -196,7 +200,6 @@ class _Group:
     def _stack(self, name: str, results: List[Dict[str, Any]], method: str) -> None:
         pairs: List[Tuple[Any, Any]] = []
         places: Dict[str, str] = {}
-        owners: Dict[str, Tuple[int, str]] = {}
         for result in results:
             order = result["order"]
             members = list(flatten(result["values"][name]))
@@ -205,7 +208,6 @@ class _Group:
                 pairs.append((order if alone else f"{order}.{member}", path))
                 if path is not None:
                     places[path] = self._place(path, order)
-                    self._check_clash(name, owners.setdefault(places[path], (order, path)), order, path, places)
         marks = {"slices": True, **({"stacked": True} if self.outputs[name].type is HDF5Datasets else {})}
         write_items(pairs, empty_artifact(name, self.step), lambda path: places[str(path)], linker(method), marks)
 
@@ -216,12 +218,24 @@ class _Group:
         place = relative_place(type(self.step)(path), own if inside else work, self.step)
         return f"{order}/{place}" if self.spec["create_dir"] else place
 
-    def _check_clash(self, name: str, first: Tuple[int, str], order: int, path: str, places: Mapping[str, str]) -> None:
-        if first[0] != order and first[1] != path:
-            raise FileExistsError(
-                f"OP {self.name}: output artifact {name!r}: slices {first[0]} and {order} both have "
-                f"{places[path]!r}; give the files different names, or set create_dir=True in Slices"
-            )
+    def look(self, result: Mapping[str, Any]) -> None:
+        """See, as soon as an element is done, whether its files can stand beside those of the elements before.
+
+        Raises:
+            FileExistsError: another element gave a file of the same name.
+        """
+        order, values = result["order"], result.get("values", {})
+        for name in self.spec["output_artifacts"]:
+            owners = self._owners.setdefault(name, {})
+            for _, path in flatten(values[name]) if name in values else ():
+                place = None if path is None else self._place(path, order)
+                first = (order, path) if place is None else owners.setdefault(place, (order, path))
+                if first[0] != order and first[1] != path:
+                    raise FileExistsError(
+                        f"OP {self.name}: output artifact {name!r}: slices {min(first[0], order)} and "
+                        f"{max(first[0], order)} both have {place!r}; give the files different names, or set "
+                        "create_dir=True in Slices"
+                    )
 
 
 def _is_list(sign: Any) -> bool:

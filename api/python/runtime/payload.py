@@ -95,6 +95,10 @@ def _unpickled(payload: Dict[str, Any], file: Path) -> Any:
             f"cloudpickle {payload.get('cloudpickle')}; define it in a module"
         ) from exc
     _publish(found)
+    if "file_digest" in payload:
+        from dflow.python.runtime.lines import show_lines_as_pickled
+
+        show_lines_as_pickled(payload, found, file.parent)
     return found
 
 

@@ -32,15 +32,20 @@ class _Running:
 
 
 def run_all(
-    work: Callable[[int], Dict[str, Any]], orders: List[int], size: int | None, limit: float | None
+    work: Callable[[int], Dict[str, Any]],
+    orders: List[int],
+    size: int | None,
+    limit: float | None,
+    look: Callable[[Dict[str, Any]], None],
 ) -> List[Dict[str, Any]]:
     """The results of ``work(position)`` for each slice, in order; at most ``size`` at once, each within ``limit`` s.
 
-    One after another in this process where that is all that is asked for, or where a fork is not safe.
+    One after another in this process where that is all that is asked for, or where a fork is not safe. ``look`` sees
+    each result as it comes; what it raises ends the whole.
     """
     alone = (size is None or size == 1) and limit is None
     if alone or not hasattr(os, "fork") or threading.current_thread() is not threading.main_thread():
-        return [work(position) for position in range(len(orders))]
+        return [_seen(work(position), look) for position in range(len(orders))]
     results: Dict[int, Dict[str, Any]] = {}
     waiting = deque(range(len(orders)))
     running: Dict[Any, _Running] = {}
@@ -50,7 +55,7 @@ def run_all(
                 _start(work, waiting.popleft(), running, limit)
             for reader in wait(list(running), _time_left(running)):
                 slice_ = running.pop(reader)
-                results[slice_.position] = _result(reader, slice_, orders)
+                results[slice_.position] = _seen(_result(reader, slice_, orders), look)
             for reader in [r for r, s in running.items() if s.deadline is not None and s.deadline <= time.monotonic()]:
                 slice_ = running.pop(reader)
                 _end(slice_.process)
@@ -59,6 +64,11 @@ def run_all(
         for slice_ in running.values():
             _end(slice_.process)
     return [results[position] for position in range(len(orders))]
+
+
+def _seen(result: Dict[str, Any], look: Callable[[Dict[str, Any]], None]) -> Dict[str, Any]:
+    look(result)
+    return result
 
 
 def _start(

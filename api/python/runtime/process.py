@@ -32,6 +32,7 @@ __all__ = [
     "is_alone",
     "kill_group",
     "limit",
+    "print_to",
     "spawn",
     "used",
 ]
@@ -232,15 +233,20 @@ def _cpu(usage: Any) -> float:
 
 def enter(log: str, cwd: str, env: Dict[str, str], limits: Dict[str, int]) -> None:
     """Take up the log, the directory, the environment and the limits of a job."""
+    print_to(log)
+    os.chdir(cwd)
+    for name, value in env.items():
+        os.environ[name] = value
+    limit(limits)
+
+
+def print_to(log: str) -> None:
+    """Have standard output and standard error end up in a file, after what is there."""
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(fd, 1)
     os.dup2(fd, 2)
     if fd > 2:
         os.close(fd)
-    os.chdir(cwd)
-    for name, value in env.items():
-        os.environ[name] = value
-    limit(limits)
 
 
 def limit(limits: Dict[str, int]) -> None:
