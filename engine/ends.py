@@ -17,7 +17,7 @@ from dflow.engine.hooks import HookGroup
 from dflow.engine.keeping import Keeper
 from dflow.engine.loop import Limits, WorkLoop
 from dflow.engine.memo import MemoCache
-from dflow.engine.model import Call
+from dflow.engine.model import Call, ContinueOn
 from dflow.engine.names import exit_names, workflow_names
 from dflow.engine.node import LEAF_TYPES, Node, node_type
 from dflow.engine.outputs import declare_skipped, group_outputs, loop_outputs, offer
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from dflow.engine.model import Template, WorkflowGraph
     from dflow.engine.resume import Earlier
     from dflow.engine.settings import RunSettings
+    from dflow.engine.slices import Deal
 
 __all__ = ["Ends"]
 
@@ -119,7 +120,7 @@ class Ends(WorkLoop):
             try:
                 self._gather(node, group)
             except (LeafError, CopyError, UnsafeArtifact) as exc:
-                phase, message = Phase.ERROR, str(exc)
+                phase, message = Phase.ERROR, f"{exc}{group.not_started}"
                 self._not_gathered.add(node.id)
         elif isinstance(group, RetryGroup):
             if group.last is not None:
@@ -152,17 +153,33 @@ class Ends(WorkLoop):
         loop_outputs(node, template, [copy for _, copy in good], group.scope, group.prefix)
         if group.deal is None or node.call is None:
             return
-        stack_parameters(node, template, good, group.deal)
-        stacked = [a for a in template.outputs.artifacts if a.name in group.deal.slices.output_artifacts]
+        self._stack(node, node.call, template, good, group.deal)
+
+    def _stack(self, node: Node, call: Call, template: Template, good: list[tuple[int, Node]], deal: Deal) -> None:
+        """Lists of the values that the slices gave, and their artifacts as one."""
+        stack_parameters(node, template, good, deal)
+        stacked = [a for a in template.outputs.artifacts if a.name in deal.slices.output_artifacts]
         if stacked:
-            place = self._places.new_directory(node.call.name, node.name)
+            place = self._places.new_directory(call.name, node.name)
             for artifact in stacked:
-                node.output_artifacts[artifact.name] = stack_artifact(good, artifact, group.deal, place)
+                node.output_artifacts[artifact.name] = stack_artifact(good, artifact, deal, place)
 
     def _skip(self, node: Node, group: Group | None, phase: Phase, message: str) -> None:
         declare_skipped(node, self._templates[node.template])
         node.type = "Skipped"
         self._finish(node, group, phase, message)
+
+    def _skip_empty_loop(self, node: Node, group: Group, deal: Deal | None) -> None:
+        """A loop without items; what its slices would be stacked to is there, and empty."""
+        message = "the loop has no items"
+        if deal is None or node.call is None:
+            self._skip(node, group, Phase.SKIPPED, message)
+            return
+        template = self._templates[node.template]
+        declare_skipped(node, template)
+        self._stack(node, node.call, template, [], deal)
+        node.type = "Skipped"
+        self._finish(node, group, Phase.SKIPPED, message)
 
     def _finish(self, node: Node, group: Group | None, phase: Phase, message: str) -> None:
         node.message = message
@@ -195,8 +212,8 @@ class Ends(WorkLoop):
         return (phase is Phase.ERROR or is_loop) and not any(failed.name.startswith(inside) for failed in self.failures)
 
     def _place_of_failure(self, node: Node) -> int:
-        """At the end; of a loop whose outputs cannot be put together before its elements, which are not the cause."""
-        if node.id in self._not_gathered:
+        """At the end; of a loop whose outputs cannot be put together before elements of it that were free to fail."""
+        if node.id in self._not_gathered and node.call is not None and node.call.continue_on != ContinueOn():
             for index, failed in enumerate(self.failures):
                 if failed.name.startswith(f"{node.name}("):
                     return index

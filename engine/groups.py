@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dflow.engine.retry_groups import RetryGroup
     from dflow.engine.scope import Scope
     from dflow.engine.slices import Deal
+    from dflow.engine.stacking import Clashes
 
     class Starter(Protocol):
         """The part of the scheduler that groups see."""
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
         def start_copy(self, name: str, index: int, item: object, group: LoopGroup) -> None:
             """Make a node for one copy of a looped call and run it."""
+
+        def withdraw(self, group: Group) -> int:
+            """Let those leaf steps of a group go that have not begun; how many they were."""
 
         def start_attempt(self, group: RetryGroup, number: int) -> None:
             """Make a node for one attempt of a whole template and run it."""
@@ -177,7 +181,12 @@ class LoopGroup(Group):
 
     To the group that the call belongs to it is one child; copies see what that group's calls see, and their item.
     Copies are made as places become free, so a loop over a hundred thousand items holds few nodes at a time.
+
+    Attributes:
+        clashes: looks whether the outputs of the copies can be put together; None where there is nothing to look for.
     """
+
+    clashes: Clashes | None = None
 
     def __init__(
         self, node: Node, parent: Group, starter: Starter, items: list[object], window: int | None, deal: Deal | None
@@ -203,6 +212,12 @@ class LoopGroup(Group):
         """The finished copies with the index of their items, in order."""
         return sorted(self._done.items())
 
+    @property
+    def not_started(self) -> str:
+        """How many copies were not started, for a message; empty when all were."""
+        left = len(self._items) - len(self._done)
+        return f"; {left} of {len(self._items)} slices were not started" if left else ""
+
     def _fill(self) -> None:
         while (self._window is None or self._active < self._window) and (index := self._turns.take()) is not None:
             self._active += 1
@@ -217,10 +232,19 @@ class LoopGroup(Group):
             child.let_go(place=self.deal is None or self.deal.groups is None)
         self._turns.give(index)
         self._is_cut_short |= self._ends_early and child.phase.is_failure
+        if not self._is_cut_short and child.phase is Phase.SUCCEEDED and self.clashes is not None:
+            self._is_cut_short = self.clashes.has(index, child)
+            if self._is_cut_short:
+                self._let_go_of_the_rest()
         if not self._is_cut_short:
             self._fill()
         if len(self._done) == len(self._items) or (self._is_cut_short and self._active == 0):
             self._conclude()
+
+    def _let_go_of_the_rest(self) -> None:
+        """The outputs cannot be put together: the loop is an Error, whatever the rest gives."""
+        if self.node.call is not None and not self.node.call.hooks:  # those of copies that wait have begun
+            self._active -= self._starter.withdraw(self)
 
     def _conclude(self) -> None:
         """DG-07: the phase of a copy that failed, the last one wins; unless enough of them succeeded."""

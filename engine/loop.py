@@ -188,6 +188,16 @@ class WorkLoop(ABC):
         queue = self._away if is_away else self._leaves
         queue.append((node, template, group))
 
+    def withdraw(self, group: Group) -> int:
+        """Let those leaf steps of a group go that wait for a place: they leave no trace. How many they were."""
+        count = 0
+        for queue in (self._leaves, self._away):
+            kept = [leaf for leaf in queue if leaf[2] is not group]
+            count += len(queue) - len(kept)
+            queue.clear()
+            queue.extend(kept)
+        return count
+
     def _start_leaves(self, tasks: TaskGroup) -> None:
         """Start what may, from both queues by turns."""
         self._starved = False

@@ -27,6 +27,7 @@ from dflow.engine.retry_groups import RetryGroup
 from dflow.engine.reuse import take_outputs
 from dflow.engine.scope import Scope, resolve
 from dflow.engine.slices import Deal
+from dflow.engine.stacking import Clashes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -252,14 +253,16 @@ class Scheduler(Ends):
             return
         if not items:
             node.key = key_if_known(node.call, group.scope.values)
-            self._skip(node, group, Phase.SKIPPED, "the loop has no items")
+            self._skip_empty_loop(node, group, deal)
             return
         node.phase, node.started = Phase.RUNNING, time.time()
         if node.type == "TaskGroup":
             self.commits.begin(node)
         self.commits.loop(node.name, node.id if node.type == "TaskGroup" else node.parent, len(items))
         window = loop.parallelism or (None if node.call is None else self._windows.of(node.call))
-        self._post(LoopGroup(node, group, self, items, window, deal).begin)
+        copies = LoopGroup(node, group, self, items, window, deal)
+        copies.clashes = None if deal is None else Clashes(self._templates[node.template], deal)
+        self._post(copies.begin)
 
     def _open(self, node: Node, template: StepsTemplate | DagTemplate, parent: Group | None) -> None:
         """Run a Steps or DAG; with a retry strategy its attempts are nodes inside of it (ND-04)."""

@@ -14,6 +14,7 @@ from dflow.engine import expressions
 from dflow.engine.elements import Elements, picked
 from dflow.engine.errors import ExpressionError
 from dflow.engine.model import PythonOpTemplate
+from dflow.engine.model import Sequence as NumberSequence
 from dflow.engine.records import record
 from dflow.engine.scope import resolve, resolve_artifact
 from dflow.engine.slice_groups import Turns, grouped
@@ -71,6 +72,7 @@ class Deal:
                 self._artifacts[name] = Elements(value)
         self.groups: list[Sequence[int]] | None = None
         self._turns: list[Sequence[int]] | None = None
+        self._format = _format_of(call, scope)
         self.has_lists = False
         self._is_op = isinstance(template, PythonOpTemplate)
         if slices.group_size is not None and slices.pool_size is None and not self._is_op:
@@ -112,8 +114,11 @@ class Deal:
         return None if self.groups is None else [len(group) for group in self.groups]
 
     def names(self, item: Any) -> dict[str, str]:
-        """What ``item`` means in a copy; in one that is a group it is the index of the group."""
-        return expressions.item_scope(item) if self.groups is None else {"item": str(item), "item.order": str(item)}
+        """What ``item`` means in a copy; in one that is a group it is its index, in the format of the sequence."""
+        if self.groups is None:
+            return expressions.item_scope(item)
+        (shown,) = expressions.expand_sequence({"count": 1, "start": item, "format": self._format})
+        return {"item": shown, "item.order": str(item)}
 
     def hand(self, item: Mapping[str, str]) -> Hand:
         """What the copy with this item gets.
@@ -122,7 +127,7 @@ class Deal:
             ExpressionError: it asks for an element that is not there.
         """
         if self.groups is not None:
-            return self._hand_of_group(self.groups[int(item["item"])])
+            return self._hand_of_group(self.groups[int(item["item.order"])])
         index = resolve(self.slices.index, item) or ""
         parameters = {name: as_text(_picked(name, values, index)) for name, values in self._parameters.items()}
         artifacts = {name: e.one(self._position(name, index)) for name, e in self._artifacts.items()}
@@ -154,6 +159,13 @@ class Deal:
         depths = [(depth_of_lists(types.get(name)), _depth(values)) for name, values in self._parameters.items()]
         several = [depth_of_lists(kinds[name]) for name in self._artifacts if kinds.get(name) is not None]
         return bool(depths or several) and all(declared == found for declared, found in depths) and all(several)
+
+
+def _format_of(call: Call, scope: Scope) -> str:
+    """How the items of a sequence are written."""
+    items = None if call.loop is None else call.loop.items
+    given = items.format if isinstance(items, NumberSequence) else None
+    return "%d" if given is None else resolve(given, scope.values) or "%d"
 
 
 def _decoded(name: str, text: str | None) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dflow.engine.artifact_values import ArtifactValue
 from dflow.engine.catalog import CATALOG
 from dflow.engine.elements import Elements, parts_of, place_parts
-from dflow.engine.errors import LeafError
+from dflow.engine.errors import LeafError, UnsafeArtifact
 from dflow.engine.linked_folders import link_folders
 from dflow.engine.slice_groups import merge_parameters, natural
 from dflow.engine.state import write_json, write_text, writing
@@ -27,9 +27,33 @@ if TYPE_CHECKING:
     from dflow.engine.node import Node
     from dflow.engine.slices import Deal
 
-__all__ = ["stack_artifact", "stack_parameters", "whole_artifact"]
+__all__ = ["Clashes", "stack_artifact", "stack_parameters", "whole_artifact"]
 
 Copies = list[tuple[int, "Node"]]
+
+
+class Clashes:
+    """Looks, as copies of a loop end, for artifacts that :func:`stack_artifact` will not be able to put together.
+
+    So a loop of which all copies give files of one name ends with the second of them.
+    """
+
+    def __init__(self, template: Template, deal: Deal) -> None:
+        names = () if deal.slices.create_dir else deal.slices.output_artifacts
+        self._deal = deal
+        self._owners: dict[str, dict[str, int]] = {a.name: {} for a in template.outputs.artifacts if a.name in names}
+
+    def has(self, index: int, copy: Node) -> bool:
+        """Whether the artifacts of this copy cannot be stacked on those of the copies before."""
+        try:
+            return any(self._is_taken(index, copy, name) for name in self._owners)
+        except (LeafError, UnsafeArtifact):
+            return True
+
+    def _is_taken(self, index: int, copy: Node, name: str) -> bool:
+        value, owners = copy.output_artifacts.get(name), self._owners[name]
+        files = () if value is None else _files(index, copy, name, value, self._deal)
+        return any(target is not None and owners.setdefault(target, index) != index for _, target, _ in files)
 
 
 def stack_parameters(node: Node, template: Template, copies: Copies, deal: Deal) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from dflow.compile.clashes import check_input_paths
 from dflow.compile.known import workflow_name_problem
 from dflow.compile.recursion import check_recursion
 from dflow.compile.references import Name, call_mentions, mentioned
@@ -231,6 +232,7 @@ class _TemplateCheck:
             inputs, outputs = template.inputs.artifacts, template.outputs.artifacts
             for name in [a.name for a in inputs if a.path is None] + [a.name for a in outputs if a.path is None]:
                 self._problems.add(f"artifact {name!r} has no path, so the program cannot find it")
+            check_input_paths(template, self._problems)
             for path in declared_paths(template.inputs, template.outputs):
                 if ".." in path.split("/"):
                     self._problems.add(f"the declared path {path!r} must not contain '..'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from dflow.compile.clashes import check_stacked_files
 from dflow.compile.indices import as_index, without_items
 from dflow.compile.values import RawText, as_lists, parameter_value, short, text_value
 from dflow.config import config
@@ -83,6 +84,7 @@ def _slices(step: Step, problems: Problems) -> model.Slices | None:
         _known(step, given, problems)
         own = step.with_param is None and step.with_sequence is None
         _told_apart(step, given, problems)
+        check_stacked_files(step, given, problems)
         if own:
             _same_length(step, given, problems)
         index = given.slices

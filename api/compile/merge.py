@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dflow.engine import codec
-from dflow.engine.model import Call, DagTemplate, StepsTemplate, Template
+from dflow.engine.model import Call, DagTemplate, PythonOpTemplate, StepsTemplate, Template
 from dflow.names import MAX_NAME
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _free_name(base: str, colour: str, taken: set[str]) -> str:
 
 def _colours(templates: Sequence[Template]) -> list[str]:
     """A hash for each template; equal exactly for templates that are the same."""
-    blank = [json.dumps(codec.encode(_with_calls(t, lambda call: replace(call, template="")))) for t in templates]
+    blank = [json.dumps(codec.encode(_blank(t))) for t in templates]
     used = [[int(call.template) for call in _calls(t)] for t in templates]
     colours = [_hash(text) for text in blank]
     while True:
@@ -67,6 +67,13 @@ def _colours(templates: Sequence[Template]) -> list[str]:
         if len(set(refined)) == len(set(colours)):
             return refined
         colours = refined
+
+
+def _blank(template: Template) -> Template:
+    """A template without what does not make it another one: the indexes of templates, and the rest of an OP's file."""
+    if isinstance(template, PythonOpTemplate):
+        return replace(template, op=replace(template.op, file=None, file_digest=None))
+    return _with_calls(template, lambda call: replace(call, template=""))
 
 
 def _hash(*texts: str) -> str:

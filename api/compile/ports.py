@@ -41,7 +41,8 @@ def port_of(item: Any, problems: Problems) -> Any:
 
 def _input_parameter(item: Any, problems: Problems) -> model.InputParameter:
     with problems.at(f"input parameter {item.name!r}"):
-        default = None if item.value is MISSING else parameter_value(item.value, item.type, problems)
+        given = getattr(item, "value", MISSING)
+        default = None if given is MISSING else parameter_value(given, item.type, problems)
         return model.InputParameter(
             name=item.name,
             type=_type_text(item.type),
@@ -83,7 +84,8 @@ def _output_parameter(item: Any, problems: Problems) -> model.OutputParameter:
             source = parameter_value(item.value_from_parameter, item.type, problems)
         elif item.value_from_expression is not None:
             source = _expression(item.value_from_expression, problems)
-        default = None if item.default is MISSING else parameter_value(item.default, item.type, problems)
+        given = vars(item).get("default", MISSING)
+        default = None if given is MISSING else parameter_value(given, item.type, problems)
         return model.OutputParameter(
             name=item.name,
             type=_type_text(item.type),

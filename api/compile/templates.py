@@ -24,7 +24,7 @@ from dflow.engine.errors import CompileError, ExpressionError, PayloadError
 from dflow.io import ArgoVar
 from dflow.op_template import ContainerOPTemplate, HTTPOPTemplate, OPTemplate, ScriptOPTemplate, Secret
 from dflow.python.op import op_name
-from dflow.python.payload import pack_op
+from dflow.python.payload import origin_of, pack_op
 from dflow.python.python_op_template import PythonOPTemplate
 from dflow.step import HOOKS, HookStep, slices_of
 from dflow.steps import Steps
@@ -276,7 +276,9 @@ class TemplateCompiler:
         known = self._payloads.get(id(template.op_class))
         if known is None:
             try:
-                known = model.OpPayload(**pack_op(template.op_class))
+                packed = pack_op(template.op_class)
+                origin = origin_of(template.op_class) if packed["kind"] == "pickle" else {}
+                known = model.OpPayload(**packed, **origin)
             except PayloadError as exc:
                 self._problems.add(str(exc))
                 known = model.OpPayload("import", op_name(template.op_class))

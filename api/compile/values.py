@@ -164,7 +164,8 @@ def _existing(given: Any, problems: Problems) -> ArtifactSource | None:  # noqa:
         case common.S3Artifact() if given.key:
             count = len({str(item.get("order")).partition(".")[0] for item in given.path_list}) or None
             element, urn = _element(given, problems), given.urn or None
-            return StoredArtifact(Literal(given.key), given._sub_path, element, count, urn)
+            key, part = common.whole_and_part(given)
+            return StoredArtifact(Literal(str(key)), part, element, count, urn)
         case common.HTTPArtifact():
             return HttpArtifact(text_value(given.url, problems))
         case common.CustomArtifact():
@@ -226,10 +227,11 @@ def _why_no_artifact(given: Any) -> str:
 
 def _reference(given: Named, problems: Problems) -> Value:
     if isinstance(given, InputParameter) and given.step is not None:
-        if given.value is MISSING:
+        value = getattr(given, "value", MISSING)
+        if value is MISSING:
             problems.add(f"{given} has no value")
             return _NOTHING
-        return parameter_value(given.value, given.type, problems)
+        return parameter_value(value, given.type, problems)
     return Ref(str(given)[2:-2])
 
 
