@@ -9,7 +9,7 @@ from dflow import manifests
 from dflow.argo_uploads import upload
 from dflow.cli.find import pairs
 from dflow.cli.parsing import WrongOption
-from dflow.cli.recording import workflow_of_script
+from dflow.cli.recording import refuse_arguments, workflow_of_script
 from dflow.cli.show import acted, only_json, print_json, say
 from dflow.config import configured_secrets, is_remote
 from dflow.engine.errors import ConfigError
@@ -21,6 +21,7 @@ from dflow.wiring.texts import is_wiring_text
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
     from dflow.exporters.argo.export import Export
@@ -38,7 +39,7 @@ def is_manifest(file: Path) -> bool:
 
 def export(options: argparse.Namespace) -> int:
     """Print the workflow of a script as a manifest, or write it with all that it needs; 1 when it is wrong."""
-    made = _export(options.script, kind=options.kind, name=options.name, schedule=options.schedule)
+    made = _export(options.script, options.arguments, kind=options.kind, name=options.name, schedule=options.schedule)
     text = manifests.text_of(made)
     findings = [finding for finding in _findings(made) if finding.severity is Severity.ERROR]
     if options.output is None:
@@ -55,8 +56,9 @@ def export(options: argparse.Namespace) -> int:
     return 1 if findings else 0
 
 
-def _export(script: Path, **options: Any) -> Export:
-    return manifests.export_workflow(workflow_of_script(script), **{k: v for k, v in options.items() if v is not None})
+def _export(script: Path, arguments: Sequence[str], **options: Any) -> Export:
+    workflow = workflow_of_script(script, arguments)
+    return manifests.export_workflow(workflow, **{k: v for k, v in options.items() if v is not None})
 
 
 def _write(file: Path, text: str) -> None:
@@ -93,9 +95,10 @@ def lint_file(options: argparse.Namespace) -> int:
     if is_manifest(options.file) and not is_wiring_text(text):
         if not any(_holds_something(line) for line in text.splitlines()):
             raise ConfigError(f"{options.file} holds no manifest: it is empty")
+        refuse_arguments(options.file, options.arguments)
         shown = [(str(finding), finding) for finding in lint_text(text)]
     else:
-        made = _export(options.file)
+        made = _export(options.file, options.arguments)
         shown = [(placed(finding, made), finding) for finding in _findings(made)]
     if options.json:
         print_json([_as_data(text, finding) for text, finding in shown])

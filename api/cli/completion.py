@@ -69,7 +69,7 @@ def candidates(words: Sequence[str]) -> list[str]:
     if verb is None:
         return []
     option, values = _place(verb, before[1:])
-    if before[0] == "run" and values:
+    if (before[0] == "run" and values) or "--" in before:
         return []  # the rest is the script's
     if option is None and current.startswith("-"):
         return _fitting(options_of(verb), current)

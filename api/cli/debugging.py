@@ -18,10 +18,11 @@ from dflow.engine.leaf import collect, judge
 from dflow.engine.model import PythonOpTemplate, ScriptTemplate
 from dflow.engine.ports import Outcome
 from dflow.engine.process import STEP_VARIABLE
-from dflow.engine.runner import load_graph
+from dflow.engine.run_directory import load_graph
 from dflow.engine.settings import load_settings
 from dflow.engine.state import write_text
 from dflow.live.tails import LogFollower, printable
+from dflow.python.pickled_code import edited_op
 from dflow.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ def debug(options: argparse.Namespace) -> int:
     job = scratch.job(graph, together=not options.pdb)
     for note in _notes(graph, node, template, job):
         _say(note)
+    edited = edited_op(layout, template.op, settings.module_path) if isinstance(template, PythonOpTemplate) else None
+    if edited is not None:
+        _say(f"{edited}; here it is as submitted")
     if scratch.linked:
         _say("its input artifacts are links: what it writes into them changes the run; --inputs copy copies them")
     if options.isolation == "spawn":

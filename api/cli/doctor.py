@@ -9,7 +9,7 @@ from dflow.cli.find import find_run
 from dflow.cli.show import print_json, say
 from dflow.engine.doctor import Finding, examine
 from dflow.engine.errors import DflowError
-from dflow.engine.runner import load_graph
+from dflow.engine.run_directory import load_graph
 from dflow.engine.settings import RunSettings, load_settings
 from dflow.login_node import look_around
 from dflow.python.code import changed_ops

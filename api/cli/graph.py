@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dflow.cli.find import find_run
-from dflow.cli.recording import workflow_of_script
+from dflow.cli.recording import refuse_arguments, workflow_of_script
 from dflow.compile import compile_workflow
 from dflow.drawing import phases_of
 from dflow.engine import codec
 from dflow.engine.errors import ConfigError
-from dflow.engine.runner import load_graph
+from dflow.engine.run_directory import load_graph
 from dflow.exporters import diagram
 from dflow.wiring.texts import is_wiring_text
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dflow.engine.model import WorkflowGraph
 
@@ -38,7 +38,7 @@ _BY_SUFFIX = {
 def graph(options: argparse.Namespace) -> None:
     """Draw a workflow: of a script, a run, a manifest or a graph in JSON."""
     form = options.format or _BY_SUFFIX.get(options.output.suffix if options.output else "", "mermaid")
-    found, phases = read_graph(options.source)
+    found, phases = read_graph(options.source, options.arguments)
     text = getattr(diagram, form)(found, phases)
     if options.output is None:
         sys.stdout.flush()
@@ -50,12 +50,13 @@ def graph(options: argparse.Namespace) -> None:
         raise ConfigError(f"cannot write {options.output}: {exc.strerror}") from exc
 
 
-def read_graph(source: str) -> tuple[WorkflowGraph, Mapping[str, str] | None]:
-    """The graph, and the phases of its nodes when it is that of a run."""
+def read_graph(source: str, arguments: Sequence[str] = ()) -> tuple[WorkflowGraph, Mapping[str, str] | None]:
+    """The graph, and the phases of its nodes when it is that of a run; ``arguments`` are those of a script."""
     file = Path(source)
     if file.suffix == ".py":
-        workflow: Any = workflow_of_script(file)
+        workflow: Any = workflow_of_script(file, arguments)
         return compile_workflow(workflow), None
+    refuse_arguments(source, arguments)
     if file.suffix in (".yaml", ".yml", ".json"):
         return _read_file(file), None
     layout = find_run(source)

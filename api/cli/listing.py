@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dflow import query
 from dflow.cli.find import pairs
-from dflow.cli.journal import last_sign, workflow_events
+from dflow.cli.journal import last_sign, loop_counts, workflow_events
 from dflow.cli.looking import runner_of, silent
 from dflow.cli.show import marked, print_json, print_table
 from dflow.cli.words import fits, length, phases_of, seconds_of_option
@@ -92,10 +93,20 @@ def _run_row(layout: RunLayout) -> dict[str, Any]:
         "finished": None if ended is None else time.strftime(_TABLE_FORMAT, time.localtime(ended)),
         "duration": None if first is None or until is None else round(until - first, 3),
         "done": sum(1 for node in nodes if node.phase.is_ok and node.type in LEAF_TYPES),
-        "steps": sum(n.type in LEAF_TYPES for n in nodes),
+        "steps": sum(n.type in LEAF_TYPES for n in nodes) + (0 if Phase(status).is_final else _to_come(layout, nodes)),
         "suspended": not Phase(status).is_final and layout.suspended.exists(),
         "runner": runner_of(layout),
     }
+
+
+def _to_come(layout: RunLayout, nodes: Iterable[query.NodeRecord]) -> int:
+    """How many copies have not begun, of loops that have."""
+    counts, begun = loop_counts(layout), Counter[str]()
+    for node in nodes if counts else ():
+        call, bracket, _ = node.display.partition("(")
+        if bracket and node.name.endswith(node.display):
+            begun[node.name[: -len(node.display)] + call] += 1
+    return sum(max(0, count - begun[name]) for name, count in counts.items())
 
 
 def _times(layout: RunLayout) -> tuple[float | None, float | None]:

@@ -13,8 +13,8 @@ from dflow.cli.show import print_json, say
 from dflow.code_gen import gen_code
 from dflow.config import config
 from dflow.engine.errors import ClusterError, ConfigError
+from dflow.engine.keys import is_subdomain
 from dflow.engine.kubectl import why_no_cluster
-from dflow.engine.layout import is_key
 from dflow.utils import randstr
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _TIME = 60
 
 def codegen(options: argparse.Namespace) -> None:
     """Print, or write, a script that makes the workflow of a graph."""
-    text = gen_code(read_graph(options.graph)[0])
+    text = gen_code(read_graph(options.graph, options.arguments)[0])
     if options.output is None:
         sys.stdout.write(text)
         return
@@ -40,7 +40,7 @@ def codegen(options: argparse.Namespace) -> None:
 def create(options: argparse.Namespace) -> None:
     """Make a secret in a cluster; ``kubectl`` reads its value, so that no list of processes shows it."""
     name = options.name or f"dflow-{randstr()}"
-    if not is_key(name):
+    if not is_subdomain(name):
         raise WrongOption(f"--name {name}: it must consist of lower-case letters, digits, '-' and '.'")
     reason = why_no_cluster()
     if reason is not None:

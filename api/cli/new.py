@@ -52,6 +52,8 @@ def new(options: argparse.Namespace) -> None:
             f"{project!r} is no name of a project: it must consist of letters, digits, '-', '_' and '.', and begin and "
             "end with a letter or digit; give another place with --dir"
         )
+    if re.sub(r"[-_.]+", "-", project).lower() == "pydflow":
+        raise WrongOption(f"{project!r} is what pip knows dflow itself by; give another name")
     module = options.name or re.sub(r"[-_.]+", "_", project).lower()
     _check_module(module)
     place: Path = options.dir or Path(project)
@@ -70,7 +72,9 @@ def new(options: argparse.Namespace) -> None:
 def _check_module(module: str) -> None:
     if not module.isidentifier() or not module.isascii() or keyword.iskeyword(module) or module.startswith("__"):
         raise WrongOption(f"{module!r} is no name that Python can import; give one with --name")
-    if module in sys.stdlib_module_names or module == "tests":
+    if module == "tests":
+        raise WrongOption("'tests' is the folder of the tests; give another name with --name")
+    if module in sys.stdlib_module_names:
         raise WrongOption(f"{module!r} is a module of Python's own; give another name with --name")
     if len(module) > _LONGEST:
         raise WrongOption(f"{module!r} has more than {_LONGEST} letters; give a shorter name with --name")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dflow.cli.parsing import RUN, STEP, with_directory, with_json
+from dflow.cli.parsing import RUN, STEP, with_directory, with_json, with_script_arguments
 
 if TYPE_CHECKING:
     from dflow.cli.parsing import Verbs
@@ -132,9 +132,11 @@ def _graph(verbs: Verbs) -> None:
         "graph",
         "draw the workflow of a script, a run, or a manifest",
         "dflow graph train.py -o train.svg",
+        "dflow graph train.py -o train.svg -- --epochs 3    what comes after -- is the script's",
         "dflow graph @latest --format mermaid",
         does="graph:graph",
     )
+    with_script_arguments(graph, "dflow graph [--format FORM] [-o FILE] SOURCE [-- ARGUMENT …]")
     graph.add_argument("source", metavar="SOURCE", help=f"a script, a run ({RUN}), a manifest, or a graph (.json)")
     graph.add_argument("--format", choices=("mermaid", "dot", "svg"), help="default: by FILE, or mermaid")
     graph.add_argument("-o", "--output", dest="output", metavar="FILE", type=Path, help="write it there")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dflow.cli.parsing import STEP, with_code, with_json
+from dflow.cli.parsing import STEP, with_code, with_json, with_script_arguments
 
 if TYPE_CHECKING:
     from dflow.cli.parsing import Verbs
@@ -54,13 +54,20 @@ def _run_and_submit(verbs: Verbs) -> None:
         "dflow run train.py --epochs 3        what comes after the script is the script's",
         "dflow run --detach train.py          returns when the workflow has begun; it outlives the terminal",
         "dflow run hello.yaml -p who=world    as dflow submit",
+        "dflow run --id train-x3k9a train.py  goes on with that run, with the code as it is now",
         does="running:run_script",
     )
-    run.usage = "dflow run [--detach] [--quiet] SCRIPT [ARGUMENT …]"
+    with_script_arguments(run, "dflow run [--detach] [--quiet] [--id ID] SCRIPT [ARGUMENT …]")
     run.add_argument(
         "--detach", action="store_true", help="workflows go on in the background, as with DFLOW_DETACH=1; before SCRIPT"
     )
     run.add_argument("-q", "--quiet", action="store_true", help="show no progress, as with DFLOW_PROGRESS=none")
+    run.add_argument(
+        "--id",
+        metavar="ID",
+        help="of the first workflow that has none of its own; with the id of a run that has not succeeded, it goes on "
+        "with that",
+    )
     run.add_argument("script", metavar="SCRIPT", type=Path, help="a Python script, or a manifest (.yaml, .json)")
     run.add_argument(
         "arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="of the script; of a manifest: as of submit"

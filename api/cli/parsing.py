@@ -13,7 +13,18 @@ from dflow.engine.near import near_aside
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["RUN", "STEP", "TopParser", "Verbs", "WrongOption", "options_of", "with_code", "with_directory", "with_json"]
+__all__ = [
+    "RUN",
+    "STEP",
+    "TopParser",
+    "Verbs",
+    "WrongOption",
+    "options_of",
+    "with_code",
+    "with_directory",
+    "with_json",
+    "with_script_arguments",
+]
 
 RUN = "its id, the beginning of it, the path of its directory, or @latest"
 STEP = "its key, its name, or its id"
@@ -71,12 +82,20 @@ class TopParser(argparse.ArgumentParser):
         first = next((word for word in arguments if not word.startswith("-")), None)
         if first is not None and first not in self.verbs and not (arguments and arguments[0] in ("-h", "--help")):
             self.exit(2, f"dflow: there is no verb {first!r}{near_aside(first, self.verbs)}; see: dflow --help\n")
+        parser = self.verbs.get(str(first), self)
+        takes_script = parser.get_default("arguments") is not None
+        of_script: Sequence[str] = ()
+        if takes_script and "--" in arguments:  # argparse takes the word away, and not in all versions alike
+            end = list(arguments).index("--")
+            arguments, of_script = arguments[:end], arguments[end + 1 :]
         options, extras = self.parse_known_args(arguments)
-        parser = self.verbs.get(options.verb, self)
         extras = _late_words(parser, options, extras)
         if extras:
             hints = [near_aside(word.partition("=")[0], options_of(parser)) for word in extras]
-            parser.error(f"unrecognized arguments: {' '.join(extras)}{next(filter(None, hints), '')}")
+            where = "; what is meant for the script stands behind --" if takes_script else ""
+            parser.error(f"unrecognized arguments: {' '.join(extras)}{next(filter(None, hints), where)}")
+        if of_script:
+            options.arguments = [*options.arguments, "--", *of_script] if options.arguments else list(of_script)
         return options
 
 
@@ -124,6 +143,12 @@ def with_json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """The option for programs that read what is printed."""
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
+
+
+def with_script_arguments(parser: argparse.ArgumentParser, usage: str) -> None:
+    """Have what stands behind ``--`` be the ``arguments`` of the script that the verb is told."""
+    parser.usage = usage
+    parser.set_defaults(arguments=[])
 
 
 def with_code(parser: argparse.ArgumentParser) -> None:

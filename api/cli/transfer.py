@@ -28,7 +28,7 @@ def download(options: argparse.Namespace) -> None:
     done = []
     try:
         for name, artifact, target in _wanted(options):
-            found = download_artifact(artifact, path=target)
+            found = download_artifact(artifact, path=target.absolute())
             done.append({"artifact": name, "path": str(target), "files": found})
     except RunNotFound:
         raise

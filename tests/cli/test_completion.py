@@ -41,6 +41,7 @@ from dflow.cli.completion import candidates
         (["run", "--det"], ["--detach"]),
         (["run", "script.py", "--det"], []),
         (["run", "scr"], []),
+        (["run", "--id", "tr"], ["train-abc12"]),
         (["export", "x.py", "--kind", "Cron"], ["CronWorkflow"]),
     ],
 )

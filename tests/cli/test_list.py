@@ -24,6 +24,21 @@ def runs(wf) -> list[str]:
     return [wf.id, "other-new", "other-old"]
 
 
+def test_steps_of_a_loop_that_are_to_come_are_counted_while_it_runs(dflow, until, tmp_path):
+    wf = Workflow("loop", id="loop-1", parallelism=2)
+    wf.add(Step("first", ShellOPTemplate("t", script="true")))
+    script = f"until test -e {tmp_path}/go; do sleep 0.05; done"
+    wf.add(Step("many", ShellOPTemplate("s", script=script), with_param=range(7)))
+    wf.submit(detach=True)
+    until(lambda: "Running" in Path("loop-1/.dflow/journal.jsonl").read_text().rpartition('"loop"')[2])
+    (row,) = dflow.json("list")
+    assert (row["done"], row["steps"]) == (1, 8)
+    (tmp_path / "go").touch()
+    assert wf.wait(interval=0.05) == "Succeeded"
+    (row,) = dflow.json("list")
+    assert (row["done"], row["steps"]) == (8, 8)
+
+
 def ids(rows: list[dict]) -> list[str]:
     return [row["id"] for row in rows]
 

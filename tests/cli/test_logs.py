@@ -114,11 +114,13 @@ def test_run_is_followed_until_it_has_ended_with_the_step_before_each_line(dflow
 def test_step_that_has_not_begun_is_waited_for(dflow, until):
     wf = ticking()
     with dflow.start("logs", wf.id, "after", "-f") as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
         lines = lines_of(process)
-        time.sleep(1)
         assert process.poll() is None
         Path("go").touch()
-        assert followed(process) == "dflow: step 'after' has not begun yet\n"
+        assert followed(process) == ""
+    assert said == "dflow: step 'after' has not begun yet\n"
     until(lambda: lines == ["behind\n"])
 
 
@@ -142,7 +144,6 @@ def test_attempts_of_a_step_are_followed_one_after_another(dflow, until, tmp_pat
 
     @OP.function
     def flaky(go: str) -> {"n": int}:
-        import time
         from pathlib import Path
 
         first = not Path(go + "1").exists()

@@ -113,6 +113,8 @@ def test_place_names_and_license_can_be_chosen(capsys):
         (["2d"], 2, "'2d' is no name that Python can import; give one with --name"),
         (["class"], 2, "'class' is no name that Python can import"),
         (["json"], 2, "'json' is a module of Python's own"),
+        (["tests"], 2, "'tests' is the folder of the tests; give another name with --name"),
+        (["PyDflow", "--name", "mine"], 2, "'PyDflow' is what pip knows dflow itself by; give another name"),
         (["pytest"], 2, "'pytest' is installed already"),
         (["x", "--name", "__main__"], 2, "'__main__' is no name that Python can import"),
         (["b" * 51], 2, "has more than 50 letters; give a shorter name with --name"),

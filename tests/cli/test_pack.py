@@ -24,7 +24,7 @@ from dflow import (
 )
 from dflow.engine.layout import RunLayout
 from dflow.engine.lease import lease
-from dflow.engine.runner import load_graph
+from dflow.engine.run_directory import load_graph
 from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate
 
 FILES = "find -L {} -type f -not -path '*/.dflow/*' -exec cat {{}} +"

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from pathlib import Path
 
 import pytest
-from dflow import config
-from dflow.cli import main
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
-
 from argo_nodes import Nodes, node_id
 from argo_server import ArgoTestServer
+from dflow import config
+from dflow.cli import main
 
 TOKEN = "a token of tests"  # noqa: S105
 
