@@ -66,7 +66,7 @@ def _registered(name: str) -> str:
     known = registered_ops()
     if name not in known:
         raise ConfigError(
-            f"OP {name!r}: no installed package offers it under {GROUP!r}{near_or_all(name, known)}; "
-            "another OP is written as package.module:Class"
+            f"OP {name!r}: it is not written as package.module:Class, and no installed package offers it under "
+            f"{GROUP!r}{near_or_all(name, known)}"
         )
     return known[name]

@@ -38,9 +38,10 @@ def assert_phases(run: Any, expected: Mapping[str, Any]) -> None:
 
 
 def _read(workflow: Any) -> RunResult:
+    from dflow.local_mode import LocalRun
     from dflow.testing.workflows import result_of
 
-    return result_of(workflow._layout(), "")
+    return result_of(LocalRun(workflow).layout(), "")
 
 
 def _phase_lines(result: RunResult, name: str, expected: Any) -> Iterator[str]:

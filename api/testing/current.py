@@ -25,6 +25,8 @@ class Current:
         record: one of ``MODES``.
         decided: of each recording that the test has used, whether it is made now.
         when_passed: is called when the test has passed.
+        when_over: is called when it has ended, passed or not, after these.
+        passed: whether all that pytest has reported of the test, its subtests with it, has passed; None before.
     """
 
     nodeid: str
@@ -34,6 +36,8 @@ class Current:
     record: str = "missing"
     decided: dict[str, bool] = field(default_factory=dict)
     when_passed: list[Callable[[], None]] = field(default_factory=list)
+    when_over: list[Callable[[], None]] = field(default_factory=list)
+    passed: bool | None = None
     folders: int = 0
 
 
@@ -54,6 +58,12 @@ class enter:  # noqa: N801 - used as a function
 
     def __exit__(self, *exc: object) -> None:
         _running.pop()
+        try:
+            for finish in self._test.when_passed if self._test.passed else ():
+                finish()
+        finally:
+            for finish in self._test.when_over:
+                finish()
 
 
 def copied(settings: Any) -> Any:

@@ -122,12 +122,11 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What a test that has passed has recorded is whole."""
+    """What a test has recorded is whole when all of it has passed: each of its subtests is reported as the test is."""
     report = yield
     test = now()
-    if test is not None and call.when == "call" and report.passed:
-        for finish in test.when_passed:
-            finish()
+    if test is not None and call.when == "call":
+        test.passed = report.passed and test.passed is not False
     return report
 
 

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping
 
@@ -59,7 +60,7 @@ def open_recording(name: str) -> Recording:
         is_whole = bool(_entries(folder)) and not (folder / _MAKING).exists()
         test.decided[name] = test.record == "all" or (test.record == "missing" and not is_whole)
         if test.decided[name]:
-            recording.begin()
+            test.when_over.append(recording.begin())
             test.when_passed.append(recording.end)
     recording.makes, recording.anew = test.decided[name], test.record == "all"
     return recording
@@ -68,6 +69,25 @@ def open_recording(name: str) -> Recording:
 def _entries(folder: Path) -> List[Path]:
     found = folder.iterdir() if folder.is_dir() else ()
     return [entry for entry in found if entry.is_dir() and not entry.name.startswith(".")]
+
+
+def _alone(folder: Path) -> Callable[[], None] | None:
+    """Make a folder and lock it, which the system ends with the process; what unlocks it, or None: another has it."""
+    import fcntl  # POSIX only
+
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except OSError:  # a file system without locks
+            return partial(os.close, handle)
+        if folder.exists() and os.path.samestat(os.fstat(handle), folder.stat()):
+            return partial(os.close, handle)
+        os.close(handle)  # it was that of another run, which has ended just now
 
 
 def _as_name(text: str) -> str:
@@ -87,21 +107,28 @@ class Recording:
     def __init__(self, folder: str, name: str, test: str, makes: bool, anew: bool = False) -> None:
         self.folder, self.name, self.test, self.makes, self.anew = folder, name, test, makes, anew
 
-    def begin(self) -> None:
-        """Nothing is used yet; what a killed process has left goes.
+    def begin(self) -> Callable[[], None]:
+        """Nothing is used yet; what a killed process has left goes. What is returned lets others make it again.
 
         Raises:
-            StateError: nothing can be written there.
+            StateError: nothing can be written there, or another run of the tests is making it.
         """
-        folder = Path(self.folder)
+        folder, what = Path(self.folder), f"recording {self.name!r} of {self.test}"
         try:
-            for left in folder.glob(".*") if folder.is_dir() else ():
-                shutil.rmtree(left) if left.is_dir() else None
-            (folder / _MAKING).mkdir(parents=True)
+            release = _alone(folder / _MAKING)
+            if release is None:
+                raise StateError(
+                    f"{what} is being made by another process: another run of the tests, or one that this test has "
+                    "started. Wait until that has ended; once it is made, any number of them can replay it at once"
+                )
+            for left in folder.glob(".*"):
+                shutil.rmtree(left) if left.is_dir() and left.name != _MAKING else None
+            for used in (folder / _MAKING).iterdir():
+                used.unlink()
             (folder / _MAKING / ".gitignore").write_text("*\n", encoding="utf-8")
         except OSError as exc:
-            text = f"recording {self.name!r} of {self.test} cannot be written to {folder}: {exc.strerror}"
-            raise StateError(text) from exc
+            raise StateError(f"{what} cannot be written to {folder}: {exc.strerror}") from exc
+        return release
 
     def end(self) -> None:
         """The test has passed: its recording is whole, and what it has not used goes."""

@@ -14,6 +14,7 @@ from dflow.engine.near import near
 from dflow.python.check import check_side, paths_in
 from dflow.python.op import OP, FunctionOP, check_returned, op_name
 from dflow.python.opio import OPIO, Artifact, HDF5Datasets
+from dflow.python.step_files import without
 from dflow.testing.current import fresh_folder
 from dflow.testing.inputs import make_inputs, shape_of
 from dflow.testing.results import OPResult
@@ -178,11 +179,19 @@ def _own_copy(value: Any) -> Any:
         return value
 
 
-def _check_existence(op: str, sign: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+def _check_existence(op: str, sign: Mapping[str, Any], outputs: OPIO) -> None:
+    """As in a run: None stands for the path of an optional artifact that does not exist, another one is an error."""
     for name, kind in sign.items():
-        for place, path in paths_in(outputs[name]) if isinstance(kind, Artifact) else ():
+
+        def is_missing(path: Any, kind: Any = kind) -> bool:
             is_file = kind.type is not HDF5Datasets or isinstance(path, Path)
-            if path is not None and is_file and not os.path.exists(path):
+            return path is not None and is_file and not os.path.exists(path)
+
+        for place, path in paths_in(outputs[name]) if isinstance(kind, Artifact) else ():
+            if is_missing(path):
+                if kind.optional:
+                    outputs[name] = without(outputs[name], is_missing)
+                    break
                 raise NoSuchFile(
                     f"OP {op}: output artifact {name!r}{place} is {path}, which does not exist in {Path.cwd()}"
                 )

@@ -114,7 +114,7 @@ def result_of(layout: RunLayout, report: str) -> RunResult:
 def _declared(layout: RunLayout) -> Tuple[List[str], List[str]]:
     """Names and fixed keys of the steps of a graph; and what its computed keys look like, as regular expressions."""
     from dflow.engine.model import Call, Literal, Text
-    from dflow.engine.runner import load_graph
+    from dflow.engine.run_directory import load_graph
 
     names: List[str] = []
     patterns: List[str] = []
@@ -144,7 +144,7 @@ def _declared(layout: RunLayout) -> Tuple[List[str], List[str]]:
 
 def _types(layout: RunLayout) -> Dict[str, Dict[str, str]]:
     """The declared types of artifacts, by template and ``side.name``."""
-    from dflow.engine.runner import load_graph
+    from dflow.engine.run_directory import load_graph
 
     found: Dict[str, Dict[str, str]] = {}
     for template in load_graph(layout).templates:

@@ -51,7 +51,7 @@ def workflow_of(data: Any, folder: Path, mistakes: Mistakes, parameters: Fields 
     given = mistakes.fitting(data, OF_WORKFLOWS, "", "a workflow")
     if "steps" in given and "tasks" in given:
         mistakes.add("tasks", "there are steps, too; give one of them")
-    if isinstance(data, dict) and not ("steps" in data or "tasks" in data):
+    if isinstance(data, dict) and data.get("steps") is None and data.get("tasks") is None:
         mistakes.add("", "it has no steps and no tasks")
     own = {**given.get("parameters", {})}
     for name, text in (parameters or {}).items():

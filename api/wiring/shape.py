@@ -100,9 +100,11 @@ OF_TASKS: dict[str, Kind] = {"dependencies": _TEXTS}
 
 
 def is_wiring(data: Any) -> bool:
-    """Whether plain data is a workflow of this form: it has steps or tasks, and is no manifest and no graph."""
-    foreign = ("apiVersion", "kind", "spec", "is", "schema")
-    return isinstance(data, dict) and ("steps" in data or "tasks" in data) and not any(name in data for name in foreign)
+    """Whether plain data is meant as a workflow of this form: it has steps, tasks or a name, and is no manifest and
+    no graph.
+    """
+    foreign, own = ("apiVersion", "kind", "spec", "is", "schema"), ("steps", "tasks", "name")
+    return isinstance(data, dict) and any(name in data for name in own) and not any(name in data for name in foreign)
 
 
 class Mistakes:

@@ -113,8 +113,7 @@ def session(tmp_path, calls):
         test = Current("test_it.py::test_it", tmp_path / "test_it.py", "test_it", lambda: here, mode)
         with enter(test):
             found = function()
-            for finish in test.when_passed:
-                finish()
+            test.passed = True
         return found
 
     return run
@@ -275,6 +274,30 @@ def test_what_a_killed_test_leaves_is_no_recording(session, calls, tmp_path):
     assert [path.name for path in folder.iterdir()] == [records(tmp_path)[0].parent.name]
 
 
+def test_two_runs_of_the_tests_do_not_record_the_same_at_once(session, calls, tmp_path):
+    def other():
+        run_op(plus, n=1, record=True)
+        for mode in ("missing", "all"):
+            with pytest.raises(StateError, match=r"'plus' of test_it.py::test_it is being made by another process"):
+                session(lambda: run_op(plus, n=1, record=True), mode)
+
+    session(other)
+    session(lambda: run_op(plus, n=1, record=True), "none")
+    assert len(calls()) == len(records(tmp_path)) == 1
+
+
+def test_a_test_that_fails_lets_others_record(session, calls, tmp_path):
+    def failing():
+        run_op(plus, n=1, record=True)
+        raise AssertionError
+
+    with pytest.raises(AssertionError):
+        session(failing)
+    session(lambda: [run_op(plus, n=n, record=True) for n in (1, 2)])
+    assert len(calls()) == len(records(tmp_path)) == 2
+    assert not list((tmp_path / "__dflow__").rglob(".recording"))
+
+
 def test_recording_anew_keeps_what_is_there_until_the_new_one_is(session, calls, tmp_path, monkeypatch):
     session(lambda: [run_op(plus, n=n, record=True) for n in (1, 2)])
     before = [file.read_text() for file in records(tmp_path)]
@@ -312,6 +335,26 @@ def test_a_test_that_passes_leaves_a_whole_recording(check, pytester):
     assert len(list(pytester.path.rglob(".recording"))) == 1
     check(source.format(True)).assert_outcomes(passed=1)
     assert list(pytester.path.rglob(".recording")) == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_recording_is_whole_when_the_last_subtest_has_passed(check, pytester, fails):
+    source = """
+import unittest
+
+class Test(unittest.TestCase):
+    def test_parts(self):
+        for n in (1, 2, 3):
+            with self.subTest(n):
+                self.assertEqual(run_op(repeat, n=n, data="", record=True)["count"], n)
+                self.assertFalse(FAILS and n == 2)
+"""
+    result = check(source.replace("FAILS", str(fails)))
+    assert result.ret == int(fails)
+    assert "FileNotFoundError" not in result.stdout.str()
+    # where pytest knows no subtests, the first that fails ends the test
+    assert len(records(pytester.path)) == 3 or (fails and len(records(pytester.path)) == 2)
+    assert bool(list(pytester.path.rglob(".recording"))) is fails
 
 
 def test_steps_of_one_name_and_equal_copies_of_a_loop_are_recorded(session):

@@ -175,6 +175,29 @@ def test_an_output_that_was_not_made_is_named():
 
 
 @pytest.mark.parametrize("isolated", [False, True])
+def test_an_optional_output_that_was_not_made_is_absent(isolated):
+    @OP.function
+    def lazy() -> {"out": Artifact(Path, optional=True)}:
+        return {"out": Path("never.txt")}
+
+    assert run_op(lazy, isolated=isolated)["out"] is None
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_members_of_an_optional_output_that_were_not_made_are_none(isolated):
+    @OP.function
+    def lazy() -> {"out": Artifact(List[Path], optional=True), "several": Artifact(Set[Path], optional=True)}:
+        Path("made.txt").write_text("x")
+        return {"out": [Path("never.txt"), Path("made.txt")], "several": {Path("made.txt"), Path("never.txt")}}
+
+    result = run_op(lazy, isolated=isolated)
+    missing, made = result["out"]
+    assert missing is None
+    assert made.read_text() == "x"
+    assert {path and path.name for path in result["several"]} == {"made.txt"}
+
+
+@pytest.mark.parametrize("isolated", [False, True])
 def test_an_instance_keeps_its_arguments_and_defaults_are_filled_in(isolated):
     assert run_op(Scale(3.0), x=2.0, isolated=isolated)["y"] == 6.5
 

@@ -85,6 +85,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines() -> None:
     [
         ("name: a\nsteps: {a: 1}", "line 2: steps: it must be a list with at least one entry"),
         ("name: a\nsteps: []", "steps: it must be a list"),
+        ("name: a\nsteps:", "line 1: the workflow: it has no steps and no tasks"),
         ("steps: [{script: x}]", r"steps\[0\]: it has no name"),
         ("steps: [[]]", r"steps\[0\]: there is no step in it"),
         ("steps: [{name: a}]", "an op or a script, one of them"),
@@ -196,6 +197,14 @@ def test_files_that_are_no_yaml_are_named_with_the_line(capsys: pytest.CaptureFi
         Path("t.yaml").write_bytes(content)
         assert main(["run", "t.yaml"]) != 0
         assert wanted in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["run", "submit", "lint", "graph", "export"])
+def test_a_file_whose_steps_are_misspelt_is_no_manifest(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("t.yaml").write_text("name: a\nstep:\n- name: s\n  script: x\n")
+    assert main([verb, "t.yaml"]) != 0
+    said = capsys.readouterr()
+    assert "t.yaml:2: step: a workflow has no 'step'; did you mean 'steps'?" in said.out + said.err
 
 
 def test_data_that_holds_itself_is_refused() -> None:
