@@ -52,8 +52,8 @@ def with_elements(inner: Call, dealt: Dealt) -> Call:
     def new(path: tuple[str, ...]) -> str | None:
         if path[0] != "item" or (dealt.items is None and path[1:] == ("order",)):
             return None
-        if dealt.in_groups:  # the item of a group is its number
-            return "item.order"
+        if dealt.in_groups:  # the item of a group is its number, in the format of the sequence
+            return "item.item" if path == ("item",) and dealt.format is not None else "item.order"
         return f"item.item_{'.'.join(path[1:])}" if len(path) > 1 else "item.item"
 
     def at(value: Value | None) -> Value | None:

@@ -60,6 +60,11 @@ class Dealt:
     count: Value | None = None
     in_groups: bool = False
 
+    @property
+    def format(self) -> Value | None:
+        """How the items of a sequence are written."""
+        return self.items.format if isinstance(self.items, Sequence) else None
+
 
 def known_items(dealt: Dealt) -> list[dict[str, Any]] | None:
     """The maps, where everything is known; None otherwise.
@@ -81,12 +86,13 @@ def known_items(dealt: Dealt) -> list[dict[str, Any]] | None:
         return [_map(dealt, values, order, item) for order, item in enumerate(items)]
     made = []
     for number, orders in enumerate(grouped(len(items), dealt.slices)):
-        maps = [_map(dealt, values, order, items[order]) for order in orders]
         one: dict[str, Any] = {"order": number, "orders": json.dumps(list(orders))}
+        if "" in dealt.fields and isinstance(dealt.format, Literal):  # the item of a group is its number, written so
+            one["item"] = expressions.expand_sequence({"count": 1, "start": number, "format": dealt.format.text})[0]
         indices = [_index(dealt, items[order]) for order in orders]
         for name, v in values.items():
             one[field_of(name)] = json.dumps([_picked(v, i) for i in indices], ensure_ascii=False)
-        made.append(one | ({"at": "[" + ", ".join(m["at"] for m in maps) + "]"} if dealt.picks else {}))
+        made.append(one | ({"at": "[" + ", ".join(map(_at, indices)) + "]"} if dealt.picks else {}))
     return made
 
 
@@ -137,8 +143,12 @@ def _map(dealt: Dealt, values: Mapping[str, Any], order: int, item: Any) -> dict
             text = element if isinstance(element, str) else json.dumps(element, ensure_ascii=False)
             made[field_of(name)] = text
     if dealt.picks:
-        made["at"] = index if index.isdecimal() else json.dumps(index)
+        made["at"] = _at(index)
     return made
+
+
+def _at(index: str) -> str:
+    return index if index.isdecimal() else json.dumps(index)
 
 
 def _index(dealt: Dealt, item: Any) -> str:

@@ -212,7 +212,7 @@ def _items(dealt: Dealt, context: Context) -> tuple[str, str]:
         text = json.dumps(known, ensure_ascii=False)
         refuse_tags("its items have", Literal(text), context)
         return text_of(Literal(text)), str(size)
-    if isinstance(dealt.items, Sequence) and dealt.items.format is not None:
+    if dealt.format is not None:
         context.problems.append("format= of a sequence needs numbers that are known when the workflow is exported")
     if dealt.in_groups and dealt.slices.shuffle:
         context.problems.append("shuffle= needs lists that are known when the workflow is exported")

@@ -158,8 +158,10 @@ def _main(bodies: list[Any], choice: Choice) -> int:
             raise CompileError([f"these are several documents that can be run, {names}; give one {kind} of them"])
         if numbers:
             return numbers[0]
-    wanted = ", ".join(_RUNNABLE)
-    raise CompileError([f"there is no workflow among the {len(bodies)} documents; one of them must be a {wanted}"])
+    wanted = f"{', '.join(_RUNNABLE[:-1])} or {_RUNNABLE[-1]}"
+    found = f"among the {len(bodies)} documents" if bodies else "in a text that is empty"
+    what = f"a workflow has a name and steps or tasks at its top, or is a manifest of the kind {wanted}"
+    raise CompileError([f"there is no workflow {found}; {what}"])
 
 
 def _can_start(body: object, choice: Choice) -> bool:

@@ -19,7 +19,8 @@ import yaml
 from dflow.engine.journal import read_events
 from dflow.engine.layout import RunLayout
 from dflow.engine.node import LEAF_TYPES
-from dflow.engine.runner import create_run, run
+from dflow.engine.run_directory import create_run
+from dflow.engine.runner import run
 from dflow.engine.settings import RunSettings
 from dflow.executors import make_executor
 from dflow.exporters.argo.load import load_text

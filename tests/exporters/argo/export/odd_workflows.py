@@ -415,6 +415,19 @@ def sequence_expressions() -> Workflow:
     return flow(a, [b, c, d, e])
 
 
+def groups_with_a_format() -> Workflow:
+    def grouped(name: str, key: str, **sequence: object) -> Step:
+        template = sl(mk, ["x"], [], ["y"], [], "{{item}}", group_size=2)
+        xs = {"x": [5, 6, 7, 8, 9]}
+        return Step(name, template, parameters=xs, with_sequence=argo_sequence(**sequence), key=key)
+
+    return flow(
+        grouped("a", "run-{{item}}", count=5, format="%06d"),
+        grouped("b", "plain-{{item}}", count=5),
+        grouped("c", "both-{{item}}-{{item.order}}", count=4, format="%02d"),
+    )
+
+
 def sequence_down_dynamic() -> Workflow:
     a = Step("a", P(numbers), parameters={"n": 3})
     e = Step(
@@ -860,6 +873,7 @@ ODD = {
         parts_with_odd_keys,
         post_scripts,
         recursion_choice,
+        groups_with_a_format,
         sequence_down_dynamic,
         sequence_expressions,
         sliced_continue_on,

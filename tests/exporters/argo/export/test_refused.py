@@ -23,7 +23,12 @@ def script(**outputs: Any) -> ShellOPTemplate:
 def artifacts_of_script():
     template = script(artifacts={"f": OutputArtifact(path="/tmp/f")})
     return flow(
-        Step("a", template, slices=Slices(input_parameter=["x"], output_artifact=["f"]), parameters={"x": [1, 2]})
+        Step(
+            "a",
+            template,
+            slices=Slices(input_parameter=["x"], output_artifact=["f"], create_dir=True),
+            parameters={"x": [1, 2]},
+        )
     )
 
 
@@ -122,7 +127,7 @@ def test_what_cannot_be_exported_is_refused_with_its_place(build):
 
 def test_all_problems_are_told_at_once():
     template = script(artifacts={"f": OutputArtifact(path="/tmp/f")})
-    slices = Slices(input_parameter=["x"], output_artifact=["f"])
+    slices = Slices(input_parameter=["x"], output_artifact=["f"], create_dir=True)
     first = Step("first", template, slices=slices, parameters={"x": [1, 2]})
     long = Step(
         "long",

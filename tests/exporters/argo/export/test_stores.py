@@ -10,23 +10,14 @@ from dflow import (
     ShellOPTemplate,
     Step,
     Workflow,
-    config,
     s3_config,
 )
 from dflow.engine.errors import ExportError
 from dflow.exporters.argo.lint import Severity, lint
 from dflow.python import OP, Artifact, PythonOPTemplate, Slices
 
+pytestmark = pytest.mark.usefixtures("own_settings")
 NUMBER = {"n": int}
-
-
-@pytest.fixture(autouse=True)
-def _own_settings():
-    saved = dict(config), dict(s3_config)
-    yield
-    for target, values in zip((config, s3_config), saved, strict=True):
-        target.clear()
-        target.update(values)
 
 
 def workflow(source, **arguments):

@@ -95,7 +95,15 @@ def test_what_the_linter_finds_is_raised_with_its_rule_and_line() -> None:
     [
         ("a: [", "DOC-02 line"),
         (TEXT.replace("  entrypoint: main\n", "  entrypoint: main\n  entrypoint: main\n"), "DOC-01 line 6, spec.entry"),
-        ("", "there is no workflow among the 0 documents"),
+        (
+            "",
+            "there is no workflow in a text that is empty; a workflow has a name and steps or tasks at its top, or is",
+        ),
+        ("# nothing\n", "there is no workflow in a text that is empty"),
+        (
+            "nmae: x\n",
+            "there is no workflow among the 1 documents; a workflow has a name and steps or tasks at its top",
+        ),
         ("kind: ConfigMap\napiVersion: v1\n", "there is no workflow among the 1 documents"),
         (f"{TEXT}---\n{TEXT}", "these are several documents that can be run, 'hello-', 'hello-'"),
     ],

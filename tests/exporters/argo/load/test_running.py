@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import dflow
 import pytest
 from dflow.engine.journal import read_events
-from dflow.engine.runner import create_run, run
+from dflow.engine.run_directory import create_run
+from dflow.engine.runner import run
 from dflow.engine.settings import RunSettings
 from dflow.executors import make_executor
 from dflow.exporters.argo.load import load
