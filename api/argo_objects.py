@@ -133,6 +133,19 @@ class ArgoStep(ArgoObjectDict):
                 self[key]
         return iter(self.data)
 
+    def __getstate__(self) -> Dict[str, Any]:
+        """All that is known of it: a copy or a pickle keeps its outputs when the run is gone.
+
+        Where what it is asked of cannot be pickled (of a server, or of a replay), the copy can be reused, not retried.
+        """
+        for name in self._LATE:
+            if name in self:
+                self[name]
+        state = dict(self.__dict__)
+        if not isinstance(state.get("_load"), partial):
+            state["_load"] = None
+        return state
+
     def __repr__(self) -> str:
         return f"ArgoStep({self.data.get('name')!r}, {self.data.get('phase')})"
 
@@ -213,11 +226,11 @@ class ArgoStep(ArgoObjectDict):
         """Change an output before the step is reused; ``s3`` is an artifact, uploaded or of another step."""
         from dflow.common import key_of
 
-        path, key, inside = getattr(s3, "local_path", None), key_of(s3), getattr(s3, "_sub_path", None)
+        path, key = getattr(s3, "local_path", None), key_of(s3)
         if path is None and key is None:
             raise WrongType(f"{s3!r} is no artifact; use upload_artifact(...) or an output of a step")
-        where = {"key": key} if path is None else {"local_path": path}
-        place = {field: f"{text}/{inside}" if inside else str(text) for field, text in where.items()}
+        inside = getattr(s3, "_sub_path", None)
+        place = {"key": key} if path is None else {"local_path": f"{path}/{inside}" if inside else str(path)}
         self["outputs"]["artifacts"].data[name] = ArgoObjectDict({"name": name, **place})
 
 
@@ -259,6 +272,10 @@ class StepList(List[ArgoStep]):
 
     asked: Callable[[], str] = str
 
+    def __reduce__(self) -> Any:
+        """A copy or a pickle holds what was found, not all that was looked through."""
+        return StepList, (list(self),)
+
     def _single(self, name: object) -> ArgoStep:
         if len(self) == 1:
             return list.__getitem__(self, 0)
@@ -290,6 +307,12 @@ class ArgoWorkflow(ArgoObjectDict):
         nodes = d.get("status", {}).pop("nodes", {})
         super().__init__(d)
         self.data["status"].data["nodes"] = nodes
+
+    def recover(self) -> Any:
+        """Plain dicts and lists, with all that is known of its steps."""
+        plain = super().recover()
+        plain["status"]["nodes"] = {identity: step.recover() for identity, step in self.status.nodes.items()}
+        return plain
 
     def get_step(
         self,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Tuple
 
-from dflow.common import field_of, key_of
+from dflow.common import field_of, whole_and_part
 from dflow.engine.catalog import CATALOG, Item, read_catalog
 from dflow.engine.errors import NoSuchFile, ObjectNotFound, StateError
 from dflow.python.catalog import is_flat
@@ -18,7 +18,7 @@ from dflow.python.catalog import is_flat
 if TYPE_CHECKING:
     from dflow.storage.artifacts import ArtifactStore
 
-__all__ = ["STORE_SETTINGS", "Folder", "Tree", "opened", "settings_of_store"]
+__all__ = ["STORE_SETTINGS", "Folder", "Tree", "inside_of", "opened", "settings_of_store"]
 
 STORE_SETTINGS = (
     "storage_client",
@@ -136,7 +136,7 @@ def opened(artifact: Any, target: Path, settings: Dict[str, Any], *, extract: bo
         FileNotFoundError: it is nowhere.
         StorageError: the object store refuses or does not answer.
     """
-    local, key = field_of(artifact, "local_path"), key_of(artifact)
+    local, key = field_of(artifact, "local_path"), whole_and_part(artifact)[0]
     if local is not None and (os.path.exists(str(local)) or key is None):
         if not os.path.exists(str(local)):
             raise NoSuchFile(f"the artifact {local} is not there any more")
@@ -183,6 +183,14 @@ def settings_of_store(settings: Dict[str, Any]) -> Dict[str, Any]:
     return chosen
 
 
+def inside_of(part: str | None) -> str:
+    """A path in an artifact, written in one way; "" for the whole."""
+    names = [name for name in (part or "").split("/") if name not in ("", ".")]
+    if ".." in names:
+        raise NoSuchFile(f"{part!r} is no part of an artifact: it leads out of it")
+    return "/".join(names)
+
+
 @contextmanager
 def _scratch(target: Path) -> Iterator[Path]:
     """A private directory beside a target: what is made in it can be moved there."""
@@ -210,13 +218,14 @@ def _has_links(place: Path) -> bool:
 def _copy(source: Path, target: Path, skip_exists: bool) -> None:
     from dflow.engine.state import copy_file, copy_tree
 
-    if skip_exists and target.exists():
-        if source.is_dir() and target.is_dir():
-            for entry in sorted(source.iterdir()):
-                _copy(entry, target / entry.name, skip_exists)
+    if source.is_dir() and target.is_dir() and not source.is_symlink():
+        for entry in sorted(source.iterdir()):
+            _copy(entry, target / entry.name, skip_exists)
+        return
+    if target.exists() and (skip_exists or target.samefile(source)):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         copy_tree(str(source), str(target), copy_file)
-    elif not (target.exists() and target.samefile(source)):
+    else:
         copy_file(str(source), str(target))

@@ -13,8 +13,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List
 
-from dflow.artifact_sources import STORE_SETTINGS, Folder, opened, settings_of_store
-from dflow.common import CustomArtifact, HTTPArtifact, LocalArtifact, S3Artifact
+from dflow.artifact_sources import STORE_SETTINGS, Folder, inside_of, opened, settings_of_store
+from dflow.common import CustomArtifact, HTTPArtifact, LocalArtifact, S3Artifact, whole_and_part
 from dflow.config import config, is_remote
 from dflow.engine.errors import NoSuchFile
 from dflow.names import text_of
@@ -107,6 +107,7 @@ def _lay_out(path: Any, root: Path, *, walkable: bool = False) -> None:
     Args:
         walkable: folders among several members are folders of links, so that a walk through the whole finds all.
     """
+    from dflow.engine.inside import is_inside
     from dflow.engine.linked_folders import link_folders
     from dflow.engine.state import link_or_copy, writing
     from dflow.python.catalog import flatten, marks_of, write_items
@@ -115,7 +116,7 @@ def _lay_out(path: Any, root: Path, *, walkable: bool = False) -> None:
 
     def link(source: Path, target: Path) -> None:
         """A link, but for what holds the store itself: that would hold itself then."""
-        is_outside = not _is_inside(store, os.path.realpath(str(source)))
+        is_outside = not is_inside(store, os.path.realpath(str(source)))
         if is_outside and walkable and len(pairs) > 1:
             link_folders(str(source.parent), source.name, target, hard=False)
         elif is_outside:
@@ -189,13 +190,13 @@ def download_artifact(
         artifact: from ``upload_artifact``, ``S3Artifact(key=…)``, or ``step.outputs.artifacts[name]`` of a step that
             was queried.
         extract: unpack an archive of an object store; False gives the archive itself.
-        sub_path: the part of it that is wanted.
+        sub_path: the file or directory in it that is wanted; it keeps this path below ``path``.
         slice: the element that is wanted.
         kwargs: ``skip_exists=True`` leaves files that are there; others are settings of the object store.
 
     Returns:
-        The paths of the copies: a list; a dict, or nested, where the artifact is; one path where one file was asked
-        for by ``sub_path`` or ``slice``.
+        The paths of the copies, which begin with ``path`` as it was given: a list; a dict, or nested, where the
+        artifact is; one path where ``sub_path`` is given, or one file was asked for by ``slice``.
 
     Raises:
         FileNotFoundError: the artifact, or that part of it, is not there.
@@ -208,14 +209,17 @@ def download_artifact(
     if sub_path is not None:
         text_of(sub_path, "sub_path")
     wanted = slice if slice is not None else getattr(artifact, "slice", None)
-    inside = "/".join(part.strip("/") for part in (getattr(artifact, "_sub_path", None), sub_path) if part)
-    if ".." in inside.split("/"):
-        raise NoSuchFile(f"{inside!r} is no part of an artifact: it leads out of it")
+    own, asked = inside_of(whole_and_part(artifact)[1]), inside_of(sub_path)
     target = Path(str(path)).absolute()
     with opened(artifact, target, kwargs, extract=extract) as source:
-        items = None if inside or not extract else source.items()
+        if asked:
+            place = f"{own}/{asked}" if own else asked
+            source.within(place)  # or it is not there
+            source.give([(place, asked)], target, skip_exists)
+            return os.path.join(str(path), asked)
+        items = None if own or not extract else source.items()
         if items is None:
-            return _plain(source, inside, target, skip_exists)
+            return _plain(source, own, path, skip_exists)
         flat = source.is_flat()
         if wanted is not None:
             items = _members(items, str(wanted), flat=flat)
@@ -224,8 +228,8 @@ def download_artifact(
         if not remove_catalog:
             source.give([pair for pair in source.within("") if pair[0] == ".dflow"], target, skip_exists)
         if wanted is not None and len(items) == 1 and places and items[0]["order"] in (0, _as_order(wanted)):
-            return str(target / places[0])
-        return _path_object(items, target, flat)
+            return os.path.join(str(path), places[0])
+        return _path_object(items, str(path), flat)
 
 
 def _from_outside(artifact: Any, path: Any) -> Any:
@@ -243,11 +247,11 @@ def _as_order(wanted: Any) -> Any:
     return int(wanted) if str(wanted).isdecimal() else str(wanted)
 
 
-def _plain(source: Any, inside: str, target: Path, skip_exists: bool) -> Any:
+def _plain(source: Any, inside: str, path: Any, skip_exists: bool) -> Any:
     """A part of an artifact, or one without a catalog: a file, or what is in a directory."""
     pairs = [(place, name) for place, name in source.within(inside) if name != ".dflow"]
-    source.give(pairs, target, skip_exists)
-    copies = [str(target / name) for _, name in pairs]
+    source.give(pairs, Path(str(path)).absolute(), skip_exists)
+    copies = [os.path.join(str(path), name) for _, name in pairs]
     return copies[0] if inside and len(pairs) == 1 and pairs[0][0] == inside else copies
 
 
@@ -311,12 +315,12 @@ def copy_artifact(src: Any, dst: Any, sort: bool = False, **kwargs: Any) -> Any:
     return copied(src, dst, sort, kwargs)
 
 
-def _path_object(items: List[Item], base: Path | None, flat: bool) -> Any:
+def _path_object(items: List[Item], base: str | None, flat: bool) -> Any:
     from dflow.python.catalog import unflatten
 
     def place(item: Any) -> Any:
         relative = item["dflow_list_item"]
-        return relative if relative is None or base is None else str(base / relative)
+        return relative if relative is None or base is None else os.path.join(base, relative)
 
     if all(isinstance(item["order"], int) for item in items):
         return [place(item) for item in sorted(items, key=lambda item: item["order"])]
@@ -332,10 +336,6 @@ def _private_folder() -> Iterator[Path]:
         yield Path(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _relative_to_cwd(path: Path) -> str:

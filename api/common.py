@@ -20,6 +20,7 @@ __all__ = [
     "import_func",
     "jsonpickle",
     "key_of",
+    "whole_and_part",
 ]
 
 
@@ -73,6 +74,7 @@ class S3Artifact:
         debug_s3: a workflow that runs on this machine gets it from the store, too. It always does here.
 
     Attributes:
+        key: where it is; of a part of an artifact, the artifact's key and the part's path in it.
         urn: what a lineage client calls it.
         slice: the element that is meant, None for all.
         local_path: None; it is nowhere on this machine.
@@ -109,6 +111,7 @@ class S3Artifact:
             )
         part = self._part()
         part._sub_path = f"{self._sub_path}/{path}" if self._sub_path else str(path)
+        part.key = None if self.key is None else f"{self.key}/{path}"
         part.path_list = []
         return part
 
@@ -151,8 +154,9 @@ class S3Artifact:
         return artifact
 
     def __repr__(self) -> str:
-        inside = f".sub_path({self._sub_path!r})" if self._sub_path else ""
-        return f"S3Artifact(key={self.key!r}){inside}"
+        key, part = whole_and_part(self)
+        inside = f".sub_path({part!r})" if part else ""
+        return f"S3Artifact(key={key!r}){inside}"
 
 
 class CustomPickler:
@@ -196,6 +200,15 @@ def key_of(artifact: Any) -> str | None:
             if kind == "oss" and key is not None:
                 key = _without_repo_prefix(str(key))
     return None if key is None else str(key)
+
+
+def whole_and_part(artifact: Any) -> Tuple[str | None, str | None]:
+    """The key of what is stored as a whole, maybe packed, and the part of it that is meant; None for all of it."""
+    key, part = key_of(artifact), getattr(artifact, "_sub_path", None)
+    if key is None or not part:
+        return key, part
+    end = f"/{part}"
+    return (key[: -len(end)], part) if key.endswith(end) else (key, None)  # it was given another key since
 
 
 def _without_repo_prefix(key: str) -> str:

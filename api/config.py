@@ -196,6 +196,10 @@ class _Settings(Dict[str, Any]):
                 _log.warning("there is no setting %r; did you mean %r?", name, meant)
         super().__setitem__(name, value)
 
+    def __reduce__(self) -> Any:
+        """Copies and pickles are plain dicts: they are no modules, and change nothing here."""
+        return dict, (dict(self),)
+
     def __repr__(self) -> str:
         return repr({name: "***" if name in _SECRETS and value else value for name, value in self.items()})
 

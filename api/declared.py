@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 from dflow.engine.errors import WrongAttribute, WrongType
-from dflow.expression import MISSING, ArgoVar
+from dflow.expression import ArgoVar
 from dflow.tracebacks import called_by_users
 
 if TYPE_CHECKING:
@@ -77,6 +77,12 @@ class Named(ArgoVar):
         from dflow.pieces.manifests import to_port
 
         return to_port(cls, d)
+
+    def _give_to_step(self, kind: str, value: Any) -> None:
+        """Its step gives this from now on, if that has it among its inputs; it may be made of one of those only."""
+        inputs = getattr(self.step, "inputs", None)
+        if inputs is not None and getattr(inputs, kind).data.get(self.name) is self:
+            getattr(self.step, kind)[self.name] = value
 
     def bound(self, step: Step | None) -> Any:
         """The same parameter or artifact, as that of a step."""
@@ -153,7 +159,7 @@ class InputParameter(_Parameter):
 
     Args:
         type: its type; None means text.
-        value: the default; without one, every step must give a value.
+        value: the default; without one, it has no such attribute, and every step must give a value.
         save_as_artifact: it may be large: kept in a file and out of lists.
         path: a file that a script finds the value in.
         source: an artifact of one file, whose content, without one newline at its end, is the value where a step
@@ -181,9 +187,16 @@ class InputParameter(_Parameter):
         self.source = source
         if "default" in kwargs:
             kwargs.setdefault("value", kwargs.pop("default"))
-        self.value: Any = kwargs.pop("value", MISSING)
+        if "value" in kwargs:
+            self.value: Any = kwargs.pop("value")
         self.description = kwargs.pop("description", None)
         self.__dict__.update(kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set it; the ``value`` of a step's parameter is what that step gives."""
+        super().__setattr__(name, value)
+        if name == "value":
+            self._give_to_step("parameters", value)
 
 
 class OutputParameter(_Parameter):
@@ -194,7 +207,7 @@ class OutputParameter(_Parameter):
         value_from_parameter: the parameter of a step inside that it is taken from (Steps, DAG).
         value_from_expression: likewise, but an expression, such as :func:`if_expression` makes.
         global_name: also an output of the whole workflow, under this name.
-        default: used when the step is skipped or the source cannot be resolved.
+        default: used when the step is skipped or the source cannot be resolved; without one, it has no such attribute.
     """
 
     _side = "outputs.parameters"
@@ -222,7 +235,8 @@ class OutputParameter(_Parameter):
         self.global_name = global_name
         self.save_as_artifact = save_as_artifact
         self.save_both = save_both
-        self.default: Any = kwargs.pop("default", MISSING)
+        if "default" in kwargs:
+            self.default: Any = kwargs.pop("default")
         self.description = kwargs.pop("description", None)
         self.__dict__.update(kwargs)
 
@@ -286,6 +300,12 @@ class InputArtifact(_Artifact):
         self.archive = archive
         self.save_as_parameter = save_as_parameter
         self.__dict__.update(kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set it; the ``source`` of a step's artifact is what that step gives."""
+        super().__setattr__(name, value)
+        if name == "source" and value is not None:
+            self._give_to_step("artifacts", value)
 
     def sub_path(self, path: str) -> InputArtifact:
         """The part ``path`` of this artifact."""

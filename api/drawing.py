@@ -111,7 +111,7 @@ def _reasons(text: str, exc: Exception) -> dict[str, str]:
 def _graph_and_phases(thing: Any) -> tuple[WorkflowGraph, Mapping[str, str] | None]:
     """The graph, and the phases of its run on this machine where there is one."""
     from dflow.compile import compile_template, compile_workflow
-    from dflow.engine.runner import load_graph
+    from dflow.engine.run_directory import load_graph
 
     if not hasattr(thing, "entrypoint"):
         return compile_template(thing), None

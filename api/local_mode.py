@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, List
 from dflow.config import config
 
 if TYPE_CHECKING:
+    from dflow.engine.layout import RunLayout
     from dflow.workflow import Workflow
 
 __all__ = ["LocalRun", "list_workflows"]
@@ -107,13 +108,28 @@ class LocalRun:
 
         local.delete(self.layout())
 
-    def layout(self) -> Any:
+    def layout(self) -> RunLayout:
         """Its directory.
 
         Raises:
             RunNotFound: there is none.
         """
-        return self.workflow._layout()
+        from dflow.engine.errors import RunNotFound
+        from dflow.engine.near import near_aside
+        from dflow.nested import find_run
+
+        run = self.workflow.id
+        if run is None:
+            raise RunNotFound(f"workflow {self.workflow.name!r} was not submitted yet")
+        layout = find_run(run)
+        if layout is None:
+            place = Path(str(config["debug_workdir"])).absolute()
+            known = [entry.parent.name for entry in place.glob("*/.dflow")] if place.is_dir() else []
+            raise RunNotFound(
+                f"there is no run {run!r} in {place}{near_aside(run, known)}; go to the directory where it was "
+                "submitted, or set config['debug_workdir']"
+            )
+        return layout
 
 
 def list_workflows() -> List[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Dict, List
 
 from dflow.engine.errors import WrongType, WrongValue
-from dflow.engine.layout import is_key
+from dflow.engine.keys import is_key
 
 __all__ = [
     "by_name",
@@ -51,16 +51,13 @@ def check_template_name(name: str) -> str:
 
 
 def check_key(key: str) -> str:
-    """A lower-case RFC 1123 subdomain.
+    """A printable text of 1 to 253 characters.
 
     Raises:
         ValueError: it is not.
     """
     if not is_key(key):
-        raise WrongValue(
-            f"the key {key!r} must consist of lower-case letters, digits, '-' and '.', and start and end "
-            "with a letter or digit, such as 'iter-0.train'"
-        )
+        raise WrongValue(f"the key {key!r} must consist of 1 to 253 printable characters, such as 'iter-0.train'")
     return key
 
 

@@ -69,25 +69,27 @@ def download_s3(
         keep_dir: put what is below a key into a directory of the key's last name.
 
     Returns:
-        The directory.
+        The directory, as it was given.
 
     Raises:
         ObjectNotFound: there is nothing under the key.
         StorageError: the store refuses or does not answer.
     """
     store, target, key = _store(storage_client, kwargs), Path(str(path)).absolute(), key.rstrip("/")
+    shown = str(path)
     folder, _, name = key.rpartition("/")
     if store.client.exists(key):
         root, names = folder, [name]
     else:
         root, names = key, store.names(key)
         names = names if recursive else [n for n in names if "/" not in n]
-        target = target / name if keep_dir else target
+        if keep_dir:
+            target, shown = target / name, os.path.join(shown, name)
     if not names:
         raise ObjectNotFound(f"there is nothing under the key {key!r} in {store.name}")
     wanted = [(n, target / n) for n in names if not (skip_exists and (target / n).exists())]
     store.fetch_files(root, wanted, target)
-    return str(target)
+    return shown
 
 
 @called_by_users

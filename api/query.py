@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dflow.argo_objects import ArgoStep, ArgoWorkflow, rfc3339
@@ -163,7 +164,7 @@ def _lifted(event: Mapping[str, Any], hidden: Mapping[Any, Any]) -> Mapping[str,
 
 def read_workflow(layout: RunLayout) -> ArgoWorkflow:
     """The whole run as one object."""
-    from dflow.engine.runner import load_graph  # lists of runs need no engine
+    from dflow.engine.run_directory import load_graph  # lists of runs need no engine
 
     graph = load_graph(layout)
     last = _last_workflow_event(layout)
@@ -300,7 +301,7 @@ def _step(layout: RunLayout, node: NodeRecord) -> ArgoStep:
         "usage": node.event.get("usage"),
         "host": node.event.get("host"),
     }
-    return ArgoStep(data, layout.id, load=lambda what: load_step_late(layout, node, what))
+    return ArgoStep(data, layout.id, load=partial(load_step_late, layout, node))
 
 
 def read_step(layout: RunLayout, identity: str) -> ArgoStep:

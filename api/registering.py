@@ -201,7 +201,7 @@ class Registrar:
     def _read_graph(self) -> None:
         """The URNs of artifacts that the workflow was given."""
         from dflow.engine.model import Literal, LocalArtifact, StoredArtifact
-        from dflow.engine.runner import load_graph
+        from dflow.engine.run_directory import load_graph
         from dflow.engine.store import stored_at
 
         for record in records_in(load_graph(self._layout)):

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dflow.engine.layout import RunLayout
+    from dflow.engine.model import Call, Template
     from dflow.engine.node import Node
     from dflow.engine.runner import RunResult
     from dflow.query import NodeRecord
 
 __all__ = ["complain", "ended", "first_failure", "interrupted", "no_such_step", "say"]
 
+_LOOPS = ("StepGroup", "TaskGroup")
 _TAIL_LINES = 20
 _NAMES = 5
 _TAIL_BYTES = 65536
@@ -79,19 +81,28 @@ def ended(layout: RunLayout, result: RunResult) -> None:
     complain(f"Workflow {layout.id} {result.phase.value}")
     fresh = [node for node in result.failures if not node.kept]
     if fresh:
-        _blame(layout, fresh[0], others=len(result.failures) - 1)
+        _blame(layout, fresh[0], _loop_around(fresh[0], result.failures), len(result.failures))
     elif result.failures:
         _write(sys.stderr, _kept(layout, result.failures))
 
 
-def _blame(layout: RunLayout, node: Node, others: int) -> None:
-    """Show the log of the step that failed first, and say why it did."""
+def _loop_around(node: Node, failures: Iterable[Node]) -> Node | None:
+    """The loop that a copy belongs to, if that failed too: its outputs cannot be put together."""
+    loops = (other for other in failures if other.type in _LOOPS and node.name.startswith(f"{other.name}("))
+    return next(loops, None)
+
+
+def _blame(layout: RunLayout, node: Node, loop: Node | None, count: int) -> None:
+    """Show the log of the step that failed first, and say why it did, and its loop."""
     _write(sys.stderr, _tail(layout, node))
+    others = count - (1 if loop is None else 2)
     if others > 0:
         words = f"{others} more step{'s' if others > 1 else ''} failed"
         _write(sys.stderr, f"{words}; see: dflow getsteps {layout.id} --phase Failed,Error\n")
     place = node.place.root if node.place else None
     _write(sys.stderr, _sentence(layout, node.display, node.key, node.phase, node.message, place) + "\n")
+    if loop is not None:
+        _write(sys.stderr, _sentence(layout, loop.display, loop.key, loop.phase, loop.message, None) + "\n")
     section = more(node.message)
     if section is not None:
         _write(sys.stderr, f"  more:  {section}\n")
@@ -132,12 +143,36 @@ def first_failure(layout: RunLayout) -> StepFailed | None:
     cause = next((n for n in failed if _is_own_fault(n, failed)), leaf)
     if cause is None:
         return StepFailed(f"workflow {layout.id} ended {status}")
-    return StepFailed(_sentence(layout, cause.display, cause.key, cause.phase, cause.message, cause.place))
+    blamed = [cause]
+    if leaf is not None and leaf.name.startswith(f"{cause.name}(") and not _may_lose_some(layout, cause):
+        blamed.insert(0, leaf)  # an element of the loop that is at fault
+    return StepFailed("\n".join(_sentence(layout, n.display, n.key, n.phase, n.message, n.place) for n in blamed))
+
+
+def _may_lose_some(layout: RunLayout, loop: NodeRecord) -> bool:
+    """Whether elements of a loop were free to fail."""
+    from dflow.engine.model import ContinueOn
+    from dflow.engine.run_directory import load_graph
+
+    calls = [call for template in load_graph(layout).templates for call in _calls(template)]
+    own = [call for call in calls if (call.name, call.template) == (loop.display, loop.template)]
+    return any(call.continue_on != ContinueOn() for call in own)
+
+
+def _calls(template: Template) -> Iterable[Call]:
+    from dflow.engine.model import DagTemplate, StepsTemplate
+
+    match template:
+        case StepsTemplate():
+            return [call for group in template.groups for call in group]
+        case DagTemplate():
+            return template.tasks
+    return ()
 
 
 def _is_own_fault(node: NodeRecord, failed: Sequence[NodeRecord]) -> bool:
     """Whether it is a loop whose outputs could not be put together: none of its elements ended Error."""
-    if node.type not in ("StepGroup", "TaskGroup") or node.phase is not Phase.ERROR:
+    if node.type not in _LOOPS or node.phase is not Phase.ERROR:
         return False
     return not any(n.phase is Phase.ERROR and n.name.startswith(f"{node.name}(") for n in failed)
 

@@ -172,12 +172,31 @@ class Step(Described):
         for mine, declared in ((self.inputs, self.template.inputs), (self.outputs, self.template.outputs)):
             mine.parameters.data.update({name: item.bound(self) for name, item in declared.parameters.data.items()})
             mine.artifacts.data.update({name: item.bound(self) for name, item in declared.artifacts.data.items()})
+        self._show_given()
+
+    def _show_given(self) -> None:
         for name, value in self.parameters.items():
             if name in self.inputs.parameters.data:
                 self.inputs.parameters.data[name].value = value
         for name, value in self.artifacts.items():
             if name in self.inputs.artifacts.data:
                 self.inputs.artifacts.data[name].source = value
+
+    @called_by_users
+    def set_parameters(self, parameters: Dict[str, Any]) -> None:
+        """Give it more parameters, or others.
+
+        Raises:
+            WrongName: the template has no such input.
+        """
+        self.parameters.update(self._checked_names(parameters, self.template.inputs.parameters, "parameter"))
+        self._show_given()
+
+    @called_by_users
+    def set_artifacts(self, artifacts: Dict[str, Any]) -> None:
+        """As :meth:`set_parameters`."""
+        self.artifacts.update(self._checked_names(artifacts, self.template.inputs.artifacts, "artifact"))
+        self._show_given()
 
     def _is_growing(self) -> bool:
         """A Steps or DAG that is still being built (recursion) may declare its inputs later."""

@@ -15,7 +15,7 @@ from dflow.engine.leaf import collect, judge
 from dflow.engine.model import PythonOpTemplate, ScriptTemplate
 from dflow.engine.phase import Phase
 from dflow.engine.ports import Outcome
-from dflow.engine.runner import load_graph
+from dflow.engine.run_directory import load_graph
 from dflow.engine.settings import load_settings
 from dflow.engine.state import read_text, write_text
 from dflow.scratch import Scratch

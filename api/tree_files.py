@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List, NamedTuple, Tuple
 
 from dflow.engine.errors import NoSuchFile, WrongValue
+from dflow.engine.inside import is_inside
 
 __all__ = ["copy_file", "force_link", "force_move", "link", "linktree", "merge_dir", "try_link"]
 
@@ -106,7 +107,7 @@ def copy_file(src: Any, dst: Any, func: Place = try_link) -> None:
         return
     if source.is_dir() and _is_folder(str(target)):
         for inner, outer in ((source, target), (target, source)):
-            if _is_inside(inner, outer):
+            if is_inside(os.path.realpath(inner), os.path.realpath(outer)):
                 raise FileExistsError(f"{outer} holds {inner}: a copy at {dst} would take the place of what is copied")
     target.parent.mkdir(parents=True, exist_ok=True)
     if not source.is_dir():
@@ -270,7 +271,3 @@ def _is_same(one: str, other: str) -> bool:
 def _place(path: str) -> str:
     folder, name = os.path.split(os.path.abspath(path))
     return os.path.join(os.path.realpath(folder), name)
-
-
-def _is_inside(path: Path, folder: Path) -> bool:
-    return os.path.realpath(str(path)).startswith(os.path.realpath(str(folder)) + os.sep)

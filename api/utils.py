@@ -108,6 +108,10 @@ def set_directory(dirname: Any, mkdir: bool = False) -> Iterator[Path]:
         os.chdir(old)
 
 
+class CommandFailed(RuntimeError, AssertionError):
+    """A command ended with another status than 0; an AssertionError too, since code for upstream catches that."""
+
+
 def run_command(
     cmd: Any,
     raise_error: bool = True,
@@ -131,7 +135,8 @@ def run_command(
         print_oe: print what it prints.
 
     Raises:
-        RuntimeError: the command failed and ``raise_error`` is set; the message ends with its standard error.
+        dflow.utils.CommandFailed: the command failed and ``raise_error`` is set; the message ends with its
+            standard error.
     """
     words = cmd
     if try_bash:
@@ -155,7 +160,7 @@ def run_command(
         sys.stdout.write(out)
         sys.stderr.write(err)
     if raise_error and result.returncode != 0:
-        raise RuntimeError(f"command {cmd} ended with status {result.returncode}:\n{err or out}")
+        raise CommandFailed(f"command {cmd} ended with status {result.returncode}:\n{err or out}")
     return result.returncode, out, err
 
 

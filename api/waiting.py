@@ -12,7 +12,7 @@ from dflow.engine.errors import ConfigError, LeaseHeld, StateError
 from dflow.engine.lease import held_by, holder, is_running, silence
 from dflow.engine.model import SuspendTemplate
 from dflow.engine.near import near
-from dflow.engine.runner import load_graph
+from dflow.engine.run_directory import load_graph
 from dflow.python.values import encode
 from dflow.query import read_nodes
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
 from dflow import building
@@ -307,23 +306,6 @@ class Workflow(Forms):
             ConfigError: there is no such file, or it does not say which cluster.
         """
         return core_v1_api(self.k8s_api_server, self.token, self.k8s_config_file)
-
-    def _layout(self) -> Any:
-        from dflow.engine.errors import RunNotFound
-        from dflow.engine.near import near_aside
-        from dflow.nested import find_run
-
-        if self.id is None:
-            raise RunNotFound(f"workflow {self.name!r} was not submitted yet")
-        layout = find_run(self.id)
-        if layout is None:
-            place = Path(str(config["debug_workdir"])).absolute()
-            known = [entry.parent.name for entry in place.glob("*/.dflow")] if place.is_dir() else []
-            raise RunNotFound(
-                f"there is no run {self.id!r} in {place}{near_aside(self.id, known)}; go to the directory where it was "
-                "submitted, or set config['debug_workdir']"
-            )
-        return layout
 
     def __repr__(self) -> str:
         return f"Workflow(name={self.name!r}, id={self.id!r})"

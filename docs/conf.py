@@ -46,6 +46,7 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 88
 
+pygments_dark_style = "github-dark"  # furo's own underlines the names of modules, as if they were links
 html_theme = "furo"
 html_title = f"dflow {release}"
 html_static_path = ["_static"]
@@ -56,7 +57,7 @@ html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
 
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields):$")
-ITEM = re.compile(r"(?P<indent> +)(?P<names>\*{0,2}\w[\w.]*(?:, \*{0,2}\w[\w.]*)*): (?P<says>.*)")
+ITEM = re.compile(r"(?P<indent> +)(?P<names>\*{0,2}\w[\w.]*(?:(?:, | … )\*{0,2}\w[\w.]*)*(?: …)?): (?P<says>.*)")
 
 
 def setup(app: Sphinx) -> None:
@@ -75,15 +76,18 @@ def as_lists(_app: Sphinx, _what: str, _name: str, _object: object, _options: An
             section = begins[1]
             made += ["", f"**{section}**", ""]
         elif section and item and len(item["indent"]) == 4:
-            role = ":exc:" if section == "Raises" else "`"
-            names = ", ".join(
-                f"{role}`{name}`" + ("" if role == ":exc:" else "`") for name in item["names"].split(", ")
-            )
+            names = re.sub(r"[\w.*]+", r":exc:`\g<0>`" if section == "Raises" else r"``\g<0>``", item["names"])
             made.append(f"- {names}: {item['says']}")
         else:
             section = "" if line and not line.startswith(" ") else section
-            made.append(line[2:] if section and line.startswith("    ") else line)
+            made.append(inside_section(line) if section else line)
     lines[:] = made
+
+
+def inside_section(line: str) -> str:
+    """A line of a section as text of its own, or, where it stands deeper, as the rest of the item before it."""
+    depth = len(line) - len(line.lstrip(" "))
+    return line[4:] if depth < 8 else f"  {line[8:]}"
 
 
 def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.Element) -> nodes.Node | None:

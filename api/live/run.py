@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dflow.engine.errors import DflowError
 from dflow.engine.lease import is_running
 from dflow.engine.phase import Phase
-from dflow.engine.runner import load_graph
+from dflow.engine.run_directory import load_graph
 from dflow.live.follower import Follower
 from dflow.live.view import RunView
 from dflow.query import read_status, records_of_steps

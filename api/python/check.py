@@ -74,8 +74,8 @@ def paths_in(value: Any, prefix: str = "") -> Iterator[Tuple[str, Any]]:
 
 
 def _default(op: str, side: str, name: str, kind: Any, verb: str) -> Any:
-    if isinstance(kind, Parameter) and kind.default is not MISSING:
-        return kind.default
+    if isinstance(kind, Parameter) and (default := getattr(kind, "default", MISSING)) is not MISSING:
+        return default
     if isinstance(kind, Artifact) and kind.optional:
         return None
     what = "artifact" if isinstance(kind, Artifact) else "parameter"

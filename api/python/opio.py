@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Set
 
 from dflow.engine.errors import WrongName, WrongType
 from dflow.engine.near import near_or_all
-from dflow.expression import MISSING
 from dflow.io import type_to_str
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ class Artifact:
 
     Args:
         type: ``Path`` or ``str``; ``List[...]``, ``Set[...]``, ``Dict[str, ...]`` or ``NestedDict[...]`` of these.
-        archive: how it is packed in a remote store; None for not at all.
+        archive: how it is packed in a remote store; None for not at all. "default" reads as ``config["archive_mode"]``.
         optional: it may be left out.
         global_name: also an output of the whole workflow, under this name.
     """
@@ -128,12 +127,25 @@ class Artifact:
         **kwargs: Any,
     ) -> None:
         self.type = _known_artifact_type(type)
-        self.archive = archive
+        self.__dict__["archive"] = archive
         self.save = save
         self.optional = optional
         self.global_name = global_name
         self.sub_path = sub_path
         self.__dict__.update(kwargs)
+
+    @property
+    def archive(self) -> str | None:
+        """How it is packed: "tar", "zip" or None."""
+        from dflow.config import config
+
+        asked: str | None = self.__dict__["archive"]
+        usual: str | None = config["archive_mode"]
+        return usual if asked == "default" else asked
+
+    @archive.setter
+    def archive(self, archive: str | None) -> None:
+        self.__dict__["archive"] = archive
 
     def to_dict(self) -> Dict[str, Any]:
         """The sign as a dict of its arguments; the type as a text."""
@@ -159,13 +171,14 @@ class Parameter:
     Args:
         type: any type.
         global_name: also an output of the whole workflow, under this name.
-        default: used when no value is given, or returned.
+        default: used when no value is given, or returned; without one the sign has no attribute ``default``.
     """
 
     def __init__(self, type: Any, global_name: str | None = None, **kwargs: Any) -> None:
         self.type = type
         self.global_name = global_name
-        self.default = kwargs.pop("default", MISSING)
+        if "default" in kwargs:
+            self.default: Any = kwargs.pop("default")
         self.__dict__.update(kwargs)
 
     def to_dict(self) -> Dict[str, Any]:
@@ -178,7 +191,7 @@ class Parameter:
         return cls(**_typed(d, cls.__name__))
 
     def __repr__(self) -> str:
-        default = "" if self.default is MISSING else f", default={self.default!r}"
+        default = f", default={self.default!r}" if hasattr(self, "default") else ""
         return f"{type(self).__name__}(type={type_to_str(self.type)}{default})"
 
     def __eq__(self, other: object) -> bool:
@@ -195,8 +208,7 @@ class BigParameter(Parameter):
 
 
 def _arguments(sign: Any) -> Dict[str, Any]:
-    given = {name: value for name, value in vars(sign).items() if value is not MISSING}
-    return {**given, "type": type_to_str(sign.type)}
+    return {**vars(sign), "type": type_to_str(sign.type)}
 
 
 def _typed(arguments: Any, what: str) -> Dict[str, Any]:

@@ -182,7 +182,7 @@ class PythonOPTemplate(PythonScriptOPTemplate):
                     path=f"{self.tmp_root}/inputs/artifacts/{name}",
                     optional=sign.optional,
                     type=sign.type,
-                    archive=sign.archive,
+                    archive=vars(sign)["archive"],  # "default" follows the configuration that there is at the end
                     sub_path=self.input_artifact_prefix.get(name),
                 )
             else:
@@ -216,7 +216,7 @@ class PythonOPTemplate(PythonScriptOPTemplate):
                     path=f"{self.tmp_root}/outputs/artifacts/{name}",
                     type=sign.type,
                     save=save.get(name, sign.save),
-                    archive=archive.get(name, sign.archive),
+                    archive=archive.get(name, vars(sign)["archive"]),
                     global_name=global_names.get(name, sign.global_name),
                     optional=sign.optional,
                 )
@@ -260,7 +260,7 @@ def _check_op(op: Any) -> None:
 
 def _kind_and_default(sign: Any) -> Any:
     if isinstance(sign, Parameter):
-        return sign.type, sign.default
+        return sign.type, getattr(sign, "default", MISSING)
     return sign, MISSING
 
 

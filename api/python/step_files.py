@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Container, Dict
 
 from dflow.engine.errors import SignatureError
+from dflow.engine.inside import is_inside
 from dflow.python.catalog import assemble, write_artifact
 from dflow.python.check import paths_in, type_of
 from dflow.python.opio import Artifact, BigParameter, HDF5Datasets, OPIOSign
@@ -23,6 +24,7 @@ __all__ = [
     "read_inputs",
     "read_text",
     "relative_place",
+    "without",
     "write_output",
     "write_outputs",
     "write_parameter",
@@ -59,14 +61,35 @@ def read_text(file: Path | str) -> str:
 
 
 def check_existence(op: str, sign: OPIOSign, outputs: Any) -> None:
-    """Raise FileNotFoundError where an output artifact names a path that does not exist."""
+    """Raise FileNotFoundError where an output artifact names a path that does not exist.
+
+    Of an optional one that path is absent then: None stands for it in ``outputs``.
+    """
     for name, kind in sign.items():
         if isinstance(kind, Artifact) and kind.type is not HDF5Datasets:
             for place, path in paths_in(outputs[name]):
-                if path is not None and not os.path.exists(path):
+                if _is_missing(path):
+                    if kind.optional:
+                        outputs[name] = without(outputs[name], _is_missing)
+                        break
                     raise FileNotFoundError(
                         f"OP {op}: output artifact {name!r}{place} is {path}, which does not exist in {os.getcwd()}"
                     )
+
+
+def _is_missing(path: Any) -> bool:
+    return path is not None and not os.path.exists(path)
+
+
+def without(value: Any, is_missing: Callable[[Any], bool]) -> Any:
+    """The value of an artifact with None in place of each path that is missing; a set has no such member."""
+    if isinstance(value, dict):
+        return {key: without(item, is_missing) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without(item, is_missing) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return {item for item in value if not is_missing(item)}
+    return None if is_missing(value) else value
 
 
 def check_texts(op: str, sign: OPIOSign, outputs: Any) -> None:
@@ -172,18 +195,14 @@ def linker(method: str) -> Callable[[Path, Path], None]:
     """
     from dflow.engine.state import link_or_copy
 
-    away = os.environ.get("DFLOW_CONTAINER")
+    away = os.environ.get("DFLOW_CONTAINER", "")
 
     def link(source: Path, target: Path) -> None:
-        way = "copy" if away and not _is_inside(source, away) else method
+        is_lost = bool(away) and not is_inside(os.path.realpath(source), os.path.realpath(away))
+        way = "copy" if is_lost else method
         if way == "symlink" and source.is_dir():
             os.makedirs(str(target.parent), exist_ok=True)
             way = "link" if source.stat().st_dev == target.parent.stat().st_dev else method
         link_or_copy(source, target, way)
 
     return link
-
-
-def _is_inside(path: Path, folder: str) -> bool:
-    real = os.path.realpath(str(path))
-    return real.startswith(os.path.realpath(folder) + os.sep)

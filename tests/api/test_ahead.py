@@ -21,6 +21,7 @@ from dflow.engine.layout import RunLayout
 from dflow.engine.process import STEP_VARIABLE
 from dflow.executors.first import First, is_possible, runtime_directory, start_ahead
 from dflow.python import OP, OPIO, OPIOSign, PythonOPTemplate
+from until import until
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="needs Linux with pidfd")
 
@@ -83,13 +84,6 @@ def workflow(name="ahead", wait_for="", **template):
 def outputs(wf):
     assert wf.query_status() == "Succeeded"
     return {name: p.value for name, p in wf.query_step("s")[0].outputs.parameters.items()}
-
-
-def until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.002)
 
 
 def descriptors():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+from argo_nodes import Nodes, node_id
+from argo_server import ArgoTestServer
 from dflow import (
     OutputArtifact,
     Step,
@@ -42,11 +43,6 @@ from dflow.op_template import ShellOPTemplate
 from dflow.python import OP, Artifact, PythonOPTemplate, Slices, TransientError
 from dflow.storage import StorageClient
 from dflow.storage.archives import pack
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
-
-from argo_nodes import Nodes, node_id
-from argo_server import ArgoTestServer
 
 TOKEN = "sesame-open-the-door"  # noqa: S105 - of the server of the tests
 QUICK = Limits(connect=2.0, read=2.0, attempts=3, pause=0.01, longest=0.05)

@@ -67,16 +67,29 @@ def test_artifact_comes_back_in_the_shape_it_went_in(given, got):
     assert texts(download_artifact(upload_artifact(given), path="out")) == got
 
 
-def test_paths_relative_to_the_current_directory_are_kept(tmp_path):
-    assert download_artifact(upload_artifact("d/e"), path="out") == [str(tmp_path / "out" / "d" / "e")]
+def test_paths_relative_to_the_current_directory_are_kept():
+    assert download_artifact(upload_artifact("d/e"), path="out") == ["out/d/e"]
     assert path_list_of_artifact(upload_artifact(["a", "d/e"])) == ["a", "d/e"]
     assert path_object_of_artifact(upload_artifact({"x": "a"})) == {"x": "a"}
 
 
-def test_directory_is_downloaded_whole(tmp_path):
+def test_directory_is_downloaded_whole():
     (got,) = download_artifact(upload_artifact("d"), path="out")
-    assert got == str(tmp_path / "out" / "d")
+    assert got == "out/d"
     assert Path(got, "e").read_text() == "text of d/e"
+
+
+def test_paths_of_a_download_begin_with_the_path_as_it_was_given(tmp_path):
+    assert download_artifact(upload_artifact("a"), path=".") == ["./a"]
+    assert download_artifact(upload_artifact({"x": "a"}), path="./o/../p") == {"x": "./o/../p/a"}
+    assert download_artifact(upload_artifact("a"), path=tmp_path / "q") == [str(tmp_path / "q" / "a")]
+
+
+def test_a_download_to_where_the_files_are_leaves_them(tmp_path):
+    assert sorted(download_artifact(upload_artifact(["a", "d"]))) == ["./a", "./d"]
+    assert download_artifact(upload_artifact("d")) == ["./d"]
+    assert (tmp_path / "d" / "e").read_text() == "text of d/e"
+    assert not (tmp_path / "a").is_symlink()
 
 
 def test_current_directory_itself_can_be_uploaded(tmp_path, monkeypatch):
@@ -141,10 +154,29 @@ def test_skip_exists_leaves_what_is_there(tmp_path):
     assert (tmp_path / "out" / "a").read_text() == "text of a"
 
 
-def test_sub_path_downloads_a_part():
+def test_sub_path_downloads_a_part_and_keeps_its_path(tmp_path):
     artifact = upload_artifact(["a", "d"])
-    assert texts(download_artifact(artifact, sub_path="d", path="out")) == ["d/e"]
-    assert texts(download_artifact(artifact.sub_path("d").sub_path("e"), path="out2")) == "d/e"
+    for _ in range(2):
+        assert download_artifact(artifact, sub_path="d", path="out") == "out/d"
+    assert texts("out") == [["d/e"]]
+    assert not (tmp_path / "out" / "d").is_symlink()
+    assert download_artifact(artifact, sub_path="/d/./e/", path=tmp_path / "out1") == str(tmp_path / "out1" / "d" / "e")
+    assert texts("out1") == [["d/e"]]
+
+
+def test_a_part_of_an_artifact_is_downloaded_as_an_artifact_of_its_own():
+    artifact = upload_artifact(["a", "d"])
+    assert download_artifact(artifact.sub_path("d"), path="out") == ["out/e"]
+    assert download_artifact(artifact.sub_path("d"), sub_path="e", path="out1") == "out1/e"
+    assert download_artifact(artifact.sub_path("d").sub_path("e"), path="out2") == "out2/e"
+    assert texts(["out", "out1", "out2"]) == [["d/e"]] * 3
+
+
+def test_a_part_that_is_not_there_is_said_where_a_file_of_that_name_is():
+    Path("out").mkdir()
+    Path("out/zz").write_text("mine")
+    with pytest.raises(FileNotFoundError, match="zz"):
+        download_artifact(upload_artifact("a"), sub_path="zz", path="out")
 
 
 def test_slice_downloads_an_element():

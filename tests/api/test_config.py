@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -233,3 +235,17 @@ def test_every_variable_that_dflow_reads_is_known():
     read = {name for f in files for name in re.findall(r"[\"'$]DFLOW_([A-Z0-9_]+)\b", f.read_text(encoding="utf-8"))}
     assert "RAISE" in read
     assert read - known == set()
+
+
+def pickled(settings):
+    return pickle.loads(pickle.dumps(settings))  # noqa: S301 - its own
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+@pytest.mark.parametrize("settings", [config, s3_config])
+def test_copies_and_pickles_are_plain_dicts(copied, settings):
+    twin = copied(settings)
+    assert type(twin) is dict
+    assert twin == dict(settings)
+    twin["new"] = 1
+    assert "new" not in settings

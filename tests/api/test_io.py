@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
+from functools import partial
 
 import pytest
 from dflow import (
@@ -22,6 +23,7 @@ from dflow import (
     if_expression,
 )
 from dflow.io import ArgoVar, Expression, type_to_str
+from dflow.python import Parameter
 
 
 @pytest.fixture
@@ -380,3 +382,21 @@ def test_an_output_has_no_value_of_its_own_and_says_where_there_is_one(template)
     assert copy.deepcopy(output).name == "n"
     with pytest.raises(AttributeError, match="'OutputParameter' object has no attribute 'vale'"):
         output.vale  # noqa: B018 - likewise
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(InputParameter, "value"), (OutputParameter, "default"), (partial(Parameter, int), "default")],
+)
+def test_what_was_not_given_is_no_attribute(make, name):
+    assert not hasattr(make(), name)
+    assert getattr(make(default=None), name) is None
+    assert getattr(make(default=3), name) == 3
+
+
+def test_an_input_without_a_default_gets_its_value_by_a_step():
+    template = ShellOPTemplate("t", script="true")
+    template.inputs.parameters = {"x": InputParameter(), "y": InputParameter(value=1)}
+    step = Step("s", template, parameters={"x": 2})
+    assert [step.inputs.parameters[name].value for name in "xy"] == [2, 1]
+    assert not hasattr(template.inputs.parameters["x"], "value")

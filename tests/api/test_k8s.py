@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import dflow
 import pytest
 import yaml
+from argo_server import ArgoTestServer
 from dflow import (
     DockerSecret,
     InputArtifact,
@@ -30,10 +31,6 @@ from dflow.exporters.argo.lint import Severity, lint
 from dflow.io import PVC
 from dflow.k8s import create_secret
 from dflow.op_template import get_k8s_client
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
-
-from argo_server import ArgoTestServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

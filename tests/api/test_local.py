@@ -13,9 +13,11 @@ from dflow.compile import compile_workflow
 from dflow.engine.around import Around
 from dflow.engine.errors import LeaseHeld, RunNotFound
 from dflow.engine.lease import is_running, lease
-from dflow.engine.runner import create_run, run
+from dflow.engine.run_directory import create_run
+from dflow.engine.runner import run
 from dflow.engine.state import read_text
 from dflow.executors import make_executor
+from dflow.local_mode import LocalRun
 from dflow.run_settings import run_settings
 
 
@@ -62,7 +64,7 @@ def test_running_workflow_is_not_deleted_and_not_run_twice():
     with pytest.raises(LeaseHeld, match=f"is running; end it first with: dflow terminate {wf.id}"):
         wf.delete()
     with pytest.raises(LeaseHeld, match="is being run by process"):
-        local.continue_run(wf._layout())
+        local.continue_run(LocalRun(wf).layout())
     wf.terminate()
     wf.delete()
     assert not Path(wf.id).exists()
@@ -120,7 +122,7 @@ def test_wait_ends_when_the_runner_has_let_go_of_the_run():
     wf = Workflow("w")
     wf.add(Step("a", ShellOPTemplate("t", script="true")))
     wf.submit()
-    layout, found = wf._layout(), []
+    layout, found = LocalRun(wf).layout(), []
     waiting = threading.Thread(target=lambda: found.append(wf.wait(interval=0.01)))
     with lease(layout):
         waiting.start()

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
+from argo_server import ArgoTestServer
 from dflow import HTTPOPTemplate, Step, Workflow, config
 from dflow.cli import main
 from dflow.engine.errors import CompileError, ExportError
 from dflow.manifests import export_workflow, for_a_server
 from dflow.op_template import ShellOPTemplate
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
-
-from argo_server import ArgoTestServer
 
 SCRIPT = """
 from pathlib import Path

@@ -69,6 +69,11 @@ def names(folder):
     return [place.name for place in Path(folder).iterdir()]
 
 
+def files(folder):
+    """The paths below a folder of the files in it."""
+    return sorted(str(place.relative_to(folder)) for place in Path(folder).rglob("*") if place.is_file())
+
+
 def texts(paths):
     if isinstance(paths, dict):
         return {key: texts(path) for key, path in paths.items()}
@@ -134,16 +139,38 @@ def test_parts_and_elements(client, archive, tmp_path):
     client.fetched.clear()
     assert texts(download_artifact(artifact, slice=2, path="o1")) == "b"
     assert texts(download_artifact(artifact[0], path="o2")) == "a"
-    assert texts(download_artifact(artifact, sub_path="d/f/g", path="o3")) == "d/f/g"
+    assert download_artifact(artifact, sub_path="d/f/g", path="o3") == "o3/d/f/g"
+    assert files(tmp_path / "o3") == ["d/f/g"]
     assert texts(download_artifact(artifact.sub_path("d").sub_path("f"), path="o4")) == ["d/f/g"]
     assert sorted(names(tmp_path / "o1")) == ["b"]
     if archive is None:
         assert {key.rpartition("/")[2] for key in client.fetched if ".dflow" not in key} == {"a", "b", "g"}
+    assert download_artifact(artifact, sub_path="d", path="o6") == "o6/d"
+    assert files(tmp_path / "o6") == ["d/e", "d/f/g"]
+    assert download_artifact(artifact.sub_path("d"), sub_path="f", path="o7") == "o7/f"
+    assert files(tmp_path / "o7") == ["f/g"]
     assert path_list_of_artifact(artifact) == ["a", "d", "b"]
     assert path_object_of_artifact(upload_artifact({"x": "a"}, archive=archive)) == {"x": "a"}
     for wrong in ("zz", "../a"):
         with pytest.raises(FileNotFoundError):
             download_artifact(artifact, sub_path=wrong, path="o5")
+
+
+def test_the_key_of_a_part_is_where_the_part_is(client, tmp_path):
+    part = S3Artifact(key="k").sub_path("x").sub_path("y/z")
+    assert (part.key, part.oss().key, part[0].key) == ("k/x/y/z",) * 3
+    assert repr(part) == "S3Artifact(key='k').sub_path('x/y/z')"
+    assert S3Artifact().sub_path("x").key is None
+    artifact = upload_artifact(["a", "d"], archive=None)
+    part = artifact.sub_path("d")
+    assert client.exists(f"{part.key}/f/g")
+    assert download_artifact(S3Artifact(key=part.key), sub_path="f/g", path="o1") == "o1/f/g"
+    assert download_artifact(S3Artifact.from_dict(part.to_dict()), path="o2") == ["o2/e", "o2/empty", "o2/f"]
+    assert download_artifact(copy_artifact(part, S3Artifact(key="copy")), path="o3") == ["o3/e", "o3/empty", "o3/f"]
+    part.key = "copy"
+    assert download_artifact(part, path="o4") == ["o4/e", "o4/empty", "o4/f"]
+    assert (part.sub_path("f").key, repr(part)) == ("copy/f", "S3Artifact(key='copy')")
+    assert [files(tmp_path / folder) for folder in ("o2", "o3", "o4")] == [["e", "f/g"]] * 3
 
 
 def test_catalog_and_archive_when_asked_for(client, tmp_path):

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -309,3 +311,32 @@ def test_query_reads_only(wf, tmp_path):
     before = state()
     wf.query_status(), wf.query_step().copy(), wf.query_keys_of_steps(), wf.query_global_outputs()
     assert state() == before
+
+
+def pickled(steps):
+    return pickle.loads(pickle.dumps(steps))  # noqa: S301 - its own
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
+def test_steps_can_be_kept_in_a_pickle_and_outlive_their_run(wf, copied):
+    steps = copied(wf.query_step(name="train"))
+    one = copied(wf.query_step(key="prep")[0])
+    shutil.rmtree(wf.id)
+    assert [step.outputs.parameters["n"].value for step in (one, *steps)] == [7, 0, 1]
+    assert (one.phase, one["key"], names(steps)) == ("Succeeded", "prep", ["train-0", "train-1"])
+
+
+def test_a_pickled_step_can_be_reused_and_retried(wf):
+    one = pickled(wf.query_step(key="prep")[0])
+    one.retry()
+    again = Workflow("again")
+    again.add(Step("prep", ShellOPTemplate("other", script="exit 1"), key="prep"))
+    again.submit(reuse_step=[one])
+    assert again.query_status() == "Succeeded"
+
+
+def test_a_whole_workflow_becomes_plain_data(wf):
+    plain = json.loads(json.dumps(wf.query().recover()))
+    found = {node["displayName"]: node["phase"] for node in plain["status"]["nodes"].values()}
+    assert found["train-1"] == "Succeeded"
+    assert found["bad"] == "Failed"

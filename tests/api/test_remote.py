@@ -34,11 +34,7 @@ from dflow.executor import RemoteExecutor as OfExecutor
 from dflow.op_template import ContainerOPTemplate
 from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate, Slices
 from dflow.slurm import SlurmRemoteExecutor as OfSlurm
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
-
-from slurm import SlurmService
-from slurm import why_not as why_no_slurm
+from until import until
 
 NUMBER = {"n": int}
 WORD = "s3cret!"
@@ -104,14 +100,6 @@ def text_of(step, name="out"):
 def sockets():
     """The directories that the connections of steps are in."""
     return set(Path("/tmp").glob("dflow-ssh.*"))
-
-
-def wait_for(what, seconds=20.0):
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "this took too long"
-        time.sleep(0.05)
-    return found
 
 
 def test_both_are_where_scripts_import_them_from():
@@ -405,7 +393,7 @@ def test_a_connection_that_breaks_is_made_again_while_the_program_goes_on(host, 
     template = shell(f"echo begin; echo run >> {outside}/times; {waiting}; echo end | tee /tmp/out; exit 5")
 
     def disturb():
-        wait_for((outside / "times").exists)
+        until((outside / "times").exists)
         server.drop()
         time.sleep(0.5)
         go.touch()
@@ -469,7 +457,7 @@ def test_a_program_ends_with_its_step(host, outside):
     run(template, host(), phase="Failed")
     for name in ("pid", "child"):
         pid = int((outside / name).read_text())
-        wait_for(lambda pid=pid: not Path(f"/proc/{pid}/exe").exists(), 10)
+        until(lambda pid=pid: not Path(f"/proc/{pid}/exe").exists(), 10)
     assert sockets() <= before
 
 
@@ -480,26 +468,16 @@ def test_what_an_attempt_that_was_killed_left_behind_is_ended_by_the_next(host, 
     script = executor.get_script(shell(f"echo $$ > {outside}/pid; sleep 600"))
     first = subprocess.Popen(["sh", "-c", script], start_new_session=True)
     try:
-        wait_for(lambda: (outside / "pid").exists() and (outside / "pid").read_text())
+        until(lambda: (outside / "pid").exists() and (outside / "pid").read_text())
     finally:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
     pid = int((outside / "pid").read_text())
     assert Path(f"/proc/{pid}/exe").exists()
     run(shell("true", outputs=()), executor)
-    wait_for(lambda: not Path(f"/proc/{pid}/exe").exists(), 5)
+    until(lambda: not Path(f"/proc/{pid}/exe").exists(), 5)
     for leftover in sockets() - before:
         shutil.rmtree(leftover)
-
-
-@pytest.fixture(scope="module")
-def slurm():
-    if reason := why_no_slurm():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with SlurmService() as started:
-        yield started
 
 
 class InShell(SlurmRemoteExecutor):
@@ -578,13 +556,13 @@ def test_a_job_is_cancelled_with_its_step(queue, slurm, outside):
     before = set(slurm.queue())
     run(shell(f"touch {outside}/began; sleep 600", timeout=6), queue(), phase="Failed")
     assert (outside / "began").exists()
-    wait_for(lambda: not {job for job in slurm.queue() if job.split()[1] in ("RUNNING", "PENDING")} - before)
+    until(lambda: not {job for job in slurm.queue() if job.split()[1] in ("RUNNING", "PENDING")} - before)
 
 
 @pytest.mark.ssh
 def test_a_job_that_is_cancelled_from_outside_ends_its_step(queue, outside):
     def cancel():
-        wait_for((outside / "id").exists)
+        until((outside / "id").exists)
         subprocess.run(["scancel", "--signal=KILL", "--full", (outside / "id").read_text().strip()], check=True)
 
     other = threading.Thread(target=cancel)

@@ -9,6 +9,7 @@ from pathlib import Path
 import dflow
 import pytest
 import yaml
+from cluster import FakeCluster
 from dflow import (
     Context,
     InputArtifact,
@@ -39,10 +40,6 @@ from dflow.exporters.argo.lint import Severity, lint
 from dflow.manifests import export_workflow, from_text, text_of
 from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate, Slices
 from dflow.slurm_job import ROOT
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
-
-from cluster import FakeCluster
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from dflow import (
     DAG,
@@ -16,6 +18,7 @@ from dflow import (
     Step,
     Steps,
     Task,
+    Workflow,
     upload_artifact,
 )
 from dflow.python import OP
@@ -143,3 +146,29 @@ def test_inputs_can_be_replaced_as_a_whole(template):
 def test_command_may_be_one_word():
     assert ShellOPTemplate("t", command="bash").command == ["bash"]
     assert ShellOPTemplate("t", command=["bash", "-x"]).command == ["bash", "-x"]
+
+
+def test_what_is_set_on_an_input_of_a_step_is_what_it_gives():
+    say = ShellOPTemplate(
+        "say",
+        script="cat {{inputs.parameters.x}} /tmp/f.txt > /tmp/o || printf %s {{inputs.parameters.x}} > /tmp/o",
+        inputs=Inputs(
+            parameters={"x": InputParameter(value="template")}, artifacts={"f": InputArtifact(path="/tmp/f.txt")}
+        ),
+        outputs=Outputs(parameters={"o": OutputParameter(value_from_path="/tmp/o")}),
+    )
+    steps = {name: Step(name, say, parameters={"x": "made"}) for name in ("one", "two", "three")}
+    for name, step in steps.items():
+        Path(name).write_text(name)
+        step.set_artifacts({"f": upload_artifact(name)})
+    steps["one"].inputs.parameters["x"].value = "/dev/null"
+    steps["two"].set_parameters({"x": "/dev/null"})
+    steps["two"].inputs.artifacts["f"].source = upload_artifact("one")
+    wf = Workflow("set")
+    wf.add(list(steps.values()))
+    wf.submit()
+    found = {name: wf.query_step(name=name)[0].outputs.parameters["o"].value for name in steps}
+    assert found == {"one": "one", "two": "one", "three": "made"}
+    assert say.inputs.parameters["x"].value == "template"
+    with pytest.raises(KeyError, match="no input parameter 'y'"):
+        steps["one"].set_parameters({"y": 1})

@@ -5,6 +5,7 @@ from dflow import OutputParameter, ShellOPTemplate, Step, Workflow
 from dflow.argo_objects import ArgoStep, get_pod_name
 from dflow.argo_query import to_workflow
 from dflow.engine.errors import StateError, UnsupportedError
+from dflow.local_mode import LocalRun
 from dflow.python import OP, PythonOPTemplate
 
 NUMBER = {"n": int}
@@ -47,7 +48,7 @@ def test_the_script_of_a_step_is_what_it_ran(wf, one):
 
 
 def test_a_replay_runs_beside_the_run(wf, one, tmp_path, capsys):
-    before = {path: path.read_bytes() for path in wf._layout().root.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in LocalRun(wf).layout().root.rglob("*") if path.is_file()}
     (tmp_path / "ready").touch()
     capsys.readouterr()
     step = one("say").replay()

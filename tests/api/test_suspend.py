@@ -3,23 +3,17 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from dflow import ShellOPTemplate, Step, Workflow
 from dflow.engine.errors import StateError
+from until import until
 
 
 def dflow(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dflow.cli", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
 
 
 def detached() -> Workflow:
@@ -28,7 +22,7 @@ def detached() -> Workflow:
     wf.add(Step("first", ShellOPTemplate("first", script=f"until test -e {here}/go; do sleep 0.05; done")))
     wf.add(Step("second", ShellOPTemplate("second", script=f"touch {here}/second")))
     wf.submit(detach=True)
-    wait_until(lambda: bool(wf.query_step("first")))
+    until(lambda: bool(wf.query_step("first")))
     return wf
 
 
@@ -39,9 +33,9 @@ def test_no_step_starts_until_the_run_is_resumed(by):
         wf.suspend()
     else:
         assert f"go on with: dflow resume {wf.id}" in dflow("suspend", wf.id).stdout
-    wait_until(Path(wf.id, ".dflow", "suspended").exists)
+    until(Path(wf.id, ".dflow", "suspended").exists)
     Path("go").touch()
-    wait_until(lambda: wf.query_step("first").phase == "Succeeded")
+    until(lambda: wf.query_step("first").phase == "Succeeded")
     time.sleep(0.5)
     assert not Path("second").exists()
     if by == "python":

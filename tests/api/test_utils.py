@@ -31,6 +31,12 @@ def test_run_command_raises_with_the_standard_error():
         run_command("echo no licence >&2; exit 3")
 
 
+@pytest.mark.parametrize("caught", [RuntimeError, AssertionError])
+def test_what_run_command_raises_is_caught_by_code_for_upstream(caught):
+    with pytest.raises(caught):
+        run_command(["false"])
+
+
 def test_run_command_gives_the_status_when_it_shall_not_raise():
     assert run_command(["sh", "-c", "exit 3"], raise_error=False)[0] == 3
 

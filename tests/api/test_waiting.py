@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,12 @@ import pytest
 from dflow import Workflow
 from dflow.engine.errors import ConfigError, StateError
 from dflow.engine.lease import is_running
+from dflow.local_mode import LocalRun
 from dflow.waiting import Waiting, choose, waiting_steps
+from until import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 MANIFEST = """
 apiVersion: argoproj.io/v1alpha1
@@ -52,13 +53,6 @@ def dflow(*words: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert "Traceback" not in done.stderr
     return done
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def phases(wf: Workflow) -> dict[str, str]:
@@ -119,7 +113,7 @@ def test_what_no_step_takes_and_steps_that_do_not_wait_are_refused(wf):
 
 
 def test_a_run_whose_process_is_gone_gets_a_new_one_and_then_the_values(wf):
-    layout = wf._layout()
+    layout = LocalRun(wf).layout()
     os.kill(int(layout.pid.read_text()), signal.SIGKILL)
     until(lambda: not is_running(layout))
     assert [step.display for step in waiting_steps(layout)] == ["approve", "pause"]

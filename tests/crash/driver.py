@@ -31,7 +31,8 @@ import workflows
 from dflow.compile import compile_workflow
 from dflow.engine.layout import RunLayout, is_run
 from dflow.engine.reuse import save_reused
-from dflow.engine.runner import create_run, run
+from dflow.engine.run_directory import create_run
+from dflow.engine.runner import run
 from dflow.engine.settings import RunSettings
 from dflow.executors import make_executor
 from faults import PLAN, Faults, Point

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
 from blocks import SERVICES, PageProblem, blocks_of, is_as_shown, problems_of, run_page
+from needed import need
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -69,10 +69,7 @@ def started(service: str | None, folder: Path) -> AbstractContextManager[object]
         return nullcontext()
     module, name = SERVICE_CLASSES[service]
     found = importlib.import_module(module)
-    if reason := found.why_not():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(found.why_not())
     if service == "podman":
         found.make_image()
         return nullcontext()

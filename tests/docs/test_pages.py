@@ -72,8 +72,7 @@ def test_what_diagrams_md_draws_in_python_is_drawn(tmp_path: Path) -> None:
     assert ">say</text>" in (tmp_path / "hello.svg").read_text(encoding="utf-8")
 
 
-def test_what_argo_server_md_shows_sends_a_workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "tests" / "services"))
+def test_what_argo_server_md_shows_sends_a_workflow(tmp_path: Path) -> None:
     from argo_server import ArgoTestServer
 
     ((_, text),) = blocks_of("argo-server.md")

@@ -21,13 +21,7 @@ from dflow.engine.model import (
     Ref,
     StepsTemplate,
 )
-
-
-def _until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
+from until import until
 
 
 def with_exit(graph, *templates):
@@ -53,7 +47,7 @@ def started(runner, steps, shell, leave):
     runner.create(with_exit(steps(Call("s", "long"), templates=[shell("long", "sleep 60")]), leave))
     thread = threading.Thread(target=runner.go)
     thread.start()
-    _until(lambda: runner.phases.get("[0].s") == "Running")
+    until(lambda: runner.phases.get("[0].s") == "Running")
     yield thread
     post_request(runner.layout, "terminate")
     thread.join(20)
@@ -78,7 +72,7 @@ def test_it_does_not_run_after_a_terminate(runner, started, left):
 def test_a_second_stop_leaves_it_alone_and_a_terminate_ends_it(runner, started, left, tmp_path):
     (tmp_path / "slow").touch()
     post_request(runner.layout, "stop")
-    _until(left)
+    until(left)
     post_request(runner.layout, "stop")
     time.sleep(1)
     assert started.is_alive()
@@ -102,7 +96,7 @@ def test_hooks_that_run_are_ended_with_their_step_and_it_runs_once(runner, steps
     runner.create(with_exit(steps(calls, templates=[shell("long", "sleep 60")], parallelism=5), leave))
     thread = threading.Thread(target=runner.go)
     thread.start()
-    _until(lambda: runner.phases.get("[0].s.hooks.running") == runner.phases.get("[0].t") == "Running")
+    until(lambda: runner.phases.get("[0].s.hooks.running") == runner.phases.get("[0].t") == "Running")
     post_request(runner.layout, "stop")
     thread.join(20)
     assert not thread.is_alive()

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,8 +29,8 @@ from dflow.engine.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
 
 from cluster import FakeCluster
 

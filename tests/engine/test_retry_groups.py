@@ -30,6 +30,7 @@ from dflow.engine.model import (
     StepsTemplate,
 )
 from dflow.engine.retry_groups import RetryGroup
+from until import until
 
 RUN = """
 import sys
@@ -77,13 +78,6 @@ def inner(shell, tmp_path):
 
     (tmp_path / "good").write_text("2")
     return make
-
-
-def _until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
 
 
 def test_all_of_it_runs_again_under_nodes_of_its_own(runner, steps, inner, witness):  # RT-05, ND-04
@@ -248,7 +242,7 @@ def test_a_stop_ends_the_wait(runner, steps, inner):
     runner.create(steps(Call("s", "inner"), templates=inner(Retry(limit=3, wait=600))))
     thread = threading.Thread(target=runner.go)
     thread.start()
-    _until(lambda: runner.phases.get("[0].s(0)") == "Failed")
+    until(lambda: runner.phases.get("[0].s(0)") == "Failed")
     post_request(runner.layout, "terminate")
     thread.join(20)
     assert not thread.is_alive()
@@ -267,7 +261,7 @@ def killed_in(runner, steps, inner, tmp_path):
         runner.create(steps(Call("s", "inner"), templates=inner()))
         process = subprocess.Popen([sys.executable, "-c", RUN, str(runner.layout.root)], start_new_session=True)
         try:
-            _until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+            until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
         finally:
             process.kill()
             process.wait()

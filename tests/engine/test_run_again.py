@@ -18,6 +18,7 @@ from dflow.engine.errors import LeaseHeld, StateError
 from dflow.engine.lease import is_running
 from dflow.engine.model import Call, Literal, OutputParameter, Outputs, Ref, Text
 from dflow.engine.phase import Phase
+from until import until
 
 RUN = """
 import sys
@@ -27,13 +28,6 @@ from dflow.engine.runner import run
 from dflow.executors import make_executor
 run(RunLayout(Path(sys.argv[1])), make_executor)
 """
-
-
-def _until(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
 
 
 def _is_alive(pid):
@@ -80,7 +74,7 @@ def detached(runner, graph, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, str(runner.layout.root)], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    _until(lambda: _b_waits_and_a_is_done(runner, tmp_path))
+    until(lambda: _b_waits_and_a_is_done(runner, tmp_path))
     yield process
     if process.poll() is None:
         process.kill()
@@ -103,7 +97,7 @@ def background(runner, graph, tmp_path):
     runner.create(graph)
     thread = threading.Thread(target=lambda: results.append(runner.go()))
     thread.start()
-    _until(lambda: _b_waits_and_a_is_done(runner, tmp_path))
+    until(lambda: _b_waits_and_a_is_done(runner, tmp_path))
     yield thread, results
     post_request(runner.layout, "terminate")
     thread.join(10)
@@ -236,7 +230,7 @@ def test_steps_that_wait_for_a_place_are_stopped_too(runner, steps, shell, tmp_p
     runner.create(graph)
     thread = threading.Thread(target=runner.go)
     thread.start()
-    _until(lambda: runner.phases.get("[0].s0") == "Running")
+    until(lambda: runner.phases.get("[0].s0") == "Running")
     post_request(runner.layout, "stop")
     thread.join(10)
     assert set(runner.phases.values()) == {"Failed"}
@@ -245,7 +239,7 @@ def test_steps_that_wait_for_a_place_are_stopped_too(runner, steps, shell, tmp_p
 
 def test_a_request_that_is_not_known_is_ignored(runner, background, caplog):
     post_request(runner.layout, "dance")
-    _until(lambda: "does not know: dance" in caplog.text)
+    until(lambda: "does not know: dance" in caplog.text)
     assert runner.status == "Running"
 
 
@@ -362,7 +356,7 @@ def _slow_down_a(monkeypatch, tmp_path):
     collect = leaf.collect
 
     def late(*args, **fields):
-        _until((tmp_path / "pid").exists)
+        until((tmp_path / "pid").exists)
         return collect(*args, **fields)
 
     monkeypatch.setattr(leaf, "collect", late)

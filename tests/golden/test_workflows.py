@@ -23,7 +23,7 @@ train = ShellOPTemplate("train", script="echo {{inputs.parameters.lr}} {{inputs.
 train.inputs.parameters["lr"] = InputParameter(type=float)
 train.inputs.parameters["epochs"] = InputParameter(type=int, value=3)
 train.outputs.parameters["loss"] = OutputParameter(value_from_path="/tmp/loss", type=float)
-first = Step("first", train, parameters={"lr": "fast"}, key="Iter 0")
+first = Step("first", train, parameters={"lr": "fast"}, key="Iter\\n0")
 second = Step("second", train, parameters={"lr": "{{steps.frist.outputs.parameters.loss}}"})
 third = Step("third", train, parameters={"epochs": first.outputs.parameters["loss"]})
 wf.add([first])

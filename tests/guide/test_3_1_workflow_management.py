@@ -79,7 +79,7 @@ def test_3_1_1_a_step_has_a_phase_parameters_and_artifacts(wf, tmp_path):
     assert step.phase == "Succeeded"
     assert step.outputs.parameters["foo"].value == "42"
     (bar,) = download_artifact(step.outputs.artifacts["bar"])
-    assert Path(bar).parent == tmp_path
+    assert Path(bar).resolve().parent == tmp_path
     assert Path(bar).read_text() == "text"
     assert step["phase"] == "Succeeded"
 
@@ -188,8 +188,8 @@ def long_running(run):
     wf.terminate()
 
 
-def test_3_1_1_status_and_steps_are_seen_while_the_workflow_runs(long_running, wait_until):
-    wait_until(lambda: [step.phase for step in long_running.query_step(name="wait")] == ["Running"])
+def test_3_1_1_status_and_steps_are_seen_while_the_workflow_runs(long_running, until):
+    until(lambda: [step.phase for step in long_running.query_step(name="wait")] == ["Running"])
 
     assert long_running.query_status() == "Running"
     assert long_running.query_step(name="after") == []
@@ -201,10 +201,10 @@ TERMINATE = (
 
 
 def test_3_1_1_terminate_from_another_process_ends_the_workflow_and_its_programs(
-    long_running, wait_until, wait_until_gone, tmp_path
+    long_running, until, wait_until_gone, tmp_path
 ):
     child = tmp_path / long_running.id / "child"
-    wait_until(lambda: child.exists() and child.read_text().endswith("\n"))
+    until(lambda: child.exists() and child.read_text().endswith("\n"))
 
     ended = subprocess.run(
         [sys.executable, "-c", TERMINATE, long_running.id], capture_output=True, text=True, check=True, cwd=tmp_path

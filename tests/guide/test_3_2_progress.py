@@ -63,16 +63,16 @@ FINE = ("FAIL", "False", "it succeeds")
 STOPPED = ("FAIL", "True", "it stops in the middle")
 
 
-def test_3_2_3_progress_is_seen_while_the_op_runs(execute, wait_until):
+def test_3_2_3_progress_is_seen_while_the_op_runs(execute, until):
     ended = execute(IMPORTS, PROGRESS, SUBMIT, "wf.submit(detach=True)\n", differences=[*DIFFERENCES, FINE])
     assert ended.returncode == 0, ended.stderr
     wf = Workflow(id=query_workflows()[0].id)
 
-    wait_until(lambda: [step.progress for step in wf.query_step(name="progress")] == ["50/100"])
+    until(lambda: [step.progress for step in wf.query_step(name="progress")] == ["50/100"])
     assert wf.query_step(name="progress").phase == "Running"
 
     Path("go-on").touch()
-    wait_until(lambda: wf.query_status() == "Succeeded")
+    until(lambda: wf.query_status() == "Succeeded")
     assert wf.query_step(name="progress").progress == "100/100"
     assert wf.query_step(name="progress").outputs.parameters["done"].value == 9
 

@@ -33,7 +33,7 @@ def old_modules(source):
 
 def test_the_engine_modules_that_are_needed_are_few(old_modules):
     engine = {name for name in old_modules if name.startswith("dflow.engine")}
-    needed = {"catalog", "errors", "layout", "near", "phase", "state"}
+    needed = {"catalog", "errors", "inside", "keys", "layout", "near", "phase", "state"}
     assert engine == {"dflow.engine", *(f"dflow.engine.{name}" for name in needed)}
 
 

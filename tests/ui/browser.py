@@ -7,14 +7,14 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from needed import need
+from ports import free_port
+from until import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,28 +37,11 @@ new PerformanceObserver((list) => list.getEntries().forEach((entry) => window.__
 """
 
 
-def why_not() -> str | None:
-    """Why there is no browser to test with; None when there is one."""
+def why_not() -> str:
+    """Why there is no browser to test with; empty if there is one."""
     if importlib.util.find_spec("playwright") is None:
         return "playwright is not installed: pip install playwright"
-    return None if shutil.which(CHROMIUM) else f"there is no {CHROMIUM}"
-
-
-def need_chromium() -> None:
-    """Skip without a browser; fail where services are required."""
-    if reason := why_not():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-
-
-def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    """Wait for something, and give it."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.05)
-    return found
+    return "" if shutil.which(CHROMIUM) else f"there is no {CHROMIUM}"
 
 
 def holds(page: Page, condition: str, seconds: float = 15) -> None:
@@ -83,13 +66,6 @@ def dflow(folder: Path, *words: str) -> str:
     """What a command says."""
     command = [sys.executable, "-m", "dflow.cli", *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60).stdout
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 class Server:
@@ -201,7 +177,7 @@ def visits(browser: Browser, server: Server) -> Iterator[Callable[..., Visit]]:
 
 def launch() -> Iterator[Browser]:
     """A headless Chromium of this machine."""
-    need_chromium()
+    need(why_not())
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -16,10 +16,11 @@ import pytest
 from dflow.engine.layout import RunLayout
 from dflow.engine.lease import is_running
 from dflow.query import read_nodes, read_status
+from until import until
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from ui_client import environment, run_script, wait_until
+from ui_client import environment, run_script
 
 
 def calls(group):
@@ -265,7 +266,7 @@ def slow(tmp_path):
 
 def test_a_running_run_is_followed(slow, tmp_path, start_site):
     site = start_site(tmp_path)
-    wait_until(lambda: site.json("/api/runs/slow-1/nodes?phase=Running")["total"])
+    until(lambda: site.json("/api/runs/slow-1/nodes?phase=Running")["total"])
     version = site.json("/api/runs/slow-1/graph")["version"]
     (tmp_path / "go").touch()
     phases = {}
@@ -288,7 +289,7 @@ def test_a_running_run_is_followed(slow, tmp_path, start_site):
 
 def test_a_log_is_followed_until_its_step_ends(slow, tmp_path, start_site):
     site = start_site(tmp_path)
-    node = wait_until(lambda: next((n for n in site.json("/api/runs/slow-1/nodes")["nodes"] if n["key"] == "first"), 0))
+    node = until(lambda: next((n for n in site.json("/api/runs/slow-1/nodes")["nodes"] if n["key"] == "first"), 0))
     with site.stream(f"/api/runs/slow-1/nodes/{node['id']}/log/stream") as events:
         assert next(events) == ("text", {"text": "line 1\n", "offset": 7, "skipped": 0})
         (tmp_path / "go").touch()
@@ -334,7 +335,7 @@ def test_the_list_is_sent_when_it_changes(slow, tmp_path, start_site):
 def test_terminate_ends_the_run(slow, tmp_path, start_site):
     site = start_site(tmp_path)
     (tmp_path / "go").touch()
-    wait_until(lambda: site.json("/api/runs/slow-1/nodes?text=second")["total"])
+    until(lambda: site.json("/api/runs/slow-1/nodes?text=second")["total"])
     reply = site.post("/api/runs/slow-1/terminate")
     assert (reply.status, reply.json["said"]) == (200, "slow-1 has ended: Terminated")
     assert not is_running(slow)
@@ -346,10 +347,10 @@ def test_terminate_ends_the_run(slow, tmp_path, start_site):
 def test_suspend_and_resume_leave_the_requests_of_the_command_line(slow, tmp_path, start_site):
     site = start_site(tmp_path)
     assert site.post("/api/runs/slow-1/suspend").status == 200
-    wait_until(slow.suspended.exists)
+    until(slow.suspended.exists)
     assert site.json("/api/runs/slow-1")["can"] == ["terminate", "stop", "resume"]
     assert site.post("/api/runs/slow-1/resume").json["said"] == "slow-1 goes on"
-    wait_until(lambda: not slow.suspended.exists())
+    until(lambda: not slow.suspended.exists())
     assert site.post("/api/runs/slow-1/suspend", {"steps": ["second"]}).status == 400
     assert site.post("/api/runs/slow-1/stop").json["said"] == "slow-1 has ended: Failed"
     for verb in ("suspend", "stop"):
@@ -375,7 +376,7 @@ def test_retry_runs_what_failed_in_the_background_after_the_server_has_ended(tmp
     reply = site.post("/api/runs/flaky-1/retry")
     assert (reply.status, reply.json["said"]) == (200, "flaky-1 goes on in the background")
     site.close()
-    wait_until(lambda: read_status(layout) == "Succeeded")
+    until(lambda: read_status(layout) == "Succeeded")
     assert (tmp_path / "count").read_text() == "one\n", "what had succeeded was not repeated"
 
 
@@ -387,7 +388,7 @@ def test_one_step_is_run_again(tmp_path, start_site):
     assert "retry" in site.json(f"/api/runs/flaky-1/nodes/{node['id']}")["can"]
     assert site.post("/api/runs/flaky-1/retry", {"steps": ["nothing"]}).status == 404
     assert site.post("/api/runs/flaky-1/retry", {"steps": [node["id"]]}).status == 200
-    wait_until(lambda: not is_running(layout))
+    until(lambda: not is_running(layout))
     assert (tmp_path / "count").read_text() == "one\none\n"
     attempts = site.json(f"/api/runs/flaky-1/nodes/{node['id']}")["attempts"]
     assert [attempt["directory"] for attempt in attempts] == ["one.bk1"]
@@ -438,9 +439,7 @@ def test_a_step_that_waits_is_given_its_values(tmp_path, start_site):
     site = start_site(tmp_path)
     run = site.json("/api/runs")["runs"][0]["id"]
     layout = RunLayout(tmp_path / run)
-    node = wait_until(
-        lambda: next((n for n in site.json(f"/api/runs/{run}/nodes")["nodes"] if n["title"] == "approve"), 0)
-    )
+    node = until(lambda: next((n for n in site.json(f"/api/runs/{run}/nodes")["nodes"] if n["title"] == "approve"), 0))
     detail = site.json(f"/api/runs/{run}/nodes/{node['id']}")
     assert (detail["can"], detail["supplied"], detail["needed"]) == (["resume"], ["answer"], ["answer"])
     assert site.json(f"/api/runs/{run}/graph")["root"]["calls"][0]["kind"] == "suspend"
@@ -449,7 +448,7 @@ def test_a_step_that_waits_is_given_its_values(tmp_path, start_site):
     assert site.post(f"/api/runs/{run}/resume", {"steps": [node["id"]]}).status == 400
     right = site.post(f"/api/runs/{run}/resume", {"steps": [node["id"]], "outputs": {"answer": "yes & no"}})
     assert (right.status, right.json) == (200, {"said": f"{run} goes on"})
-    wait_until(lambda: read_status(layout) == "Succeeded")
+    until(lambda: read_status(layout) == "Succeeded")
     said = node_of(site, run, "say")
     assert site.json(f"/api/runs/{run}/nodes/{said['id']}/log")["text"] == "yes & no\n"
 
@@ -578,7 +577,7 @@ def test_a_page_that_goes_is_forgotten(runs, start_site):
             next(events)
     descriptors = len(list(Path(f"/proc/{site.process.pid}/fd").iterdir()))
     assert descriptors < 60
-    assert wait_until(lambda: site.get("/api/runs/good-1").status == 200)
+    assert until(lambda: site.get("/api/runs/good-1").status == 200)
 
 
 def test_a_graph_is_packed(runs, tmp_path, start_site):

@@ -7,13 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
+from until import until
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "services"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from argo_nodes import Nodes
 from argo_server import ArgoTestServer
-from ui_client import wait_until
 
 TOKEN = "sesame-open-the-door"  # noqa: S105 - of the server of the tests
 RUN = "argo:train-x3k9a"
@@ -68,7 +67,7 @@ def site(argo, runs, start_site):
 
 
 def test_they_are_in_the_list_beside_those_of_the_folder(site):
-    wait_until(lambda: len(site.json("/api/runs")["runs"]) == 4)
+    until(lambda: len(site.json("/api/runs")["runs"]) == 4)
     rows = {row["id"]: row for row in site.json("/api/runs")["runs"]}
     assert set(rows) == {"good-1", "bad-1", "dag-1", RUN}
     row = rows[RUN]
@@ -139,4 +138,4 @@ def test_a_server_that_does_not_answer_does_not_hide_the_runs_of_the_folder(runs
     found = site.json("/api/runs")
     assert time.monotonic() - begun < 3
     assert {row["id"] for row in found["runs"]} == {"good-1", "bad-1", "dag-1"}
-    wait_until(lambda: "127.0.0.1:9" in (site.json("/api/runs")["serverError"] or ""))
+    until(lambda: "127.0.0.1:9" in (site.json("/api/runs")["serverError"] or ""))

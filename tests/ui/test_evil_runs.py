@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ui_client import UiProcess, wait_until
+from ui_client import UiProcess
+from until import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -207,7 +208,7 @@ def test_the_list_shows_all_and_goes_on(evil, folder):
         new = folder / "new-1"
         shutil.copytree(folder / "good-1", new, symlinks=True)
         try:
-            wait_until(lambda: any(row["id"] == "new-1" for row in next(events)[1]["runs"]), 30)
+            until(lambda: any(row["id"] == "new-1" for row in next(events)[1]["runs"]), 30)
         finally:
             shutil.rmtree(new)
 
@@ -252,7 +253,7 @@ def test_a_run_that_becomes_evil_while_it_is_followed(start_site, runs, tmp_path
         assert next(events)[0] == "change"
         (tmp_path / "good-1/status").unlink()
         os.mkfifo(tmp_path / "good-1/status")
-        wait_until(lambda: site.get("/api/runs/good-1").status == 404)
+        until(lambda: site.get("/api/runs/good-1").status == 404)
     with site.stream("/api/runs/other/stream?since=0") as events:
         assert next(events)[0] == "change"
     rows = {row["id"]: row["status"] for row in site.json("/api/runs")["runs"]}
@@ -298,7 +299,7 @@ def test_a_run_is_started_once_by_three_who_ask_at_once(start_site, runs, tmp_pa
     started = [reply for reply in replies if reply.status == 200 and "in the background" in reply.json["said"]]
     assert len(started) == 1, [reply.body for reply in replies]
     log = tmp_path / "bad-1/.dflow/runner.log"
-    wait_until(lambda: site.json("/api/runs/bad-1")["status"] == "Failed", 60)
+    until(lambda: site.json("/api/runs/bad-1")["status"] == "Failed", 60)
     assert "is being run by" not in log.read_text()
 
 
@@ -321,7 +322,7 @@ def test_a_download_ends_when_the_browser_has_gone(start_site, runs, tmp_path):
     assert holds_open(site, run / "make/log.txt")
     answer.close()
     connection.close()
-    wait_until(lambda: not holds_open(site, run / "make/log.txt"), 10)
+    until(lambda: not holds_open(site, run / "make/log.txt"), 10)
 
 
 def holds_open(site: UiProcess, path: Path) -> bool:

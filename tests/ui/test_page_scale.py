@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import Server, holds, launch, run_demo, until, visits
+from browser import Server, holds, launch, run_demo, visits
+from until import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -78,7 +78,7 @@ def memory(site):
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{site.process.pid}/status").read_text())[1]) << 10
 
 
-def test_ten_thousand_copies(large, start_site):
+def test_ten_thousand_copies(large, start_site, until):
     site = start_site(large)
     seconds, found = timed(site, "/api/runs/loop-1/graph")
     assert seconds < 0.4 * PATIENT
@@ -95,8 +95,12 @@ def test_ten_thousand_copies(large, start_site):
         assert timed(site, f"/api/runs/loop-1/{path}")[0] < 0.2 * PATIENT, path
     assert site.json("/api/runs/loop-1/nodes?text=sq-77")["total"] == 111
     assert site.json("/api/runs/loop-1/timeline?limit=2000")["left"] == COUNT - 2000
-    row = site.json("/api/runs")["runs"][0]
-    assert (row["done"], row["total"]) == (COUNT, COUNT)
+
+    def counted():  # a busy machine counts a long journal in several turns
+        row = site.json("/api/runs")["runs"][0]
+        return None if row["done"] is None else (row["done"], row["total"])
+
+    assert until(counted) == (COUNT, COUNT)
     assert memory(site) < 150 << 20
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from until import until
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from ui_client import UiProcess, run_script, wait_until
+from ui_client import UiProcess, run_script
 
 READS = [
     "/",
@@ -187,7 +188,7 @@ def test_the_browser_is_given_a_file_and_not_the_token(runs, tmp_path):
         text=True,
     ) as process:
         lines = [process.stdout.readline(), process.stdout.readline()]
-        wait_until(lambda: seen.exists() and seen.read_text().count("\n") >= 3)
+        until(lambda: seen.exists() and seen.read_text().count("\n") >= 3)
         process.send_signal(2)
         process.wait(10)
     address, mode, page = seen.read_text().split("\n", 2)
@@ -725,7 +726,7 @@ def test_no_more_streams_than_a_person_needs(site):
     finally:
         for connection in opened:
             connection.close()
-    wait_until(lambda: site.get("/api/runs").status == 200)
+    until(lambda: site.get("/api/runs").status == 200)
 
 
 def test_the_library_is_not_loaded_by_what_does_not_need_it(tmp_path):

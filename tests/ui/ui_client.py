@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["Reply", "UiProcess", "run_script", "wait_until"]
+__all__ = ["Reply", "UiProcess", "run_script"]
 
 LIBRARY = str(Path(__import__("dflow").__file__).parents[1])
 
@@ -183,13 +182,4 @@ def run_script(folder: Path, text: str, **env: str) -> subprocess.CompletedProce
         check=False,
     )
     assert found.returncode == 0, found.stdout + found.stderr
-    return found
-
-
-def wait_until(what: Any, seconds: float = 20.0) -> Any:
-    """What a function gives, as soon as that is true."""
-    until = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.05)
     return found

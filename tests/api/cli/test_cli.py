@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from dflow import ShellOPTemplate, Step, Workflow
+from until import until
 
 
 def dflow(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
@@ -45,13 +47,6 @@ def wf(tmp_path) -> Workflow:
 
 def witness() -> list[str]:
     return Path("witness").read_text().split() if Path("witness").exists() else []
-
-
-def until(condition) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_no_verb_prints_the_help():
@@ -249,6 +244,22 @@ def test_retried_step_keeps_its_earlier_directory_aside(wf, tmp_path):
 def test_resume_of_a_finished_run_repeats_nothing(wf):
     dflow("resume", wf.id, status=1)
     assert witness() == ["good", "bad"]
+
+
+def test_a_run_that_has_succeeded_stays_as_it_is_unless_something_of_it_is_gone(tmp_path):
+    wf = Workflow("done", id="done-1")
+    wf.add(Step("s", ShellOPTemplate("t", script=f"echo again >> {tmp_path}/witness"), key="s"))
+    wf.submit()
+    run = tmp_path / "done-1"
+    before = {file: file.lstat().st_mtime_ns for file in run.rglob("*")}
+    for words in (["resume"], ["resume", "--detach"], ["retry"]):
+        done = dflow(words[0], wf.id, *words[1:])
+        assert done.stdout == "Workflow done-1 has succeeded before; there is nothing left to do\n"
+    assert {file: file.lstat().st_mtime_ns for file in run.rglob("*")} == before
+    assert witness() == ["again"]
+    shutil.rmtree(run / "s")
+    dflow("resume", wf.id)
+    assert witness() == ["again", "again"]
 
 
 def test_resume_goes_on_after_a_kill(tmp_path):

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from until import until
 
 SCRIPT = """
 from dflow import ShellOPTemplate, Step, Workflow
@@ -22,13 +23,6 @@ wf.add(Step("a", ShellOPTemplate("a", script=script), key="a"))
 wf.add(Step("b", ShellOPTemplate("b", script="echo done"), key="b"))
 wf.submit()
 """
-
-
-def until(what, seconds=30.0):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "this took too long"
-        time.sleep(0.02)
 
 
 def has_ended(pid):

@@ -138,5 +138,5 @@ def test_a_path_object_is_a_path():
     ],
 )
 def test_what_is_no_argument_at_all_is_said_at_once(make):
-    with pytest.raises(DflowError, match=r"must be|holds no|no YAML|cannot be written|takes"):
+    with pytest.raises(DflowError, match=r"must be|holds no|no YAML|there is no workflow in|cannot be written|takes"):
         make()

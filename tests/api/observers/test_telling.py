@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from dflow import ShellOPTemplate, Step, Steps, Workflow, config
 from dflow.engine.errors import ConfigError
+from dflow.local_mode import LocalRun
 from dflow.observers import Event, RunEnded, RunStarted, StepEnded, StepStarted
 from dflow.observers.chosen import observer_of
 from dflow.python import OP, PythonOPTemplate, TransientError
@@ -57,7 +58,7 @@ def test_all_is_told_before_submit_returns(recorder):
     ]
     begun, _, first, _, second, end = recorder.events
     assert isinstance(begun, RunStarted)
-    assert (begun.run, begun.path) == (wf.id, str(wf._layout().root))
+    assert (begun.run, begun.path) == (wf.id, str(LocalRun(wf).layout().root))
     assert isinstance(first, StepEnded)
     assert (first.phase, first.key, first.type, first.template) == ("Succeeded", "k0", "Pod", "t0")
     assert first.usage["cpu"] >= 0
@@ -215,7 +216,7 @@ def test_a_detached_run_and_who_goes_on_with_it_tell_the_same_observers(tmp_path
 def test_without_observers_nothing_is_kept_and_no_thread_is_there():
     wf = _workflow("true")
     wf.submit()
-    assert not wf._layout().observers.exists()
+    assert not LocalRun(wf).layout().observers.exists()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("dflow-observer")]
 
 

@@ -30,10 +30,9 @@ from dflow import (
 from dflow.op_template import ContainerOPTemplate
 from dflow.plugins.dispatcher import DispatcherExecutor
 from dflow.python import PythonOPTemplate
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
 from image import CONFIGURATION, make_image, make_sif
 from image import why_not as why_no_image
+from needed import need
 from sshd import SshService
 from sshd import why_not as why_no_ssh
 
@@ -257,8 +256,7 @@ def test_without_the_package_the_log_says_what_to_install(tmp_path):
 @pytest.fixture
 def image(monkeypatch):
     """An image with a shell and Python, and without dflow."""
-    if reason := why_no_image():
-        pytest.skip(reason)
+    need(why_no_image())
     monkeypatch.setenv("CONTAINERS_CONF", str(CONFIGURATION))
     return make_image()
 
@@ -309,8 +307,7 @@ def test_a_python_op_in_an_image_has_dflow_and_its_own_module_with_it(tmp_path, 
 
 @pytest.mark.ssh
 def test_a_job_goes_to_another_machine_by_ssh(tmp_path):
-    if reason := why_no_ssh():
-        pytest.skip(reason)
+    need(why_no_ssh())
     with SshService(tmp_path / "ssh") as server:
         profile = {"port": server.port, "look_for_keys": False}
         there = Rendered(

@@ -8,7 +8,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
-from dflow.python.code import definition_digest, module_file
+from dflow.python.code import module_file
+from dflow.python.definitions import definition_digest
 from dflow.python.payload import pack_op
 
 if TYPE_CHECKING:

@@ -96,9 +96,11 @@ def test_what_comes_out_is_checked():
     op.more = {"n": "two"}
     with pytest.raises(TypeError, match="output 'n' must be int"):
         op(files=["a"])
-    op.more = {"log": "nix"}
-    with pytest.raises(FileNotFoundError, match="'log' is nix"):
+    op.more = {"out": Path("nix")}
+    with pytest.raises(FileNotFoundError, match="'out' is nix"):
         op(files=["a"])
+    op.more = {"log": "nix"}
+    assert op(files=["a"])["log"] is None
 
 
 def test_a_file_that_is_missing_is_named():

@@ -387,3 +387,63 @@ def test_interpreter_of_the_caller_runs_the_op(isolation):
         return {"python": sys.executable}
 
     assert outputs(run(Step("s", PythonOPTemplate(work)))) == {"python": sys.executable}
+
+
+@OP.function
+def may_write(found: str) -> {"file": Artifact(Path, optional=True)}:
+    Path("there").write_text("x")
+    return {"file": Path(found)}
+
+
+@OP.function
+def name_of(file: Artifact(Path, optional=True) = None) -> {"name": str}:
+    return {"name": file.name if file else "none"}
+
+
+@pytest.mark.parametrize(("found", "name"), [("there", "there"), ("nowhere", "none")])
+def test_an_optional_output_whose_path_does_not_exist_is_absent(found, name):
+    write = Step("write", PythonOPTemplate(may_write), parameters={"found": found})
+    read = Step("read", PythonOPTemplate(name_of), artifacts={"file": write.outputs.artifacts["file"]})
+    wf = Workflow("optional")
+    wf.add(write)
+    wf.add(read)
+    wf.submit()
+    assert wf.query_step(name="read")[0].outputs.parameters["name"].value == name
+
+
+Several = Artifact(List[Path], optional=True)
+Named = Artifact(NestedDict[Path], optional=True)
+
+
+@OP.function
+def may_write_some() -> {"files": Several, "named": Named}:
+    Path("there").write_text("x")
+    return {
+        "files": [Path("nowhere"), Path("there")],
+        "named": {"a": {"x": Path("there"), "y": Path("nowhere")}, "b": Path("nowhere")},
+    }
+
+
+@OP.function
+def names_of(files: Several, named: Named) -> {"files": list, "named": dict}:
+    files = [file and file.name for file in files]
+    inner = {key: file and file.name for key, file in named["a"].items()}
+    return {"files": files, "named": {**named, "a": inner}}
+
+
+def test_members_that_do_not_exist_are_none_in_an_optional_output():
+    write = Step("write", PythonOPTemplate(may_write_some))
+    found = outputs(run(write, Step("read", PythonOPTemplate(names_of), artifacts=write.outputs.artifacts)), "read")
+    assert found["files"] == [None, "there"]
+    assert found["named"] == {"a": {"x": "there", "y": None}, "b": None}
+
+
+def test_a_member_that_does_not_exist_fails_a_step_whose_output_is_not_optional():
+    @OP.function
+    def write() -> {"files": Artifact(List[Path])}:
+        Path("there").write_text("x")
+        return {"files": [Path("there"), Path("nowhere")]}
+
+    (step,) = run(Step("s", PythonOPTemplate(write))).query_step("s$")
+    assert step.phase == "Failed"
+    assert "output artifact 'files'[1] is nowhere, which does not exist" in step.message

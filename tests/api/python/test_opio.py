@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Dict, List, Optional, Set  # noqa: UP035 - users write both forms
 
 import pytest
+from dflow.config import config
 from dflow.python import OPIO, Artifact, BigParameter, NestedDict, OPIOSign, Parameter
 
 
@@ -92,3 +94,14 @@ def test_default_may_be_none_and_global_name_is_kept():
     assert Parameter(int, "g").global_name == "g"
     assert BigParameter(int, global_name="g").global_name == "g"
     assert Artifact(Path, unknown=1).unknown == 1
+
+
+def test_the_archive_of_an_artifact_reads_as_it_is_packed(monkeypatch):
+    sign = Artifact(Path)
+    assert (sign.archive, Artifact(Path, archive="zip").archive) == ("tar", "zip")
+    assert Artifact(Path, archive=None).archive is None
+    assert copy.deepcopy(sign) == Artifact.from_dict(sign.to_dict()) == sign
+    monkeypatch.setitem(config, "archive_mode", None)
+    assert sign.archive is None
+    sign.archive = "zip"
+    assert sign.archive == "zip"

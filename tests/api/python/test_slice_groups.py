@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import List, Optional
 
 import pytest
-from dflow import OutputParameter, Step, Steps, Workflow, argo_range, config, upload_artifact
+from dflow import OutputParameter, Step, Steps, Workflow, argo_range, argo_sequence, config, upload_artifact
 from dflow.engine.errors import CompileError, StepFailed
 from dflow.python import OP, OPIO, Artifact, OPIOSign, PythonOPTemplate, Slices, TransientError
 
@@ -282,3 +282,23 @@ def test_texts_that_look_like_numbers_stay_texts_in_a_list(groups):
     assert words[0] == "5"
     assert words[1] is None
     assert words[3] == "x"
+
+
+@pytest.mark.parametrize(("form", "keys"), [("%03d", ["k--000", "k--001"]), (None, ["k--0", "k--1"])])
+def test_the_index_of_a_group_is_written_in_the_format_of_the_sequence(form, keys):
+    Path("data").write_text("x")
+    slices = Slices("int('{{item}}')", input_parameter=["n"], output_parameter=["r"], group_size=2, pool_size=1)
+    step = Step(
+        "label",
+        PythonOPTemplate(Label, slices=slices),
+        parameters={"n": [10, 11, 12]},
+        artifacts={"data": upload_artifact("data")},
+        with_sequence=argo_sequence(3, format=form),
+        key="k--{{item}}",
+    )
+    wf = Workflow("formatted")
+    wf.add(step)
+    wf.submit()
+    assert wf.query_status() == "Succeeded"
+    assert wf.query_keys_of_steps() == keys
+    assert [e["order"] for e in wf.query_step(key=keys[1]).outputs.parameters["r"].value] == [2]

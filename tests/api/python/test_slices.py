@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Dict, List
 
 import pytest
-from dflow import Step, Workflow, argo_range, download_artifact, upload_artifact
+from dflow import Step, Workflow, argo_len, argo_range, download_artifact, upload_artifact
 from dflow.engine.errors import CompileError, StepFailed
 from dflow.python import OP, OPIO, Artifact, OPIOSign, Parameter, PythonOPTemplate, Slices
 
@@ -269,3 +269,50 @@ def test_a_misspelt_name_in_slices_is_one_problem():
 def test_elements_of_what_is_plainly_a_list_are_dealt_out_with_the_usual_index(x, index):
     wf = areas(Slices(index, input_parameter=["x"], output_parameter=["a"]), x=x, y=2)
     assert [s.outputs.parameters["a"].value for s in wf.query_step(key=[f"area-{n}" for n in range(3)])] == [2, 4, 6]
+
+
+class Empty(OP):
+    @classmethod
+    def get_input_sign(cls):
+        return OPIOSign({})
+
+    @classmethod
+    def get_output_sign(cls):
+        return OPIOSign({"msgs": List[str], "data": Artifact(List[Path], archive=None)})
+
+    @OP.exec_sign_check
+    def execute(self, op_in):
+        return OPIO({"msgs": [], "data": []})
+
+
+@pytest.mark.parametrize("loop", ["range", "elements", "groups"])
+def test_slices_over_nothing_give_empty_lists(loop):
+    empty = Step("empty", PythonOPTemplate(Empty))
+    group = {"group_size": 2, "pool_size": 1} if loop == "groups" else {}
+    slices = Slices(
+        sub_path=loop == "elements",
+        input_parameter=["msg"],
+        input_artifact=["data"],
+        output_parameter=["size"],
+        output_artifact=["log"],
+        **group,
+    )
+    label = Step(
+        "label",
+        PythonOPTemplate(Label, slices=slices),
+        parameters={"msg": empty.outputs.parameters["msgs"]},
+        artifacts={"data": empty.outputs.artifacts["data"]},
+        with_param=None if loop == "elements" else argo_range(argo_len(empty.outputs.parameters["msgs"])),
+    )
+    gather = Step(
+        "gather",
+        PythonOPTemplate(Gather),
+        parameters={"sizes": label.outputs.parameters["size"]},
+        artifacts={"logs": label.outputs.artifacts["log"]},
+    )
+    wf = Workflow("nothing")
+    for step in (empty, label, gather):
+        wf.add(step)
+    wf.submit()
+    assert wf.query_step(name="label")[0].phase == "Skipped"
+    assert wf.query_step(name="gather")[0].outputs.parameters["text"].value == "[] "

@@ -26,7 +26,8 @@ from dflow.engine.model import (
     WorkflowGraph,
 )
 from dflow.engine.phase import Phase
-from dflow.engine.runner import create_run, run
+from dflow.engine.run_directory import create_run
+from dflow.engine.runner import run
 from dflow.engine.settings import RunSettings
 from dflow.engine.state import read_record
 from dflow.executors import make_executor, make_other

@@ -9,15 +9,7 @@ import pytest
 from dflow import InputParameter, Inputs, ShellOPTemplate, Step, Workflow, argo_range, config
 from dflow.slurm import SlurmExecutor
 
-pytestmark = pytest.mark.waiting
-
-
-@pytest.fixture(autouse=True)
-def _own_settings():
-    saved = dict(config)
-    yield
-    config.clear()
-    config.update(saved)
+pytestmark = [pytest.mark.waiting, pytest.mark.usefixtures("own_settings")]
 
 
 def _workflow(count, **fields):

@@ -14,7 +14,8 @@ import pytest
 from dflow.engine.layout import RunLayout
 from dflow.engine.model import Call, Pod, Retry, ScriptTemplate, StepsTemplate, WorkflowGraph
 from dflow.engine.phase import Phase
-from dflow.engine.runner import create_run, run
+from dflow.engine.run_directory import create_run
+from dflow.engine.runner import run
 from dflow.engine.settings import RunSettings
 from dflow.engine.state import read_record
 from dflow.executors.batch import Resources

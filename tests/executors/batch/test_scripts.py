@@ -15,6 +15,7 @@ from dflow.executors.batch.script import environment_text
 from dflow.python import OP, PythonOPTemplate, Slices
 from dflow.slurm import SlurmExecutor
 
+pytestmark = pytest.mark.usefixtures("own_settings")
 NUMBER = {"n": int}
 
 
@@ -30,14 +31,6 @@ def shell(script: str) -> ShellOPTemplate:
     template = ShellOPTemplate("say", image="alpine", script=script)
     template.outputs.parameters["n"] = OutputParameter(value_from_path="/tmp/n")
     return template
-
-
-@pytest.fixture(autouse=True)
-def _own_settings():
-    saved = dict(config)
-    yield
-    config.clear()
-    config.update(saved)
 
 
 def test_steps_of_one_workflow_run_here_and_as_jobs_that_take_no_place_here(fake):

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import anyio
 import pytest
 from dflow.executors.batch import Resources
 from dflow.executors.batch.sge import Sge
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
-
+from needed import need
 from sge import SgeService, why_not
 
 pytestmark = [pytest.mark.sge, pytest.mark.timeout(60)]
@@ -24,10 +19,7 @@ MANY = 20
 
 @pytest.fixture(scope="module")
 def started():
-    if reason := why_not():
-        if os.environ.get("DFLOW_TEST_SERVICES") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(why_not())
     with SgeService() as service:
         yield service
 
@@ -53,23 +45,6 @@ def _run(executor, job):
 
 def _call(*argv):
     subprocess.run(argv, check=True, capture_output=True, timeout=30)
-
-
-def _ended_by(executor, job, act, until):
-    """How a job ends that something is done to when it runs."""
-
-    async def main():
-        async with anyio.create_task_group() as group:
-            group.start_soon(anyio.to_thread.run_sync, when_it_runs)
-            return await executor.run(job)
-
-    def when_it_runs():
-        claim = job.step / ".claim"
-        until(lambda: claim.exists() and claim.read_text())
-        time.sleep(0.3)
-        act(claim.read_text().split()[0])
-
-    return anyio.run(main)
 
 
 def test_exit_codes_and_logs(sge, job):
@@ -112,9 +87,9 @@ def test_a_parallel_environment_that_there_is_not_is_refused_at_once(service, ex
     assert 'the requested parallel environment "mpi" does not exist' in outcome.message
 
 
-def test_a_job_cancelled_from_outside_ends_at_once(sge, job, until):
+def test_a_job_cancelled_from_outside_ends_at_once(sge, job, ended_by):
     """Grid Engine kills it, and does not remember that somebody wanted that."""
-    outcome = _ended_by(sge(), job("a", "sleep 60"), lambda number: _call("qdel", number), until)
+    outcome = ended_by(sge(), job("a", "sleep 60"), lambda number: _call("qdel", number))
     assert (outcome.exit_code, outcome.hint) == (137, "the scheduler says that it failed")
 
 
@@ -196,11 +171,11 @@ def test_nothing_is_left_in_the_queue_when_it_is_ended(service, sge, job):
     assert all(line.split()[4] in {"dr", "dt"} for line in service.queue()), "what it has begun to end"
 
 
-def test_a_scheduler_that_is_away_for_a_while_loses_no_job(service, sge, job, until):
+def test_a_scheduler_that_is_away_for_a_while_loses_no_job(service, sge, job, ended_by):
     def act(_):
         service.crash()
         time.sleep(4)
         service.start()
 
-    outcome = _ended_by(sge(grace=1.0), job("a", "sleep 3; exit 4"), act, until)
+    outcome = ended_by(sge(grace=1.0), job("a", "sleep 3; exit 4"), act)
     assert (outcome.exit_code, outcome.message) == (4, None)

@@ -48,23 +48,6 @@ def _run(executor, job):
     return anyio.run(executor.run, job)
 
 
-def _ended_by(executor, job, act, until):
-    """How a job ends that something is done to when it runs."""
-
-    async def main():
-        async with anyio.create_task_group() as group:
-            group.start_soon(anyio.to_thread.run_sync, when_it_runs)
-            return await executor.run(job)
-
-    def when_it_runs():
-        claim = job.step / ".claim"
-        until(lambda: claim.exists() and claim.read_text())
-        time.sleep(0.3)
-        act(claim.read_text().split()[0])
-
-    return anyio.run(main)
-
-
 def test_exit_codes_and_logs(service, executor, job):
     wanted = job("a", "echo hello; exit 7")
     outcome = _run(executor(**REAL), wanted)
@@ -91,8 +74,8 @@ def test_a_queue_that_there_is_not_is_refused_at_once(service, executor, job):
     assert "invalid partition specified: nowhere" in outcome.message
 
 
-def test_a_job_cancelled_from_outside_says_so(service, executor, job, until):
-    outcome = _ended_by(executor(**REAL), job("a", "sleep 60"), lambda number: _call("scancel", number), until)
+def test_a_job_cancelled_from_outside_says_so(service, executor, job, ended_by):
+    outcome = ended_by(executor(**REAL), job("a", "sleep 60"), lambda number: _call("scancel", number))
     assert outcome.hint == "the scheduler ended it: cancelled from outside"
     assert outcome.exit_code == 143
 
@@ -111,12 +94,11 @@ def test_a_job_cancelled_while_it_waits_says_so(service, executor, job, until):
     assert (outcome.exit_code, outcome.hint) == (143, "the scheduler ended it: cancelled from outside")
 
 
-def test_a_job_that_the_scheduler_ends_after_its_time_says_so(service, executor, job, until):
-    outcome = _ended_by(
+def test_a_job_that_the_scheduler_ends_after_its_time_says_so(service, executor, job, ended_by):
+    outcome = ended_by(
         executor(**REAL, resources=Resources(time=60)),
         job("a", "sleep 300"),
         lambda number: _call("scontrol", "update", f"JobId={number}", "TimeLimit=0:01"),
-        until,
     )
     assert outcome.hint == "the scheduler ended it: time limit"
     assert not outcome.lost
@@ -129,11 +111,11 @@ def test_our_own_time_limit_is_exact(service, executor, job):
     assert time.monotonic() - began < 20
 
 
-def test_a_job_whose_node_is_gone_is_lost(service, executor, job, until):
+def test_a_job_whose_node_is_gone_is_lost(service, executor, job, ended_by):
     def act(number):
         _call("scontrol", "update", f"NodeName={os.uname().nodename}", "State=DOWN", "Reason=test")
 
-    outcome = _ended_by(executor(**{**REAL, "grace": 3.0}), job("a", "sleep 60"), act, until)
+    outcome = ended_by(executor(**{**REAL, "grace": 3.0}), job("a", "sleep 60"), act)
     assert outcome.lost
     assert "node failure" in outcome.message
     service.start()
@@ -158,25 +140,25 @@ def test_many_jobs_one_query_in_an_interval(service, calls, executor, job):
     assert 1 <= len(asked) <= took / (REAL["interval"] * 0.9) + 1
 
 
-def test_squeue_fails_for_a_while(service, calls, executor, job, until):
+def test_squeue_fails_for_a_while(service, calls, executor, job, until, ended_by):
     def act(_):
         (calls.programs / "squeue-down").touch()
         before = len(calls("squeue"))
         until(lambda: len(calls("squeue")) >= before + 2)
         (calls.programs / "squeue-down").unlink()
 
-    outcome = _ended_by(executor(**{**REAL, "grace": 1.0}), job("a", "sleep 3; exit 4"), act, until)
+    outcome = ended_by(executor(**{**REAL, "grace": 1.0}), job("a", "sleep 3; exit 4"), act)
     assert (outcome.exit_code, outcome.message) == (4, None)
 
 
-def test_the_controller_is_restarted_while_jobs_run(service, executor, job, until):
+def test_the_controller_is_restarted_while_jobs_run(service, executor, job, ended_by):
     def act(_):
         pid = int(Path("/tmp/slurm-local/slurmctld.pid").read_text())
         os.kill(pid, signal.SIGTERM)  # after SIGKILL it may have forgotten jobs of the last seconds
         time.sleep(3)
         service.start()
 
-    outcome = _ended_by(executor(**{**REAL, "grace": 1.0}), job("a", "sleep 6; exit 4"), act, until)
+    outcome = ended_by(executor(**{**REAL, "grace": 1.0}), job("a", "sleep 6; exit 4"), act)
     assert (outcome.exit_code, outcome.message) == (4, None)
 
 

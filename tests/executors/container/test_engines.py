@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,6 @@ from dflow import InputArtifact, Inputs, OutputArtifact, Outputs, ShellOPTemplat
 from dflow.engine.phase import Phase
 from dflow.executors.container import ContainerOptions
 from dflow.python import OP, PythonOPTemplate
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
 from image import IMAGE, docker_socket, make_sif
 
 

@@ -28,12 +28,11 @@ from dflow import (
 from dflow.engine.control import post_request
 from dflow.engine.model import Call, Pod, ScriptTemplate, StepsTemplate, WorkflowGraph
 from dflow.engine.phase import Phase
-from dflow.engine.runner import create_run
+from dflow.engine.run_directory import create_run
 from dflow.engine.settings import RunSettings
 from dflow.python import PythonOPTemplate, Slices
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
 from image import containers, make_old_image, podman
+from until import until
 
 pytestmark = pytest.mark.podman
 
@@ -103,13 +102,6 @@ def _workflow(*steps):
 
 def _alone(script, **fields):
     return _workflow(Step("a", _shell(script, **fields)))
-
-
-def _wait(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 def test_a_script_finds_its_inputs_and_leaves_its_outputs(runner, tmp_path):
@@ -284,7 +276,7 @@ def test_a_program_that_is_not_in_the_image_cannot_start(runner):
 def test_what_is_printed_is_there_while_the_step_runs(runner):
     thread = threading.Thread(target=runner.go, args=(_alone("echo early; sleep 3; echo late"),))
     thread.start()
-    _wait(lambda: list(runner.layout.root.glob("*/log.txt")) and "early" in runner.log("a"))
+    until(lambda: list(runner.layout.root.glob("*/log.txt")) and "early" in runner.log("a"))
     assert "late" not in runner.log("a")
     thread.join()
     assert runner.log("a") == "early\nlate\n"
@@ -321,7 +313,7 @@ def test_a_workflow_that_is_ended_leaves_no_container(runner, verb):
     runner.create(_alone(STUBBORN))
     thread = threading.Thread(target=runner.go)
     thread.start()
-    _wait(lambda: list(runner.layout.root.glob("*/log.txt")) and "began" in runner.log("a"))
+    until(lambda: list(runner.layout.root.glob("*/log.txt")) and "began" in runner.log("a"))
     assert len(runner.left()) == 1
     post_request(runner.layout, verb)
     thread.join(30)
@@ -344,7 +336,7 @@ run(RunLayout(Path(sys.argv[1])), lambda settings: ContainerExecutor(options, se
 def _engine(runner, image):
     root = str(runner.layout.root)
     process = subprocess.Popen([sys.executable, "-c", ENGINE, root, image], start_new_session=True)
-    _wait(lambda: list(runner.layout.root.glob("*/log.txt")) and "began" in runner.log("a"))
+    until(lambda: list(runner.layout.root.glob("*/log.txt")) and "began" in runner.log("a"))
     assert len(runner.left()) == 1
     return process
 
@@ -363,7 +355,7 @@ def test_the_containers_of_an_engine_that_was_killed_go_with_it(runner, image):
     process = _engine(runner, image)
     process.kill()
     process.wait()
-    _wait(lambda: runner.left() == [], 10)
+    until(lambda: runner.left() == [], 10)
 
 
 def test_a_run_that_goes_on_removes_what_a_killed_engine_left(runner, image):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from dflow import (
     ContainerExecutor,
@@ -16,8 +13,6 @@ from dflow import (
     upload_artifact,
 )
 from dflow.python import PythonOPTemplate, Slices
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "services"))
 from image import containers
 
 pytestmark = [pytest.mark.podman, pytest.mark.timeout(300)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from dflow import (
@@ -27,18 +26,14 @@ from dflow.python import OP, Artifact, PythonOPTemplate, Slices
 from dflow.testing.storage import StorageConformance
 from dflow.utils import MinioClient
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = [pytest.mark.s3, pytest.mark.timeout(300)]
 TEXT = {"out": Artifact(Path)}
 PARTS = {"out": Artifact(list[Path], archive=None)}
 
 
 @pytest.fixture
-def configured(settings) -> Iterator[None]:
+def configured(settings, own_settings) -> None:
     """The server, as a user configures it."""
-    saved = dict(config), dict(s3_config)
     config["debug_s3"] = True
     s3_config.update(
         endpoint=settings.endpoint,
@@ -47,10 +42,6 @@ def configured(settings) -> Iterator[None]:
         bucket_name=settings.bucket,
         prefix="team/",
     )
-    yield
-    for target, values in zip((config, s3_config), saved, strict=True):
-        target.clear()
-        target.update(values)
 
 
 class TestConformance(StorageConformance):
