@@ -83,7 +83,7 @@ def _run_row(layout: RunLayout) -> dict[str, Any]:
         empty = dict.fromkeys(("finished", "duration", "done", "steps", "suspended", "runner"))
         return {"id": layout.id, "status": "damaged", "started": "", **empty}
     first, last = _times(layout)
-    began = layout.graph.stat().st_mtime
+    began = layout.graph.stat().st_mtime if first is None else first
     ended = last if Phase(status).is_final else None
     until = ended if Phase(status).is_final else time.time()
     return {

@@ -102,6 +102,8 @@ def test_killed_run_took_until_it_was_killed(dflow, until):
     (row,) = dflow.json("list")
     assert row["status"] == "Terminated"
     assert 1 < row["duration"] < 60
+    began = time.mktime(time.strptime(row["started"], "%Y-%m-%d %H:%M:%S"))
+    assert time.time() - began > 900  # when it was begun, not when its graph was written last
     times = re.findall(r"(\d+) s\b", dflow("getsteps", "killed").stdout)
     assert times
     assert all(int(found) < 100 for found in times)
