@@ -67,12 +67,13 @@ def test_killed_after_submission_while_the_job_runs_and_is_not_known_by_its_id(e
 def test_a_submission_that_arrives_after_the_engine_was_killed_does_not_run_the_job_twice(
     engine, fake, tmp_path, until
 ):
-    fake.set("slow", "1.0")
+    fake.set("stuck")
     first = engine({"a": ONCE})
-    until(lambda: fake.calls("sbatch"))
+    until((fake.state / "is-stuck").exists)
     first.kill()
-    fake.set("slow", "0.1")
     second = engine({"a": ONCE})
+    until(lambda: len(fake.events("S")) == 1)
+    fake.unset("stuck")
     until(lambda: len(fake.events("S")) == 2)
     assert second.results() == {"a": (True, 3, None, False)}
     until(lambda: not fake.active())

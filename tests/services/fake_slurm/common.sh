@@ -4,6 +4,7 @@
 #   down     there while no command is answered;   squeue-down: while squeue is not
 #   hold     there while waiting jobs stay waiting
 #   slow     seconds that sbatch takes, before and after it submits
+#   stuck    there while the first sbatch, which has its script, does not go on
 #   mute     there while sbatch submits and then says that it got no answer
 #   timed    there when no job is run: something else says how they end
 #   refuse   the name of a partition that there is not
