@@ -133,6 +133,7 @@ def test_one_damaged_run_does_not_hide_the_others():
     assert "damaged" in listed.stdout
 
 
+@pytest.mark.waiting
 def test_a_second_signal_while_steps_are_being_ended_leaves_none(tmp_path):
     Path("script.py").write_text(
         "from dflow import ShellOPTemplate, Step, Workflow\n"

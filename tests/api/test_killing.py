@@ -22,6 +22,7 @@ def alive(text: str) -> str:
     return subprocess.run(["pgrep", "-f", text], capture_output=True, text=True, check=False).stdout
 
 
+@pytest.mark.waiting
 @linux
 def test_a_step_out_of_time_leaves_nothing_even_of_those_that_double_forked():
     wf = Workflow("kill")

@@ -173,6 +173,7 @@ def shell(request, environment, wf, tmp_path):
     started.close()
 
 
+@pytest.mark.waiting
 def test_tab_completes_verbs_runs_and_steps(shell):
     shell.type("dflow getst\t")
     time.sleep(1)

@@ -165,6 +165,7 @@ def doctor(wf: Workflow) -> tuple[int, list[str]]:
     return done.returncode, [line for line in done.stdout.splitlines() if "files and directories" not in line]
 
 
+@pytest.mark.waiting
 def test_doctor_queries_and_resume_do_not_mind(wf, dflow):
     steps, health = dflow.json("getsteps", wf.id), doctor(wf)
     for _ in range(2):

@@ -43,6 +43,7 @@ def run_tests(package, **env):
     return in_package(package, "pytest", "-p", plugin, "-p", "no:cacheprovider", **env)
 
 
+@pytest.mark.artefacts
 def test_its_tests_record_once_and_pass_from_then_on_where_nothing_may_be_recorded(package):
     done = run_tests(package, CI="true")
     assert "RecordingMismatch: recording 'energies'" in done.stdout

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dflow.run_ids import checked_id, offer_id, offered_id, take_id
 
+pytestmark = pytest.mark.waiting
 WORKFLOW = """
 import sys
 from dflow import ShellOPTemplate, Step, Workflow

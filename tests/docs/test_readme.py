@@ -54,6 +54,7 @@ def test_failure_looks_as_the_readme_says(tmp_path: Path) -> None:
     assert without_id(run(PYTHON[1], tmp_path, "train.py").stdout) == without_id(shown)
 
 
+@pytest.mark.docs
 def test_quick_start_is_exported_checked_and_run_as_a_manifest(tmp_path: Path) -> None:
     (tmp_path / "hello.py").write_text(PYTHON[0], encoding="utf-8")
     (commands,) = (text for language, text in BLOCKS if not language and text.startswith("dflow export"))

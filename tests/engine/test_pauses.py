@@ -194,6 +194,7 @@ def killed_while_waiting(argo, graph):
         process.wait()
 
 
+@pytest.mark.waiting
 def test_after_a_kill_the_rest_of_the_time_is_waited(argo, steps):
     killed_while_waiting(argo, steps(Call("w", "wait"), templates=[SuspendTemplate("wait", Literal("3"))]))
     started = argo.nodes["[0].w"]["started"]

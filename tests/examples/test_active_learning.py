@@ -12,6 +12,8 @@ from typing import NamedTuple
 import pytest
 from dflow import Workflow, config
 
+pytestmark = pytest.mark.waiting
+
 pytest.importorskip("ase")
 pytest.importorskip("matplotlib")
 

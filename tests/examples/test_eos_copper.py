@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+pytestmark = pytest.mark.examples
+
 pytest.importorskip("ase")
 pytest.importorskip("matplotlib")
 pytest.importorskip("scipy")

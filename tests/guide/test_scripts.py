@@ -34,6 +34,7 @@ def _found(ended):
     return line.removeprefix("FOUND ")
 
 
+@pytest.mark.waiting
 def test_steps_are_jobs_of_a_dispatcher_executor_on_this_machine(ended):
     assert _found(ended("dispatcher")) == "hellohello"
 

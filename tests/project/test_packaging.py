@@ -98,6 +98,7 @@ def test_every_module_parses_on_the_oldest_supported_python(source):
         ast.parse(file.read_text(), str(file), feature_version=(3, oldest))
 
 
+@pytest.mark.waiting
 def test_no_module_uses_what_the_oldest_supported_python_lacks(source):
     pytest.importorskip("vermin")
     oldest = source.pyproject["project"]["requires-python"].removeprefix(">=")

@@ -44,6 +44,7 @@ def in_notebook(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.waiting
 def test_a_run_is_one_output_that_changes_and_stays(in_notebook):
     (outputs, other), messages = in_notebook(SUBMIT, "1 + 1")
     shown = [output for output in outputs if output.output_type == "display_data"]
@@ -70,6 +71,7 @@ def test_a_short_run_shows_nothing_more(in_notebook):
     assert sum(output.output_type == "display_data" for output in outputs) <= 1
 
 
+@pytest.mark.waiting
 def test_it_is_silent_on_request(in_notebook):
     (outputs,), messages = in_notebook(SUBMIT, DFLOW_PROGRESS="none")
     assert {output.output_type for output in outputs} == {"stream"}

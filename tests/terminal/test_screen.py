@@ -68,6 +68,7 @@ def test_what_handlers_print_that_kept_the_stream_stands_above(terminal):
     assert "write" not in vars(stream)
 
 
+@pytest.mark.waiting
 def test_a_line_that_is_too_long_to_be_kept_loses_nothing(in_terminal):
     script = textwrap.dedent("""
         import sys
@@ -209,6 +210,7 @@ def test_control_characters_are_not_shown(text):
     assert clean(text).isprintable()
 
 
+@pytest.mark.waiting
 def test_of_two_runs_at_once_one_is_shown(in_terminal):
     script = textwrap.dedent("""
         import threading
@@ -227,6 +229,7 @@ def test_of_two_runs_at_once_one_is_shown(in_terminal):
     assert terminal.text.count("Succeeded") == 2
 
 
+@pytest.mark.waiting
 def test_a_workflow_that_a_step_submits_is_not_shown_in_its_log(tmp_path):
     script = textwrap.dedent("""
         from pathlib import Path

@@ -125,6 +125,7 @@ def test_settings_of_a_test_that_is_the_first_to_load_dflow_are_given_back(pytes
     pytester.runpytest_subprocess(*plugin).assert_outcomes(passed=2)
 
 
+@pytest.mark.waiting
 def test_it_is_found_by_pytest_once_it_is_installed_and_can_be_left_out(pytester, monkeypatch, project_root):
     entry = tomllib.loads((project_root / "pyproject.toml").read_text())["project"]["entry-points"]["pytest11"]
     assert entry == {"dflow": "dflow.testing.plugin"}
@@ -148,6 +149,7 @@ def test_files_that_are_recorded_are_no_tests(check, pytester):
     check("def test_it(): pass\n").assert_outcomes(passed=1)
 
 
+@pytest.mark.waiting
 def test_tests_can_run_in_several_processes(check, pytester):
     pytest.importorskip("xdist")
     source = """

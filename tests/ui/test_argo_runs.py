@@ -106,6 +106,7 @@ def test_a_node_has_values_and_a_log_and_says_what_it_has_not(site, argo):
         assert "artifact store" in reply.error
 
 
+@pytest.mark.waiting
 def test_changes_come_as_they_are_seen(site, argo):
     version = site.json(f"/api/runs/{RUN}/graph")["version"]
     argo.set_status("train-x3k9a", status("Failed"))
@@ -132,6 +133,7 @@ def test_what_the_server_refuses_is_said(site, argo):
     assert "nothing" in missing.error
 
 
+@pytest.mark.waiting
 def test_a_server_that_does_not_answer_does_not_hide_the_runs_of_the_folder(runs, start_site):
     site = start_site(runs, env={"DFLOW_HOST": "http://127.0.0.1:9", "DFLOW_NAMESPACE": "argo"})
     begun = time.monotonic()

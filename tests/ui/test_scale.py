@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from ui_client import run_script
 
+pytestmark = pytest.mark.waiting
 COUNT = 10_000
 PATIENT = 3
 """How many times slower than the one that the times were taken on a machine may be."""

@@ -212,6 +212,7 @@ def test_a_result_is_trusted_over_the_scheduler(executor, fake, job, tmp_path):
     assert (outcome.exit_code, outcome.message, outcome.lost) == (4, None, False)
 
 
+@pytest.mark.waiting
 def test_a_job_that_was_given_up_says_nothing_of_the_next_one_in_its_place(executor, fake, job, tmp_path):
     first = job("a", "trap '' TERM; touch ../../began; sleep 2; exit 9", grace=30.0)
 

@@ -15,7 +15,7 @@ from dflow.executors.batch.script import environment_text
 from dflow.python import OP, PythonOPTemplate, Slices
 from dflow.slurm import SlurmExecutor
 
-pytestmark = pytest.mark.usefixtures("own_settings")
+pytestmark = [pytest.mark.waiting, pytest.mark.usefixtures("own_settings")]
 NUMBER = {"n": int}
 
 
