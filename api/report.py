@@ -188,7 +188,9 @@ def _sentence(layout: RunLayout, name: str, key: str | None, phase: Phase, messa
     if place is not None:
         log = os.path.join(str(place), "log.txt")
         lines.append(f"  log:   {_relative(log)}" if os.path.exists(log) else f"  step:  {_relative(str(place))}")
-    lines.append(f"  retry: dflow retry {layout.id} --step {shlex.quote(key or name)}")
+    step = key or name
+    between = "=" if step.startswith("-") else " "
+    lines.append(f"  retry: dflow retry {layout.id} --step{between}{shlex.quote(step)}")
     return printable("\n".join(lines))
 
 
